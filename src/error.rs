@@ -1,0 +1,361 @@
+//! The one error type of the crate: a short closed list of kinds, plus the value that was wrong.
+//!
+//! Kinds and codes are stable. Wording is not.
+
+use std::fmt;
+
+/// Short for `std::result::Result<T, Error>`.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What kind of failure it was. The list is closed: a caller may match on all of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The manifest cannot be read or says something impossible. See [`Error::problems`].
+    Manifest,
+    /// A stream's format is not what a node takes, or it is not known.
+    Format,
+    /// An input item is of a kind that cannot be used here.
+    InputType,
+    /// An input item is of the right kind with a wrong value (length, range, shape).
+    InputValue,
+    /// A node failed or panicked while it processed.
+    Node,
+    /// A worker process did not start.
+    WorkerStart,
+    /// A worker process died.
+    WorkerCrashed,
+    /// The time allowed has passed.
+    Timeout,
+    /// The object was shut down or cancelled.
+    Closed,
+    /// The object is in use by another thread.
+    Busy,
+    /// A bounded queue is full.
+    Full,
+    /// Reading or writing a file failed.
+    Io,
+    /// The operation is not supported by this object, build or platform.
+    Unsupported,
+    /// A fault of RemoteMedia itself. Please report it.
+    Internal,
+}
+
+impl ErrorKind {
+    /// The stable name of the kind, as it is spelt in Python, Kotlin and Swift.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Manifest => "Manifest",
+            Self::Format => "Format",
+            Self::InputType => "InputType",
+            Self::InputValue => "InputValue",
+            Self::Node => "Node",
+            Self::WorkerStart => "WorkerStart",
+            Self::WorkerCrashed => "WorkerCrashed",
+            Self::Timeout => "Timeout",
+            Self::Closed => "Closed",
+            Self::Busy => "Busy",
+            Self::Full => "Full",
+            Self::Io => "Io",
+            Self::Unsupported => "Unsupported",
+            Self::Internal => "Internal",
+        }
+    }
+
+    /// The code of an error of this kind that has no more exact one.
+    const fn code(self) -> &'static str {
+        match self {
+            Self::Manifest => "RM0100",
+            Self::Format => "RM0200",
+            Self::InputType => "RM0300",
+            Self::InputValue => "RM0310",
+            Self::Node => "RM0400",
+            Self::WorkerStart => "RM0500",
+            Self::WorkerCrashed => "RM0510",
+            Self::Timeout => "RM0600",
+            Self::Closed => "RM0610",
+            Self::Busy => "RM0620",
+            Self::Full => "RM0630",
+            Self::Io => "RM0700",
+            Self::Unsupported => "RM0800",
+            Self::Internal => "RM0900",
+        }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// How much a problem of a manifest matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Severity {
+    /// The manifest cannot run.
+    Error,
+    /// The manifest runs; something in it has no effect.
+    Warning,
+}
+
+/// One thing that is wrong with a manifest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Stable code, for example `RM0103`.
+    pub code: &'static str,
+    /// Whether the manifest can run in spite of it.
+    pub severity: Severity,
+    /// JSON pointer (RFC 6901) of the place, for example `/nodes/0/node_type`. Empty: the whole document.
+    pub path: String,
+    /// What is wrong, in one line, without the fix.
+    pub message: String,
+    /// The value that was found.
+    pub found: Option<String>,
+    /// What was expected in its place.
+    pub expected: Option<String>,
+    /// The known name nearest to the one found.
+    pub nearest: Option<String>,
+    /// What to do about it.
+    pub fix: Option<String>,
+    /// The id of the node concerned.
+    pub node: Option<String>,
+}
+
+impl Problem {
+    /// A problem that stops the manifest from running.
+    pub fn error(code: &'static str, path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: Severity::Error,
+            path: path.into(),
+            message: message.into(),
+            found: None,
+            expected: None,
+            nearest: None,
+            fix: None,
+            node: None,
+        }
+    }
+
+    /// Something that has no effect and was probably meant otherwise.
+    pub fn warning(code: &'static str, path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { severity: Severity::Warning, ..Self::error(code, path, message) }
+    }
+
+    /// Adds the value that was found.
+    pub fn found(mut self, found: impl Into<String>) -> Self {
+        self.found = Some(found.into());
+        self
+    }
+
+    /// Adds what was expected.
+    pub fn expected(mut self, expected: impl Into<String>) -> Self {
+        self.expected = Some(expected.into());
+        self
+    }
+
+    /// Adds the nearest of the known names, if one is near, and the question that goes with it.
+    pub fn nearest(mut self, nearest: Option<&str>) -> Self {
+        if let Some(name) = nearest {
+            self.nearest = Some(name.to_owned());
+            self.fix.get_or_insert_with(|| format!("did you mean `{name}`?"));
+        }
+        self
+    }
+
+    /// Adds what to do about it.
+    pub fn fix(mut self, fix: impl Into<String>) -> Self {
+        self.fix = Some(fix.into());
+        self
+    }
+
+    /// Adds the node concerned.
+    pub fn node(mut self, node: impl Into<String>) -> Self {
+        self.node = Some(node.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.code, self.message)?;
+        if let Some(expected) = &self.expected {
+            write!(f, ", expected {expected}")?;
+        }
+        if !self.path.is_empty() {
+            write!(f, " (at {})", self.path)?;
+        }
+        if let Some(fix) = &self.fix {
+            write!(f, "; {fix}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Any failure: what happened, where, and what to do about it.
+///
+/// # Examples
+/// ```
+/// use remotemedia::{Error, ErrorKind};
+/// let error = Error::new(ErrorKind::Format, "sample_rate_hz is 44100, expected 16000")
+///     .at_node("vad")
+///     .hint("put an AudioResample before it");
+/// assert_eq!(error.to_string(), "node `vad`: sample_rate_hz is 44100, expected 16000; put an AudioResample before it");
+/// ```
+#[derive(Debug, Clone)]
+pub struct Error(Box<Inner>);
+
+#[derive(Debug, Clone)]
+struct Inner {
+    kind: ErrorKind,
+    code: &'static str,
+    message: String,
+    node: Option<String>,
+    path: Option<String>,
+    hint: Option<String>,
+    item_index: Option<usize>,
+    problems: Vec<Problem>,
+    source: Option<std::sync::Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+impl Error {
+    /// An error of a kind, with one clear line that names the value and what was expected.
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner {
+            kind,
+            code: kind.code(),
+            message: message.into(),
+            node: None,
+            path: None,
+            hint: None,
+            item_index: None,
+            problems: Vec::new(),
+            source: None,
+        }))
+    }
+
+    /// All problems of a manifest in one error. `problems` must hold at least one of severity error.
+    pub fn manifest(problems: Vec<Problem>) -> Self {
+        let errors: Vec<&Problem> = problems.iter().filter(|p| p.severity == Severity::Error).collect();
+        let mut message = match errors.as_slice() {
+            [one] => one.to_string(),
+            many => format!("the manifest has {} problems", many.len()),
+        };
+        if errors.len() > 1 {
+            for problem in &errors {
+                message.push_str("\n  ");
+                message.push_str(&problem.to_string());
+            }
+        }
+        let first = errors.first().copied().cloned();
+        let mut error = Self::new(ErrorKind::Manifest, message);
+        if let Some(first) = first {
+            error.0.code = first.code;
+            error.0.node = first.node;
+            error.0.path = Some(first.path);
+        }
+        error.0.problems = problems;
+        error
+    }
+
+    /// A more exact code than the kind's own.
+    pub fn code_of(mut self, code: &'static str) -> Self {
+        self.0.code = code;
+        self
+    }
+
+    /// Names the node, unless one is named already (the innermost place wins).
+    pub fn at_node(mut self, node: &str) -> Self {
+        self.0.node.get_or_insert_with(|| node.to_owned());
+        self
+    }
+
+    /// Names the place: a JSON pointer into the manifest, or a file.
+    pub fn at_path(mut self, path: impl Into<String>) -> Self {
+        let path = path.into();
+        self.0.path.get_or_insert(path);
+        self
+    }
+
+    /// Says what to do about it.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.0.hint = Some(hint.into());
+        self
+    }
+
+    /// Names the input item, counted from 0, unless one is named already.
+    pub fn at_item(mut self, item_index: usize) -> Self {
+        self.0.item_index.get_or_insert(item_index);
+        self
+    }
+
+    /// Keeps the error that caused this one.
+    pub fn caused_by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        self.0.source = Some(std::sync::Arc::new(source));
+        self
+    }
+
+    /// The kind: stable.
+    pub fn kind(&self) -> ErrorKind {
+        self.0.kind
+    }
+
+    /// The code: stable, one section in `docs/errors.md` each.
+    pub fn code(&self) -> &'static str {
+        self.0.code
+    }
+
+    /// The message without node and hint.
+    pub fn message(&self) -> &str {
+        &self.0.message
+    }
+
+    /// The id of the node concerned.
+    pub fn node(&self) -> Option<&str> {
+        self.0.node.as_deref()
+    }
+
+    /// JSON pointer into the manifest, or the file concerned.
+    pub fn path(&self) -> Option<&str> {
+        self.0.path.as_deref()
+    }
+
+    /// What to do about it.
+    pub fn fix(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// The input item concerned, counted from 0.
+    pub fn item_index(&self) -> Option<usize> {
+        self.0.item_index
+    }
+
+    /// Every problem of the manifest (kind [`ErrorKind::Manifest`] and, where the graph found it, [`ErrorKind::Format`]).
+    pub fn problems(&self) -> &[Problem] {
+        &self.0.problems
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let inner = &self.0;
+        if inner.problems.is_empty() {
+            if let Some(index) = inner.item_index {
+                write!(f, "item {index}: ")?;
+            }
+            if let Some(node) = &inner.node {
+                write!(f, "node `{node}`: ")?;
+            }
+        }
+        f.write_str(&inner.message)?;
+        if let Some(hint) = &inner.hint {
+            write!(f, "; {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
