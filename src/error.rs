@@ -118,6 +118,10 @@ pub struct Problem {
     pub fix: Option<String>,
     /// The id of the node concerned.
     pub node: Option<String>,
+    /// Line in the manifest's text, from 1; `None` when it was not given as text.
+    pub line: Option<u32>,
+    /// Column in characters, from 1.
+    pub column: Option<u32>,
 }
 
 impl Problem {
@@ -133,6 +137,8 @@ impl Problem {
             nearest: None,
             fix: None,
             node: None,
+            line: None,
+            column: None,
         }
     }
 
@@ -181,8 +187,11 @@ impl fmt::Display for Problem {
         if let Some(expected) = &self.expected {
             write!(f, ", expected {expected}")?;
         }
-        if !self.path.is_empty() {
-            write!(f, " (at {})", self.path)?;
+        match (self.path.as_str(), self.line) {
+            ("", None) => {}
+            ("", Some(line)) => write!(f, " (line {line})")?,
+            (path, None) => write!(f, " (at {path})")?,
+            (path, Some(line)) => write!(f, " (at {path}, line {line})")?,
         }
         if let Some(fix) = &self.fix {
             write!(f, "; {fix}")?;
@@ -255,6 +264,12 @@ impl Error {
         }
         error.0.problems = problems;
         error
+    }
+
+    /// Adds the problems of the manifest that led to it.
+    pub fn with_problems(mut self, problems: Vec<Problem>) -> Self {
+        self.0.problems = problems;
+        self
     }
 
     /// A more exact code than the kind's own.

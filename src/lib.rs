@@ -1,1 +1,47 @@
-//! x
+//! RemoteMedia runs media pipelines described by a JSON manifest: audio (speech first), video frames, arrays, text.
+//!
+//! ```
+//! use remotemedia::{AudioBuffer, AudioFormat, Pipeline, RunOptions, RuntimeData};
+//!
+//! let pipeline = Pipeline::new(r#"{
+//!     "version": "v1",
+//!     "nodes": [{"id": "resample", "node_type": "AudioResample", "params": {"target_rate": 16000}}]
+//! }"#)?;
+//! let second = AudioBuffer::new(vec![0.0; 48_000], AudioFormat::new(48_000, 1)?)?;
+//! let results = pipeline.run(vec![second.into()], &RunOptions::default())?;
+//! let RuntimeData::Audio(audio) = &results.ports[0].items[0].data else { panic!("not audio") };
+//! assert_eq!(audio.frames(), 16_000);
+//! # Ok::<(), remotemedia::Error>(())
+//! ```
+//!
+//! `docs/architecture.md` walks through the modules. Each may use only those above it:
+//! [`error`], [`data`], `dsp`, `media`, [`manifest`], [`node`], [`graph`], [`builtin`], [`engine`], [`runtime`],
+//! `ffi`, `cli`.
+
+pub mod builtin;
+
+
+pub mod data;
+mod dsp;
+pub mod engine;
+pub mod error;
+
+
+pub mod graph;
+pub mod manifest;
+
+
+pub mod node;
+pub mod runtime;
+mod words;
+
+pub use data::{AudioBuffer, AudioFormat, Format, Kind, NdArray, Packet, PixelFormat, Pts, RuntimeData, VideoFormat, VideoFrame};
+pub use engine::{PortResult, RunOptions, RunResults};
+pub use error::{Error, ErrorKind, Problem, Result, Severity};
+pub use runtime::{Pipeline, Runtime};
+
+/// The version of this crate and of every package made from it.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+
+

@@ -1,1 +1,75 @@
-fn main() {}
+//! The project's chores, as `cargo xtask COMMAND`. One file per command; this one only dispatches.
+
+mod api;
+mod bindings;
+mod catalogue;
+mod check;
+mod demo;
+mod dev;
+mod elf;
+mod files;
+mod generate;
+mod kotlin;
+mod library;
+mod licences;
+mod metadata;
+mod nodes_md;
+mod nodes_py;
+mod patches;
+mod paths;
+mod python;
+mod run;
+mod schema;
+mod sdist;
+mod signatures;
+mod steps;
+mod test;
+mod wheel;
+mod wheel_zip;
+
+use anyhow::{Result, bail};
+
+const USAGE: &str = "\
+cargo xtask COMMAND
+
+  demo                            run the demo over the recordings in examples/data; report in target/demo/report.html
+  test [--quick]                  everything CI runs; --quick leaves the packages and the other Pythons out
+  dev                             make .venv with the package (editable) and the development tools
+  generate                        library, bindings for Python, Kotlin and Swift, bindings/api.txt, nodes.py, docs/nodes.md
+  check                           formats, lints, types, generated files up to date, wheel contents
+  build-wheel [--glibc X.Y] [--out DIR]   one wheel for every CPython from 3.10 on
+  build-sdist [--out DIR]         a source archive from which the wheel can be built
+  licences                        rewrite THIRD-PARTY-LICENSES from the packages in Cargo.lock";
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let Err(error) = dispatch(&arguments) {
+        eprintln!("xtask: {error:#}");
+        std::process::exit(1);
+    }
+}
+
+fn dispatch(arguments: &[String]) -> Result<()> {
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", &[][..]),
+    };
+    match command {
+        "demo" => demo::run(rest),
+        "test" => test::run(rest),
+        "dev" => dev::run(rest),
+        "generate" => generate::run(rest),
+        "check" => check::run(rest),
+        "build-wheel" => wheel::run(rest),
+        "build-sdist" => sdist::run(rest),
+        "licences" => licences::run(rest),
+        // Called by the PEP 517 backend in python/build_backend.
+        "build-editable" => wheel::run_editable(rest),
+        "dist-info" => wheel::run_dist_info(rest),
+        "help" | "-h" | "--help" => {
+            println!("{USAGE}");
+            Ok(())
+        }
+        other => bail!("there is no command `{other}`; `cargo xtask help` lists them"),
+    }
+}

@@ -1,0 +1,168 @@
+"""The one door to the native module: its import, its types, its errors.
+
+The generated module is untyped for strict checkers, so what the facade uses of it is written down here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+from remotemedia import errors
+from remotemedia._native import remotemedia as _generated
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Protocol
+
+    class RawBuffer(Protocol):
+        """Native memory, writable, ours alone, freed with the object."""
+
+        def raw_address(self) -> int: ...
+        def byte_len(self) -> int: ...
+
+    class RawResults(Protocol):
+        """What a run gave: a JSON header and the buffers it names."""
+
+        def header(self) -> str: ...
+        def raw_buffer(self, buffer: int) -> RawBuffer: ...
+
+    class RawBatch(Protocol):
+        """The input items of one run, in order."""
+
+        def push_text(self, value: str) -> None: ...
+        def push_json(self, value: str) -> None: ...
+        def push_binary(self, value: bytes) -> None: ...
+        def raw_push_array(
+            self, address: int, byte_len: int, dtype: int, shape: list[int], token: int
+        ) -> None: ...
+        def raw_push_audio(
+            self,
+            address: int,
+            byte_len: int,
+            dtype: int,
+            frames: int,
+            channels: int,
+            sample_rate_hz: int,
+            one_dimensional: bool,
+            token: int,
+        ) -> None: ...
+        def raw_push_video(
+            self, address: int, byte_len: int, width: int, height: int, pixel_format: str, token: int
+        ) -> None: ...
+
+    class RawJob(Protocol):
+        """A run on a compute thread."""
+
+        def wait(self, timeout_ms: int) -> bool: ...
+        async def finished(self) -> None: ...
+        def stop(self) -> None: ...
+        def take(self) -> RawResults: ...
+
+    class NativePipeline(Protocol):
+        """A compiled manifest."""
+
+        def raw_run(self, batch: RawBatch, lenient: bool, metrics: bool) -> RawResults: ...
+        def raw_start(
+            self, batch: RawBatch, lenient: bool, metrics: bool, timeout_ms: int
+        ) -> RawJob: ...
+        def raw_cost_ns(self, batch: RawBatch) -> int: ...
+        def summary(self) -> str: ...
+        def formats_json(self) -> str: ...
+        def latency_json(self) -> str: ...
+        def manifest_json(self) -> str: ...
+        def warnings(self) -> Iterable[NativeProblem]: ...
+
+    class NativeAudioBuffer(Protocol):
+        """Decoded audio in native memory."""
+
+        def frames(self) -> int: ...
+        def sample_rate_hz(self) -> int: ...
+        def channels(self) -> int: ...
+        def raw_export(self) -> RawBuffer: ...
+
+    class NativeAudioInfo(Protocol):
+        """What the header of an audio file says."""
+
+        sample_rate_hz: int
+        channels: int
+        frames: int
+        container: str
+        subtype: str
+
+    class NativeProblem(Protocol):
+        """One problem of a manifest."""
+
+        code: str
+        severity: str
+        path: str
+        reason: str
+        found: str | None
+        expected: str | None
+        nearest: str | None
+        fix: str | None
+        node: str | None
+
+
+__all__ = ["NativeError", "native", "problem", "reraise", "version"]
+
+native: Any = cast("Any", _generated)
+"""The generated module."""
+
+NativeError: tuple[type[Exception], ...] = (native.RemoteMediaError, native.InternalError)
+"""What native calls raise: catch it, hand it to `reraise`."""
+
+version: str = native.version()
+
+_KINDS: dict[str, type[errors.RemoteMediaError]] = {
+    "Manifest": errors.ManifestError,
+    "Format": errors.FormatError,
+    "InputType": errors.InputTypeError,
+    "InputValue": errors.InputValueError,
+    "Node": errors.NodeError,
+    "WorkerStart": errors.WorkerStartError,
+    "WorkerCrashed": errors.WorkerCrashedError,
+    "Timeout": errors.TimeoutError,
+    "Closed": errors.ClosedError,
+    "Busy": errors.BusyError,
+    "Full": errors.FullError,
+    "Io": errors.IoError,
+    "Unsupported": errors.UnsupportedError,
+    "Internal": errors.InternalError,
+}
+
+
+def problem(raw: NativeProblem) -> errors.Problem:
+    """Turn a native record into our own."""
+    return errors.Problem(
+        raw.code,
+        raw.severity,
+        raw.path,
+        raw.reason,
+        raw.found,
+        raw.expected,
+        raw.nearest,
+        raw.fix,
+        raw.node,
+    )
+
+
+def translate(error: Exception) -> errors.RemoteMediaError:
+    """Turn what a native call raised into the error users see."""
+    info: Any = getattr(error, "info", None)
+    if info is None:
+        return errors.InternalError(f"{error}; please report this")
+    kind = _KINDS.get(type(error).__name__, errors.InternalError)
+    return kind(
+        info.reason,
+        code=info.code,
+        node=info.node,
+        path=info.path,
+        hint=info.hint,
+        item_index=info.item_index,
+        problems=[problem(one) for one in info.problems],
+    )
+
+
+def reraise(error: Exception) -> NoReturn:
+    """Raise what users see, without the native error behind it."""
+    raise translate(error) from None

@@ -1,0 +1,58 @@
+"""Memory lent to Rust, by token.
+
+Rust reads arrays in place. The table, and not a coroutine's local, keeps them alive: a cancelled coroutine
+drops its locals while a compute thread may still be reading. Rust puts a token on its released queue when
+the last use has ended; the table is drained at each call and at shutdown.
+"""
+
+from __future__ import annotations
+
+import atexit
+import itertools
+import os
+
+from remotemedia._lib import native
+
+__all__ = ["drain", "held", "lent", "pin"]
+
+_pins: dict[int, tuple[object, object]] = {}
+_next_token = itertools.count(1).__next__
+_next_released = native.raw_next_released
+
+
+def pin(shown: object, memory: object) -> int:
+    """Keep ``memory`` alive until Rust releases the token returned; ``shown`` is what the caller gave."""
+    token = _next_token()
+    _pins[token] = (shown, memory)
+    return token
+
+
+def lent(token: int) -> object:
+    """Return what the caller gave under this token."""
+    return _pins[token][0]
+
+
+def held() -> int:
+    """Return how many tokens are out."""
+    return len(_pins)
+
+
+def drain() -> None:
+    """Let go of everything that Rust has released."""
+    while _pins:
+        token = _next_released()
+        if token == 0:
+            return
+        _pins.pop(token, None)
+
+
+def _shutdown() -> None:
+    """Stop native work, then let go: compute threads have joined when `raw_shutdown` returns."""
+    native.raw_shutdown()
+    drain()
+
+
+# In a forked child the old runtime is forgotten, together with what it had borrowed.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=native.raw_after_fork)
+atexit.register(_shutdown)

@@ -1,0 +1,21 @@
+//! What flows through a pipeline: audio, video, arrays, text, JSON, bytes, each with exact media time.
+
+mod array;
+mod audio;
+mod convert;
+mod format;
+mod packet;
+mod pool;
+mod pts;
+mod samples;
+mod video;
+
+pub use array::{ArrayBytes, ByteOrder, DType, ForeignMemory, NdArray};
+pub use audio::AudioBuffer;
+pub use convert::{ClipCount, read_samples, write_samples};
+pub use format::{AudioFormat, Format, Kind, Kinds, VideoFormat};
+pub use packet::{Control, Packet, RuntimeData};
+pub use pool::Pool;
+pub use pts::{Duration, Pts};
+pub use samples::Samples;
+pub use video::{PixelFormat, VideoFrame};

@@ -1,0 +1,101 @@
+//! Blocks of samples that are used again instead of freed.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use super::Samples;
+
+/// How many free blocks a pool keeps. More than a fused stage holds at once; the rest is freed.
+const FREE_BLOCKS: usize = 16;
+
+/// A block longer than this (4 MiB) is freed instead of kept: whole files are not worth holding on to.
+const KEPT_SAMPLES: usize = 1 << 20;
+
+/// Memory of one session. Cloning it shares it.
+///
+/// A block comes back when the last [`Samples`] over it is dropped, on whatever thread.
+#[derive(Debug, Clone, Default)]
+pub struct Pool {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    free: Mutex<Vec<Arc<Block>>>,
+}
+
+/// Samples with the way back to their pool.
+#[derive(Debug)]
+pub(super) struct Block {
+    pub(super) values: Vec<f32>,
+    home: Weak<Shared>,
+}
+
+impl Block {
+    pub(super) fn owned(values: Vec<f32>) -> Self {
+        Self { values, home: Weak::new() }
+    }
+}
+
+impl Pool {
+    /// A block of `len` samples. Their values are not defined beyond being valid numbers: write all of them.
+    pub fn samples(&self, len: usize) -> Samples {
+        let mut free = self.shared.free.lock().unwrap_or_else(PoisonError::into_inner);
+        let fit = free.iter().rposition(|block| block.values.capacity() >= len).or(free.len().checked_sub(1));
+        let block = fit.map(|index| free.swap_remove(index));
+        drop(free);
+        let mut block =
+            block.unwrap_or_else(|| Arc::new(Block { values: Vec::new(), home: Arc::downgrade(&self.shared) }));
+        match Arc::get_mut(&mut block) {
+            Some(unique) => unique.values.resize(len, 0.0),
+            // Unreachable while blocks enter the pool only when unique; a fresh one is right in any case.
+            None => block = Arc::new(Block { values: vec![0.0; len], home: Arc::downgrade(&self.shared) }),
+        }
+        Samples::whole(block)
+    }
+}
+
+/// Gives a block back to its pool, if it was the last reference and the pool still lives.
+pub(super) fn give_back(mut block: Arc<Block>) {
+    let Some(unique) = Arc::get_mut(&mut block) else { return };
+    if unique.values.capacity() > KEPT_SAMPLES {
+        return;
+    }
+    let Some(home) = unique.home.upgrade() else { return };
+    let mut free = home.free.lock().unwrap_or_else(PoisonError::into_inner);
+    if free.len() < FREE_BLOCKS {
+        free.push(block);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_block_is_used_again() {
+        let pool = Pool::default();
+        let first = pool.samples(960);
+        let address = first.as_ptr();
+        drop(first);
+        assert_eq!(pool.samples(480).as_ptr(), address);
+    }
+
+    #[test]
+    fn a_shared_block_stays_out_until_the_last_reference_goes() {
+        let pool = Pool::default();
+        let first = pool.samples(960);
+        let second = first.clone();
+        let address = first.as_ptr();
+        drop(first);
+        assert_ne!(pool.samples(960).as_ptr(), address);
+        drop(second);
+    }
+
+    #[test]
+    fn blocks_outlive_their_pool() {
+        let pool = Pool::default();
+        let samples = pool.samples(4);
+        drop(pool);
+        assert_eq!(samples.len(), 4);
+    }
+}

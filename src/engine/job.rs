@@ -1,0 +1,135 @@
+//! A run on a compute thread: waited for by blocking or by `await`, stopped at any time.
+
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::run::RunResults;
+use super::stop::StopFlag;
+use crate::error::{Error, ErrorKind, Result};
+
+enum State {
+    Working,
+    Done(Result<RunResults>),
+    Taken,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    done: Condvar,
+    notify: Notify,
+    stop: StopFlag,
+}
+
+/// A run under way. Cloning shares it; dropping the last one stops the run.
+#[derive(Clone)]
+pub struct Job {
+    shared: Arc<Shared>,
+    _alive: Arc<StopOnDrop>,
+}
+
+struct StopOnDrop(StopFlag);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+/// The side of a [`Job`] that finishes it. Dropped without a result, it leaves an error.
+pub(crate) struct Finisher(Arc<Shared>);
+
+impl Job {
+    /// A job that is not finished, and the side that finishes it.
+    pub(crate) fn new(stop: StopFlag) -> (Self, Finisher) {
+        let shared = Arc::new(Shared {
+            state: Mutex::new(State::Working),
+            done: Condvar::new(),
+            notify: Notify::new(),
+            stop: stop.clone(),
+        });
+        (Self { shared: shared.clone(), _alive: Arc::new(StopOnDrop(stop)) }, Finisher(shared))
+    }
+
+    /// Blocks until the run has ended, at most `limit`. Says whether it has.
+    pub fn wait(&self, limit: Duration) -> bool {
+        let state = lock(&self.shared);
+        let waited = self.shared.done.wait_timeout_while(state, limit, |state| matches!(state, State::Working));
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    /// Waits until the run has ended. Dropping the wait does not stop the run.
+    pub async fn finished(&self) {
+        loop {
+            let notified = self.shared.notify.notified();
+            tokio::pin!(notified);
+            notified.as_mut().enable();
+            if !matches!(*lock(&self.shared), State::Working) {
+                return;
+            }
+            notified.await;
+        }
+    }
+
+    /// Asks the run to stop: it ends soon, with an error of kind `Closed`. Whoever waits is released at once.
+    pub fn stop(&self) {
+        self.shared.stop.stop();
+        finish(&self.shared, Err(Error::new(ErrorKind::Closed, "the run was stopped")));
+    }
+
+    /// Ends the run with an error of kind `Timeout`, unless it has ended.
+    pub fn expire(&self, timeout_ms: u64) {
+        self.shared.stop.stop();
+        finish(&self.shared, Err(Error::new(ErrorKind::Timeout, format!("the run did not end within {timeout_ms} ms"))));
+    }
+
+    /// The results, once.
+    ///
+    /// # Errors
+    /// The run's error; `Busy` while it runs; `Closed` when they were taken before.
+    pub fn take(&self) -> Result<RunResults> {
+        let mut state = lock(&self.shared);
+        match std::mem::replace(&mut *state, State::Taken) {
+            State::Done(results) => results,
+            State::Working => {
+                *state = State::Working;
+                Err(Error::new(ErrorKind::Busy, "the run has not ended").hint("wait for it first"))
+            }
+            State::Taken => Err(Error::new(ErrorKind::Closed, "the results were taken before")),
+        }
+    }
+}
+
+impl Finisher {
+    /// Ends the job with its results, unless it has ended (stopped, timed out).
+    pub(crate) fn finish(self, results: Result<RunResults>) {
+        finish(&self.0, results);
+    }
+}
+
+impl Drop for Finisher {
+    fn drop(&mut self) {
+        finish(&self.0, Err(Error::new(ErrorKind::Closed, "the runtime was shut down before the run ended")));
+    }
+}
+
+fn lock(shared: &Shared) -> MutexGuard<'_, State> {
+    shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn finish(shared: &Shared, results: Result<RunResults>) {
+    let mut state = lock(shared);
+    if matches!(*state, State::Working) {
+        *state = State::Done(results);
+        drop(state);
+        shared.done.notify_all();
+        shared.notify.notify_waiters();
+    }
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Job").finish_non_exhaustive()
+    }
+}

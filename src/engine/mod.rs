@@ -1,0 +1,21 @@
+//! Runs graphs: one-shot runs with exact counts, compute threads, jobs that can be waited for and stopped, metrics.
+
+mod adapt;
+mod collect;
+mod compute;
+mod job;
+mod metrics;
+mod run;
+mod stop;
+mod stream;
+
+pub use collect::{PortResult, ResultItem};
+pub use compute::Compute;
+pub use job::Job;
+pub use metrics::{NodeMetrics, RunMetrics};
+pub use run::{RunOptions, RunResults, run};
+pub use stop::StopFlag;
+pub use stream::{Stream, StreamOptions, Warning, WarningKind};
+
+/// Audio is processed in slices of at most this many frames, with a look at the stop flag between them.
+pub const SLICE_FRAMES: usize = 65_536;

@@ -1,0 +1,77 @@
+//! A manifest and a registry become a checked graph, and formats flow forward through it.
+
+mod check;
+mod formats;
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
+use crate::data::Format;
+use crate::manifest::OnError;
+use crate::node::{NodeType, PortId};
+
+pub use check::{Checked, check};
+
+/// A graph that can run: node types known, parameters right, connections whole, no cycle.
+#[derive(Debug)]
+pub struct Graph {
+    /// `metadata.name`, or an empty text.
+    pub name: String,
+    /// The nodes in an order in which data flows only forward.
+    pub nodes: Vec<GraphNode>,
+    /// Positions of the nodes that take what is put in.
+    pub sources: Vec<usize>,
+    /// The ports whose packets are the results.
+    pub results: Vec<ResultPort>,
+}
+
+/// A node in its place.
+pub struct GraphNode {
+    /// Its id.
+    pub id: String,
+    /// Its position in the manifest.
+    pub index: usize,
+    /// Its type.
+    pub kind: Arc<dyn NodeType>,
+    /// Its checked parameters.
+    pub params: Map<String, Value>,
+    /// What to do when it fails.
+    pub on_error: OnError,
+    /// What is declared of the input, for nodes that take it.
+    pub declared: Format,
+    /// For each input, how many connections end there: 0 or 1.
+    pub connected: Vec<bool>,
+    /// For each output, where its packets go.
+    pub targets: Vec<Vec<(usize, PortId)>>,
+    /// For each output, its position among the results.
+    pub result: Vec<Option<usize>>,
+}
+
+impl std::fmt::Debug for GraphNode {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("GraphNode").field("id", &self.id).field("type", &self.kind.info().name).finish_non_exhaustive()
+    }
+}
+
+/// A port whose packets are a result.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResultPort {
+    /// Position of the node in [`Graph::nodes`].
+    pub node: usize,
+    /// The output.
+    pub port: PortId,
+    /// The id of the node.
+    pub node_id: String,
+    /// The name of the port.
+    pub port_name: &'static str,
+    /// Whether it carries events of the stream (every port but `out`) rather than one result an item.
+    pub stream: bool,
+}
+
+impl ResultPort {
+    /// The name of the result: the node, and the port unless it is `out`.
+    pub fn name(&self) -> String {
+        if self.stream { format!("{}.{}", self.node_id, self.port_name) } else { self.node_id.clone() }
+    }
+}

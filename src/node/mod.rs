@@ -1,0 +1,31 @@
+//! The contract of a node. Built-in nodes and those of users go through the same door.
+//!
+//! A node has two halves. A [`NodeType`] is what can be known before a run: name, ports, parameters, cost, and how
+//! formats go through it. A [`Processor`] is built from it once per stream and does the work. Its life:
+//!
+//! 1. [`NodeType::build`] makes it from checked parameters;
+//! 2. [`Processor::open`] tells it the formats, fully known;
+//! 3. [`Processor::process`] gets packets, any number, of any size;
+//! 4. [`Processor::end`] says that a port is over; the last one flushes everything held;
+//! 5. [`Processor::reset`] forgets the stream, at any time; then it goes on at 3.
+
+mod clock;
+mod out;
+mod params;
+mod ports;
+mod processor;
+mod registry;
+
+pub use clock::{Clock, ManualClock, MonotonicClock};
+pub use out::Out;
+pub use params::{Params, schema_of};
+pub use ports::{NodeInfo, PortId, PortInfo};
+pub use processor::{Align, Latency, NodeType, Opened, Processor, TypedNode};
+pub use registry::Registry;
+
+/// What node authors need.
+pub mod prelude {
+    pub use super::{Align, Latency, NodeInfo, NodeType, Opened, Out, PortId, PortInfo, Processor, Registry, TypedNode};
+    pub use crate::data::{AudioBuffer, AudioFormat, Format, Kind, Kinds, Packet, Pts, RuntimeData, VideoFrame};
+    pub use crate::error::{Error, ErrorKind, Result};
+}

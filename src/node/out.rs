@@ -1,0 +1,40 @@
+//! Where a processor puts what it makes.
+
+use crate::data::{AudioBuffer, AudioFormat, Packet, Pool, Samples};
+use crate::error::Result;
+
+use super::PortId;
+
+/// Packets on their way out of one call, and the memory to make them from.
+#[derive(Debug, Default)]
+pub struct Out {
+    packets: Vec<(PortId, Packet)>,
+    pool: Pool,
+}
+
+impl Out {
+    /// An empty one over a session's pool.
+    pub fn new(pool: Pool) -> Self {
+        Self { packets: Vec::new(), pool }
+    }
+
+    /// Puts a packet out on a port.
+    pub fn emit(&mut self, port: PortId, packet: Packet) {
+        self.packets.push((port, packet));
+    }
+
+    /// Memory for `len` samples. Write all of them: they hold whatever was there before.
+    pub fn samples(&self, len: usize) -> Samples {
+        self.pool.samples(len)
+    }
+
+    /// Audio of `frames` frames whose samples are still to be written.
+    pub fn audio(&self, format: AudioFormat, frames: usize) -> Result<AudioBuffer> {
+        AudioBuffer::new(self.pool.samples(frames * usize::from(format.channels())), format)
+    }
+
+    /// Takes what was put out, in order.
+    pub fn drain(&mut self) -> impl Iterator<Item = (PortId, Packet)> + '_ {
+        self.packets.drain(..)
+    }
+}

@@ -1,0 +1,178 @@
+//! The two halves of a node.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::params::{self, Params};
+use super::{NodeInfo, Out, PortId};
+use crate::data::{Duration, Format, Packet};
+use crate::error::{Error, ErrorKind, Problem, Result};
+
+/// How a node's output lies in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Align {
+    /// Time-aligned with the input: the first packets are short by the delay, the end returns the rest, counts are
+    /// exact.
+    #[default]
+    Trim,
+    /// One frame out per frame in from the first; the first ones are at negative time.
+    Keep,
+}
+
+/// How long after its time a frame comes out, in exact media time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Latency {
+    /// At best.
+    pub min: Duration,
+    /// At worst, over all chunk sizes of up to one block.
+    pub max: Duration,
+}
+
+impl Latency {
+    /// None at all.
+    pub const ZERO: Self = Self { min: Duration::ZERO, max: Duration::ZERO };
+}
+
+/// What a processor answers when it is opened.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// The format of each output, in the order of the ports.
+    pub outputs: Vec<Format>,
+    /// Its latency.
+    pub latency: Latency,
+}
+
+/// The running half of a node: one stream, one thread at a time.
+pub trait Processor: Send {
+    /// Takes the formats of the inputs, which are fully known now. Called once, before anything else.
+    ///
+    /// # Errors
+    /// `Format` when it cannot work on them.
+    fn open(&mut self, inputs: &[Format], align: Align) -> Result<Opened>;
+
+    /// Takes a packet and puts out zero or more. Never blocks.
+    ///
+    /// # Errors
+    /// Any; the session stops, unless the manifest says to skip.
+    fn process(&mut self, port: PortId, packet: Packet, out: &mut Out) -> Result<()>;
+
+    /// This input is over. The last one puts out everything held.
+    ///
+    /// # Errors
+    /// As [`process`](Self::process).
+    fn end(&mut self, port: PortId, out: &mut Out) -> Result<()> {
+        let _ = (port, out);
+        Ok(())
+    }
+
+    /// Forgets the stream. Plans and weights stay.
+    fn reset(&mut self);
+
+    /// Changes a parameter while running.
+    ///
+    /// # Errors
+    /// `Unsupported` when the parameter cannot be changed, `InputValue` when the value is wrong.
+    fn set_param(&mut self, name: &str, value: &Value) -> Result<()> {
+        let _ = value;
+        Err(Error::new(ErrorKind::Unsupported, format!("the parameter `{name}` cannot be changed while running")))
+    }
+}
+
+/// The half of a node that is known before any run.
+pub trait NodeType: Send + Sync {
+    /// Name, ports, parameters, cost.
+    fn info(&self) -> &NodeInfo;
+
+    /// Everything that is wrong with the parameters; paths are relative to `params`.
+    fn check(&self, params: &Map<String, Value>) -> Vec<Problem>;
+
+    /// The formats of the outputs, as far as the formats of the inputs allow to tell.
+    ///
+    /// # Errors
+    /// `Format` when the node cannot take these inputs.
+    fn negotiate(&self, params: &Map<String, Value>, inputs: &[Format]) -> Result<Vec<Format>>;
+
+    /// A processor with these parameters, which have passed [`check`](Self::check).
+    ///
+    /// # Errors
+    /// `InputValue` when the parameters are wrong all the same.
+    fn build(&self, params: &Map<String, Value>) -> Result<Box<dyn Processor>>;
+}
+
+/// A node type with a parameter struct: the usual way to write one.
+///
+/// The struct derives `Deserialize` and `JsonSchema` with `deny_unknown_fields`; ranges stand in the schema and are
+/// checked from there. See `docs/adding-a-node.md`.
+pub trait TypedNode: Send + Sync + 'static {
+    /// The parameters.
+    type Params: DeserializeOwned + JsonSchema;
+
+    /// Name, ports, cost. `params` is filled in by the registry.
+    fn info(&self) -> NodeInfo;
+
+    /// The formats of the outputs, as far as the formats of the inputs allow to tell.
+    ///
+    /// # Errors
+    /// `Format` when the node cannot take these inputs.
+    fn negotiate(&self, params: &Self::Params, inputs: &[Format]) -> Result<Vec<Format>>;
+
+    /// A processor.
+    ///
+    /// # Errors
+    /// `InputValue` when parameters contradict one another.
+    fn build(&self, params: Self::Params) -> Result<Box<dyn Processor>>;
+}
+
+/// A [`TypedNode`] as a [`NodeType`].
+pub(super) struct Typed<N: TypedNode> {
+    node: N,
+    info: NodeInfo,
+    params: Params,
+}
+
+impl<N: TypedNode> Typed<N> {
+    pub(super) fn new(node: N) -> Self {
+        let mut info = node.info();
+        info.params = params::schema_of::<N::Params>();
+        let params = Params::new(&info.params);
+        Self { node, info, params }
+    }
+
+    fn read(&self, params: &Map<String, Value>) -> Result<N::Params> {
+        serde_json::from_value(Value::Object(params.clone()))
+            .map_err(|error| Error::new(ErrorKind::InputValue, format!("params: {error}")))
+    }
+}
+
+impl<N: TypedNode> NodeType for Typed<N> {
+    fn info(&self) -> &NodeInfo {
+        &self.info
+    }
+
+    fn check(&self, params: &Map<String, Value>) -> Vec<Problem> {
+        let mut problems = self.params.check(params);
+        if problems.is_empty() {
+            // What the schema cannot say: parameters that contradict one another.
+            let built = self.read(params).and_then(|params| self.node.build(params));
+            problems.extend(built.err().map(|error| Problem::error("RM0112", "", error.message())));
+        }
+        problems
+    }
+
+    fn negotiate(&self, params: &Map<String, Value>, inputs: &[Format]) -> Result<Vec<Format>> {
+        self.node.negotiate(&self.read(params)?, inputs)
+    }
+
+    fn build(&self, params: &Map<String, Value>) -> Result<Box<dyn Processor>> {
+        self.node.build(self.read(params)?)
+    }
+}
+
+impl<N: TypedNode> fmt::Debug for Typed<N> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("NodeType").field(&self.info.name).finish()
+    }
+}

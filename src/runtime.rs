@@ -1,0 +1,264 @@
+//! Where everything is joined: the registry of all nodes, the compute threads, timers, and compiled pipelines.
+
+use std::fmt::Write as _;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use crate::builtin;
+use crate::data::{Format, RuntimeData};
+use crate::engine::{Compute, Job, RunOptions, RunResults, StopFlag, run};
+use crate::error::{Error, ErrorKind, Problem, Result, Severity};
+use crate::graph::{self, Graph};
+use crate::manifest::{self, Manifest};
+use crate::node::Registry;
+
+/// Threads and timers, and the nodes there are.
+///
+/// Nothing is started before it is first used.
+pub struct Runtime {
+    registry: Registry,
+    compute: Compute,
+    timers: OnceLock<Option<tokio::runtime::Runtime>>,
+    process: u32,
+}
+
+static SHARED: Mutex<Option<Arc<Runtime>>> = Mutex::new(None);
+
+impl Runtime {
+    /// A runtime with these nodes.
+    pub fn new(registry: Registry) -> Arc<Self> {
+        Arc::new(Self {
+            registry,
+            compute: Compute::default(),
+            timers: OnceLock::new(),
+            process: std::process::id(),
+        })
+    }
+
+    /// The runtime of this process, with the built-in nodes. A forked child gets one of its own: the threads of its
+    /// parent are not in it.
+    pub fn shared() -> Arc<Self> {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*shared {
+            Some(runtime) if runtime.process == std::process::id() => runtime.clone(),
+            _ => {
+                let mut registry = Registry::default();
+                if let Err(error) = builtin::register(&mut registry) {
+                    tracing::error!(%error, "a built-in node is missing");
+                }
+                let runtime = Self::new(registry);
+                if let Some(parents) = shared.replace(runtime.clone()) {
+                    // Its threads do not exist here: dropping it would wait for them.
+                    std::mem::forget(parents);
+                }
+                runtime
+            }
+        }
+    }
+
+    /// Ends the threads of this process's runtime, if it has any. The next use starts fresh ones.
+    pub fn shutdown_shared(limit: Duration) {
+        let taken = SHARED.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(runtime) = taken else { return };
+        if runtime.process != std::process::id() {
+            std::mem::forget(runtime);
+            return;
+        }
+        runtime.compute.shutdown();
+        runtime.compute.join(limit);
+    }
+
+    /// The nodes there are.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Stops the job when it has not ended in time.
+    fn expire_after(&self, job: &Job, timeout_ms: u64) -> Result<()> {
+        let timers = self.timers.get_or_init(|| {
+            tokio::runtime::Builder::new_multi_thread()
+                .worker_threads(1)
+                .thread_name("remotemedia-timer")
+                .enable_time()
+                .build()
+                .ok()
+        });
+        let Some(timers) = timers else {
+            return Err(Error::new(ErrorKind::Internal, "no thread could be started for the timeout"));
+        };
+        let job = job.clone();
+        timers.spawn(async move {
+            let limit = Duration::from_millis(timeout_ms);
+            if tokio::time::timeout(limit, job.finished()).await.is_err() {
+                job.expire(timeout_ms);
+            }
+        });
+        Ok(())
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if self.process != std::process::id() {
+            return;
+        }
+        self.compute.shutdown();
+        if let Some(Some(timers)) = self.timers.take() {
+            timers.shutdown_background();
+        }
+    }
+}
+
+impl std::fmt::Debug for Runtime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Runtime").field("registry", &self.registry).finish_non_exhaustive()
+    }
+}
+
+/// A manifest, compiled once: immutable, cheap to share and to run many times.
+#[derive(Debug, Clone)]
+pub struct Pipeline {
+    graph: Arc<Graph>,
+    warnings: Vec<Problem>,
+    manifest: Arc<str>,
+}
+
+impl Pipeline {
+    /// Compiles a manifest from JSON text, with the built-in nodes.
+    ///
+    /// # Errors
+    /// `Manifest`, with every problem at once.
+    pub fn new(manifest: &str) -> Result<Self> {
+        Self::with_registry(manifest, Runtime::shared().registry())
+    }
+
+    /// Compiles a manifest with nodes of your own.
+    ///
+    /// # Errors
+    /// `Manifest`, with every problem at once.
+    pub fn with_registry(text: &str, registry: &Registry) -> Result<Self> {
+        let (graph, problems) = compile(text, registry);
+        match graph {
+            Some(graph) => Ok(Self { graph: Arc::new(graph), warnings: problems, manifest: text.into() }),
+            None => {
+                // A problem of formats alone is a format error, with its code.
+                let only_format = problems.iter().filter(|p| p.severity == Severity::Error).all(|p| p.code.starts_with("RM02"));
+                Err(if only_format { format_error(problems) } else { Error::manifest(problems) })
+            }
+        }
+    }
+
+    /// Everything that is wrong with a manifest, and whether it can run.
+    pub fn validate(text: &str) -> (bool, Vec<Problem>) {
+        let (graph, problems) = compile(text, Runtime::shared().registry());
+        (graph.is_some(), problems)
+    }
+
+    /// The checked graph.
+    pub fn graph(&self) -> &Arc<Graph> {
+        &self.graph
+    }
+
+    /// What the manifest says to no effect.
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
+    }
+
+    /// The text it was compiled from.
+    pub fn manifest(&self) -> &str {
+        &self.manifest
+    }
+
+    /// Runs items as one stream, on this thread.
+    ///
+    /// # Errors
+    /// The first failure. It names the item and the node.
+    pub fn run(&self, items: Vec<RuntimeData>, options: &RunOptions) -> Result<RunResults> {
+        run(&self.graph, items, options)
+    }
+
+    /// Runs items as one stream on a compute thread, with a timeout in milliseconds (0: none).
+    ///
+    /// # Errors
+    /// `Closed` when the runtime is shut down. The run's own failure comes with [`Job::take`].
+    pub fn start(&self, runtime: &Runtime, items: Vec<RuntimeData>, options: RunOptions, timeout_ms: u64) -> Result<Job> {
+        let stop: StopFlag = options.stop.clone();
+        let (job, finisher) = Job::new(stop);
+        let graph = self.graph.clone();
+        if !runtime.compute.submit(move || finisher.finish(run(&graph, items, &options))) {
+            return Err(Error::new(ErrorKind::Closed, "the runtime is shut down"));
+        }
+        if timeout_ms > 0 {
+            runtime.expire_after(&job, timeout_ms)?;
+        }
+        Ok(job)
+    }
+
+    /// Estimated CPU time of a run over so many audio frames, in nanoseconds.
+    pub fn cost_ns(&self, frames: u64) -> f64 {
+        self.graph.nodes.iter().map(|node| node.kind.info().cost_ns_per_frame).sum::<f64>() * frames as f64
+    }
+
+    /// The formats of every output by `node.port`, as far as the declared input tells.
+    pub fn formats(&self) -> Vec<(String, Format)> {
+        let formats = self.graph.formats(&Format::Unknown, false).unwrap_or_default();
+        let mut named = Vec::new();
+        for (node, formats) in self.graph.nodes.iter().zip(formats) {
+            for (port, format) in node.kind.info().outputs.iter().zip(formats) {
+                named.push((node.index, format!("{}.{}", node.id, port.name), format));
+            }
+        }
+        named.sort_by_key(|(index, _, _)| *index);
+        named.into_iter().map(|(_, name, format)| (name, format)).collect()
+    }
+
+    /// The pipeline on one screen: a line a node, with what comes out of it and where that goes.
+    pub fn summary(&self) -> String {
+        let formats: std::collections::HashMap<String, Format> = self.formats().into_iter().collect();
+        let name = if self.graph.name.is_empty() { "pipeline" } else { &self.graph.name };
+        let mut text = format!("{name}: {} nodes\n", self.graph.nodes.len());
+        for node in self.graph.nodes.iter().take(60) {
+            let info = node.kind.info();
+            let _ = write!(text, "  {} ({})", node.id, info.name);
+            for (index, port) in info.outputs.iter().enumerate() {
+                let mut to: Vec<String> =
+                    node.targets[index].iter().map(|(target, _)| self.graph.nodes[*target].id.clone()).collect();
+                if node.result[index].is_some() {
+                    to.push("result".to_owned());
+                }
+                if to.is_empty() {
+                    continue;
+                }
+                let format = formats.get(&format!("{}.{}", node.id, port.name)).unwrap_or(&Format::Unknown);
+                let _ = write!(text, "  {} [{format}] -> {}", port.name, to.join(", "));
+            }
+            text.push('\n');
+        }
+        if self.graph.nodes.len() > 60 {
+            let _ = writeln!(text, "  … {} more", self.graph.nodes.len() - 60);
+        }
+        text
+    }
+}
+
+fn compile(text: &str, registry: &Registry) -> (Option<Graph>, Vec<Problem>) {
+    let parsed = manifest::parse(text);
+    let mut problems = parsed.problems;
+    let Some(manifest): Option<Manifest> = parsed.manifest else { return (None, problems) };
+    let clean = !problems.iter().any(|problem| problem.severity == Severity::Error);
+    let checked = graph::check(&manifest, registry);
+    problems.extend(checked.problems);
+    manifest::locate(text, &mut problems);
+    (checked.graph.filter(|_| clean), problems)
+}
+
+fn format_error(problems: Vec<Problem>) -> Error {
+    let Some(first) = problems.iter().find(|problem| problem.severity == Severity::Error) else {
+        return Error::new(ErrorKind::Internal, "no problem to report");
+    };
+    let mut error = Error::new(ErrorKind::Format, first.message.clone()).code_of(first.code).at_path(&first.path);
+    if let Some(node) = &first.node {
+        error = error.at_node(node);
+    }
+    error.with_problems(problems)
+}

@@ -1,0 +1,53 @@
+//! Words in messages: the nearest known name, and a value shown short.
+
+use serde_json::Value;
+
+/// The candidate most like `name`, if one is near enough to be what was meant.
+///
+/// Compared without case and without `_`, `-` and a trailing `Node`, by Damerau-Levenshtein distance: at most a
+/// third of the name's length away.
+pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    // A name longer than any of ours is not worth a quadratic comparison.
+    if name.len() > 64 {
+        return None;
+    }
+    let wanted = plain(name);
+    let limit = (wanted.chars().count() / 3).max(1);
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::osa_distance(&wanted, &plain(candidate)), candidate))
+        .filter(|(distance, _)| *distance <= limit)
+        .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// A value in a message: short, and as JSON.
+pub(crate) fn shown(value: &Value) -> String {
+    let text = match value {
+        Value::Array(items) => format!("a list of {}", items.len()),
+        Value::Object(members) => format!("an object of {}", members.len()),
+        other => other.to_string(),
+    };
+    if text.chars().count() > 60 { format!("{}…", text.chars().take(60).collect::<String>()) } else { text }
+}
+
+fn plain(name: &str) -> String {
+    let lower: String = name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect();
+    lower.strip_suffix("node").filter(|rest| !rest.is_empty()).unwrap_or(&lower).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn finds_what_was_meant_and_nothing_else() {
+        let names = ["AudioResample", "AudioLevel", "Gain"];
+        assert_eq!(nearest("AudioResampel", names), Some("AudioResample"));
+        assert_eq!(nearest("audioresample", names), Some("AudioResample"));
+        assert_eq!(nearest("audio_resample_node", names), Some("AudioResample"));
+        assert_eq!(nearest("Gian", names), Some("Gain"));
+        assert_eq!(nearest("Whisper", names), None);
+        assert_eq!(nearest("", names), None);
+    }
+}

@@ -1,0 +1,128 @@
+//! `check`: formats, lints, types, generated files up to date, contents of the wheel.
+
+use crate::steps::Steps;
+use crate::{bindings, catalogue, dev, files, generate, library, licences, paths, run, signatures, wheel};
+use anyhow::{Result, bail};
+use camino::{Utf8Path, Utf8PathBuf};
+
+/// The features of a phone build.
+pub const PHONE: &[&str] = &["--no-default-features", "--features", "ffi,audio"];
+
+pub fn run(arguments: &[String]) -> Result<()> {
+    files::only(arguments, &[], &[])?;
+    let mut steps = Steps::new();
+    all(&mut steps);
+    steps.finish()
+}
+
+/// Every check, as steps.
+pub fn all(steps: &mut Steps) {
+    rust(steps);
+    steps.step("generated code: up to date, the same twice", generated);
+    steps.step("exported signatures: no vectors of samples or bytes", signatures::check);
+    python(steps);
+    steps.step("wheel: contents", wheel_contents);
+}
+
+fn cargo(arguments: &[&str], extra: &[&str], last: &[&str]) -> Result<()> {
+    let mut cargo = run::cargo();
+    run::must(cargo.current_dir(paths::root()?).args(arguments).args(extra).args(last))
+}
+
+fn rust(steps: &mut Steps) {
+    steps.step("cargo fmt", || cargo(&["fmt", "--all", "--check"], &[], &[]));
+    let deny = &["--", "-D", "warnings"][..];
+    steps.step("clippy, everything", || {
+        cargo(&["clippy", "--quiet", "--locked", "--workspace", "--all-targets"], &[], deny)
+    });
+    steps.step("clippy, phone features", || cargo(&["clippy", "--quiet", "--locked", "--lib"], PHONE, deny));
+    steps.step("clippy, no features", || {
+        cargo(&["clippy", "--quiet", "--locked", "--lib"], &["--no-default-features"], deny)
+    });
+    steps.step("rustdoc", || {
+        let mut cargo = run::cargo();
+        cargo.current_dir(paths::root()?).env("RUSTDOCFLAGS", "-D warnings");
+        run::must(cargo.args(["doc", "--quiet", "--locked", "--no-deps", "--lib"]))
+    });
+}
+
+fn python(steps: &mut Steps) {
+    let tool = |arguments: &[&str]| {
+        let python = dev::tools()?;
+        run::must(run::command(&python, &paths::python()?).arg("-m").args(arguments))
+    };
+    steps.step("development tools", || dev::tools().map(|_| ()));
+    steps.step("ruff check", || tool(&["ruff", "check", "--quiet", ".", "../examples"]));
+    steps.step("ruff format", || tool(&["ruff", "format", "--quiet", "--check", ".", "../examples"]));
+    steps.step("mypy --strict", || tool(&["mypy"]));
+    steps.step("pyright", || {
+        let python = dev::tools()?;
+        let mut pyright = run::command(&python, &paths::python()?);
+        pyright.env("PYRIGHT_PYTHON_IGNORE_WARNINGS", "1").args(["-m", "pyright", "--pythonpath", python.as_str()]);
+        run::quietly(&mut pyright)
+    });
+}
+
+/// Generates twice, and compares the committed files with what they should be.
+fn generated() -> Result<()> {
+    let (built, first) = generate::bindings()?;
+    if bindings::make(&built)? != first {
+        bail!("generating twice gave two results");
+    }
+    let mut stale: Vec<String> = Vec::new();
+    let mut expected = generate::committed(&first, &catalogue::load()?)?;
+    expected.insert(licences::file()?, licences::render()?);
+    for (path, text) in expected {
+        if std::fs::read_to_string(&path).ok().as_deref() != Some(&text) {
+            stale.push(path.strip_prefix(paths::root()?).unwrap_or(&path).to_string());
+        }
+    }
+    match stale.is_empty() {
+        true => Ok(()),
+        false => bail!("not up to date: {}; run `cargo xtask generate` and `cargo xtask licences`", stale.join(", ")),
+    }
+}
+
+/// Nothing but the package, its two modules and the dist-info; nothing of tests or caches.
+fn wheel_contents() -> Result<()> {
+    let wheel = wheel::build(&paths::target()?.join("xtask/check-wheel"), None)?;
+    let archive = zip::ZipArchive::new(std::io::Cursor::new(files::read(&wheel.path)?))?;
+    let names: Vec<Utf8PathBuf> =
+        archive.file_names().map(|name| Ok(Utf8PathBuf::from(name?.into_owned()))).collect::<Result<_>>()?;
+    for name in &names {
+        if !belongs(name) {
+            bail!("{name} does not belong into the wheel");
+        }
+    }
+    let module = Utf8Path::new("remotemedia/_native");
+    let needed = [module.join("remotemedia.py"), module.join(library::file_name()), "remotemedia_ffi.py".into()];
+    if let Some(missing) = needed.iter().find(|one| !names.contains(one)) {
+        bail!("{missing} is not in the wheel");
+    }
+    if !names.iter().any(|name| name.starts_with("remotemedia/_demo_data")) {
+        bail!("the demo's recording (remotemedia/_demo_data) is not in the wheel");
+    }
+    Ok(())
+}
+
+fn belongs(name: &Utf8Path) -> bool {
+    let first = name.components().next().map(|one| one.to_string()).unwrap_or_default();
+    let place = matches!(first.as_str(), "remotemedia" | "remotemedia_ffi.py" | "remotemedia_runtime.py")
+        || first.ends_with(".dist-info");
+    let library = name.file_name() != Some(&library::file_name()) || name.starts_with("remotemedia/_native");
+    place && library && !name.components().any(|one| files::is_litter(Utf8Path::new(one.as_str())) || one.as_str() == "tests")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn strangers_are_seen() {
+        assert!(belongs(Utf8Path::new("remotemedia/_native/remotemedia.py")));
+        assert!(belongs(Utf8Path::new("remotemedia-0.5.0.dist-info/licenses/LICENSE-MIT")));
+        for name in ["tests/test_a.py", "remotemedia/tests/a.py", "remotemedia/__pycache__/a.pyc", "remotemedia.libs/x.so"] {
+            assert!(!belongs(Utf8Path::new(name)), "{name}");
+        }
+    }
+}

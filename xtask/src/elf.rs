@@ -1,0 +1,66 @@
+//! What a Linux library asks of the system it is loaded on: its wheel tag is read from the file, never assumed.
+
+use anyhow::{Context, Result, bail};
+use goblin::elf::Elf;
+use goblin::elf::header::{EM_AARCH64, EM_X86_64};
+
+/// The wheel's platform tag, such as `manylinux_2_34_x86_64`.
+pub fn platform_tag(library: &[u8]) -> Result<String> {
+    let elf = Elf::parse(library).context("the library is not an ELF file: wheels are made on Linux only so far")?;
+    let arch = match elf.header.e_machine {
+        EM_X86_64 => "x86_64",
+        EM_AARCH64 => "aarch64",
+        other => bail!("there is no wheel tag for the ELF machine {other}"),
+    };
+    let (major, minor) = highest_glibc(versions(&elf))?;
+    Ok(format!("manylinux_{major}_{minor}_{arch}"))
+}
+
+/// The symbol versions that the library needs: `GLIBC_2.34`, `GCC_3.0`, ...
+fn versions<'a>(elf: &'a Elf) -> Vec<&'a str> {
+    let Some(needs) = &elf.verneed else { return Vec::new() };
+    let names = needs.iter().flat_map(|need| need.iter().map(|one| one.vna_name).collect::<Vec<_>>());
+    names.filter_map(|name| elf.dynstrtab.get_at(name)).collect()
+}
+
+/// The highest glibc among the version names. 2.5 is the lowest that a manylinux tag can name.
+fn highest_glibc<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<(u32, u32)> {
+    let mut highest = (2, 5);
+    for name in names {
+        let version = match name.strip_prefix("GLIBC_") {
+            None => continue,
+            Some("ABI_DT_RELR") => (2, 36), // relative relocations: the loader knows them from 2.36 on
+            Some("PRIVATE") => bail!("the library uses private symbols of glibc: no wheel tag allows that"),
+            Some(version) => {
+                let mut parts = version.split('.').map(|part| part.parse::<u32>());
+                match (parts.next(), parts.next()) {
+                    (Some(Ok(major)), Some(Ok(minor))) => (major, minor),
+                    _ => bail!("the library needs `{name}`, which names no glibc version"),
+                }
+            }
+        };
+        highest = highest.max(version);
+    }
+    Ok(highest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_highest_version_wins_as_a_number() {
+        let names = ["GLIBC_2.2.5", "GCC_3.0", "GLIBC_2.17", "GLIBC_2.9", "LIBC_9.9"];
+        assert_eq!(highest_glibc(names).unwrap(), (2, 17));
+        assert_eq!(highest_glibc(["GLIBC_2.17", "GLIBC_ABI_DT_RELR"]).unwrap(), (2, 36));
+        assert_eq!(highest_glibc([]).unwrap(), (2, 5));
+        assert!(highest_glibc(["GLIBC_PRIVATE"]).is_err());
+    }
+
+    #[test]
+    fn our_own_program_has_a_tag() {
+        let program = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+        assert!(platform_tag(&program).unwrap().starts_with("manylinux_2_"));
+        assert!(platform_tag(b"no library").is_err());
+    }
+}

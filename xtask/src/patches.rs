@@ -1,0 +1,128 @@
+//! Corrections of UniFFI 0.32.2's generated code, by exact text. Each has an expected count: a template that changed
+//! stops the build instead of shipping the fault again. Tests in each language check the behaviour behind them.
+
+use anyhow::{Result, bail};
+
+/// One replacement and how often its text must occur.
+struct Patch {
+    name: &'static str,
+    find: &'static str,
+    replace: &'static str,
+    count: usize,
+}
+
+fn apply(mut text: String, patches: &[Patch]) -> Result<String> {
+    for patch in patches {
+        let found = text.matches(patch.find).count();
+        if found != patch.count {
+            bail!(
+                "the patch `{}` found its text {found} times, expected {}: UniFFI's templates changed, look at xtask/src/patches.rs",
+                patch.name,
+                patch.count
+            );
+        }
+        text = text.replace(patch.find, patch.replace);
+    }
+    Ok(text)
+}
+
+const LOOP_FIND: &str = "    if _UNIFFI_GLOBAL_EVENT_LOOP is not None:
+        return _UNIFFI_GLOBAL_EVENT_LOOP
+    else:
+        return asyncio.get_running_loop()
+";
+const LOOP_REPLACE: &str = "    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        if _UNIFFI_GLOBAL_EVENT_LOOP is None:
+            raise
+        return _UNIFFI_GLOBAL_EVENT_LOOP
+";
+const HANDLE_FIND: &str = "    def _uniffi_clone_handle(self):\n";
+const HANDLE_REPLACE: &str = "    def __reduce_ex__(self, protocol):
+        raise TypeError(f\"cannot copy or pickle {type(self).__name__!r}: it owns a native handle\")
+
+    def _uniffi_clone_handle(self):\n";
+
+/// The generated Python module; `objects` is the number of exported object types.
+///
+/// 1. The dropped-future callback runs on a Rust thread, where `call_soon` does not wake a sleeping loop (2 s late).
+///    The text is there only when an async callback is exported, so the count follows the callback's own definition.
+/// 2. A stale global loop breaks the next `asyncio.run`: the running loop comes first.
+/// 3. Copy and pickle would share a raw handle, a double free: they raise TypeError.
+pub fn python(text: String, objects: usize) -> Result<String> {
+    let callbacks = text.matches("def _uniffi_future_dropped_callback(").count();
+    let has_async = text.matches("def _uniffi_get_event_loop(").count();
+    apply(
+        text,
+        &[
+            Patch {
+                name: "1: wake the loop",
+                find: "eventloop.call_soon(_uniffi_cancel_task, task)",
+                replace: "eventloop.call_soon_threadsafe(_uniffi_cancel_task, task)",
+                count: callbacks,
+            },
+            Patch { name: "2: running loop first", find: LOOP_FIND, replace: LOOP_REPLACE, count: has_async },
+            Patch { name: "3: no copy of handles", find: HANDLE_FIND, replace: HANDLE_REPLACE, count: objects },
+        ],
+    )
+}
+
+/// The generated Kotlin file: a direct buffer given as `&[u8]` must live through the call (the collector may free it
+/// under Rust: a crash), and its position must count (it was ignored in silence).
+pub fn kotlin(text: String) -> Result<String> {
+    apply(
+        text,
+        &[
+            Patch {
+                name: "4: keep the buffer alive",
+                find: "    @JvmField var data: Pointer? = null\n\n    class ByValue : ForeignBytes(), Structure.ByValue\n",
+                replace: "    @JvmField var data: Pointer? = null\n    private var owner: java.nio.ByteBuffer? = null\n    fun keep(value: java.nio.ByteBuffer) { owner = value }\n\n    class ByValue : ForeignBytes(), Structure.ByValue\n",
+                count: 1,
+            },
+            Patch {
+                name: "5: position counts",
+                find: "com.sun.jna.Native.getDirectBufferPointer(value)\n",
+                replace: "com.sun.jna.Native.getDirectBufferPointer(value).share(value.position().toLong())\n        fb.keep(value)\n",
+                count: 1,
+            },
+        ],
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn module(objects: usize) -> String {
+        let mut text = format!("def _uniffi_get_event_loop():\n{LOOP_FIND}\n");
+        for _ in 0..objects {
+            text.push_str("class A:\n    def _uniffi_clone_handle(self):\n        pass\n");
+        }
+        text
+    }
+
+    #[test]
+    fn each_object_gets_its_guard() {
+        let patched = python(module(3), 3).unwrap();
+        assert_eq!(patched.matches("__reduce_ex__").count(), 3);
+        assert!(patched.contains("    except RuntimeError:\n"));
+    }
+
+    #[test]
+    fn a_wrong_count_stops() {
+        let error = python(module(2), 3).unwrap_err().to_string();
+        assert!(error.contains("3: no copy of handles") && error.contains("2 times, expected 3"), "{error}");
+        let stale = module(1).replace("_UNIFFI_GLOBAL_EVENT_LOOP is not None", "changed");
+        assert!(python(stale, 1).is_err());
+        assert!(kotlin(String::new()).is_err());
+    }
+
+    #[test]
+    fn an_async_callback_needs_the_first_patch() {
+        let tail = "def _uniffi_future_dropped_callback(handle):\n    eventloop.call_soon(_uniffi_cancel_task, task)\n";
+        let patched = python(module(1) + tail, 1).unwrap();
+        assert!(patched.contains("call_soon_threadsafe(_uniffi_cancel_task"));
+        assert!(python(module(1) + "def _uniffi_future_dropped_callback(handle):\n", 1).is_err());
+    }
+}

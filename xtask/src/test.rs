@@ -1,0 +1,161 @@
+//! `test`: everything CI runs, in the README's order. `--quick` leaves packages, other Pythons and Kotlin out.
+
+use crate::python::{self, Python};
+use crate::steps::Steps;
+use crate::{check, files, generate, kotlin, metadata, paths, run, sdist, wheel};
+use anyhow::{Context, Result, bail};
+use camino::{Utf8Path, Utf8PathBuf};
+use std::collections::BTreeMap;
+
+pub fn run(arguments: &[String]) -> Result<()> {
+    files::only(arguments, &[], &["--quick"])?;
+    let quick = arguments.iter().any(|one| one == "--quick");
+    let mut steps = Steps::new();
+    let cargo = |arguments: &[&str]| run::must(run::cargo().current_dir(paths::root()?).args(arguments));
+    steps.step("cargo test", || cargo(&["test", "--workspace", "--locked"]));
+    steps.step("the library as a plain crate", || cargo(&["check", "--quiet", "--locked", "--lib", "--no-default-features"]));
+    steps.step("the library with the phone features", || {
+        cargo(&[&["check", "--quiet", "--locked", "--lib"], check::PHONE].concat())
+    });
+    check::all(&mut steps);
+    pythons(&mut steps, quick);
+    if !quick {
+        packages(&mut steps);
+        match kotlin::missing() {
+            Some(reason) => steps.left_out("Kotlin compiles", reason),
+            None => steps.step("Kotlin compiles", || generate::bindings().and_then(|_| kotlin::compile())),
+        }
+    }
+    steps.finish()
+}
+
+/// The wheel, tested in a fresh environment of each CPython found, outside the source tree.
+fn pythons(steps: &mut Steps, quick: bool) {
+    let mut path = None;
+    steps.step("build-wheel", || {
+        let built = wheel::build(&paths::target()?.join("wheels"), None)?;
+        println!("{} ({:.2} MB)", built.path, built.size as f64 / 1e6);
+        path = Some(built.path);
+        Ok(())
+    });
+    let Some(wheel) = path else { return };
+    let found = match (quick, python::default()) {
+        (true, Ok(python)) => BTreeMap::from([(python.minor, python)]),
+        _ => python::all(),
+    };
+    for minor in python::MINORS {
+        let name = format!("pytest on the wheel, CPython 3.{minor}");
+        match found.get(&minor) {
+            Some(python) => steps.step(&name, || pytest(python, &wheel)),
+            None if quick => {}
+            None => steps.left_out(&name, "this Python is not installed"),
+        }
+    }
+    if !quick {
+        steps.step("demo of the wheel in an empty folder", || demo(&wheel));
+    }
+}
+
+/// An environment that holds the wheel, numpy and the test tools; kept until the requirements change.
+fn environment(python: &Python, wheel: &Utf8Path) -> Result<Utf8PathBuf> {
+    let folder = paths::target()?.join(format!("test-envs/3.{}", python.minor));
+    let program = python::venv(python, &folder)?;
+    python::requirements(&program, &[paths::python()?.join("test-requirements.txt")])?;
+    python::pip_install(&program, &["--no-deps", "--force-reinstall", wheel.as_str()])?;
+    Ok(program)
+}
+
+/// A Python that sees the installed package only.
+fn isolated(program: &Utf8Path, folder: &Utf8Path) -> Result<std::process::Command> {
+    let mut command = run::command(program, folder);
+    for name in ["PYTHONPATH", "PYTHONHOME", "MYPYPATH", "VIRTUAL_ENV"] {
+        command.env_remove(name);
+    }
+    // Tests that read recordings, examples or the README of the repository find it here.
+    command.env("REMOTEMEDIA_ROOT", paths::root()?);
+    Ok(command)
+}
+
+fn pytest(python: &Python, wheel: &Utf8Path) -> Result<()> {
+    let program = environment(python, wheel)?;
+    let folder = paths::target()?.join(format!("test-runs/3.{}", python.minor));
+    files::fresh_folder(&folder)?;
+    files::copy_tree(&paths::python()?.join("tests"), &folder.join("tests"))?;
+    files::write(&folder.join("pyproject.toml"), &files::read(&paths::python()?.join("pyproject.toml"))?)?;
+    let question = "import remotemedia; print(remotemedia.__file__)";
+    let answer = run::output(isolated(&program, &folder)?.args(["-c", question]))?;
+    if !answer.contains("site-packages") {
+        bail!("the tests would run on {} instead of the installed wheel", answer.trim());
+    }
+    run::must(isolated(&program, &folder)?.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]))
+}
+
+fn demo(wheel: &Utf8Path) -> Result<()> {
+    let program = environment(&python::default()?, wheel)?;
+    let folder = paths::target()?.join("test-runs/demo");
+    files::fresh_folder(&folder)?;
+    let script = program.parent().context("a Python without a folder")?.join("remotemedia");
+    run::must(isolated(&script, &folder)?.arg("demo"))?;
+    let report = files::text(&folder.join("remotemedia-demo.html"))?;
+    match report.contains("<html") {
+        true => Ok(()),
+        false => bail!("remotemedia-demo.html is no page"),
+    }
+}
+
+/// Installing from source, and the archive: a wheel built from it elsewhere has the same bytes.
+fn packages(steps: &mut Steps) {
+    steps.step("pip wheel ./python", || {
+        let out = paths::target()?.join("test-runs/pip-wheel");
+        files::fresh_folder(&out)?;
+        pip(&["wheel", "--no-deps", "-w", out.as_str(), paths::python()?.as_str()], None)?;
+        the_wheel(&out).map(|_| ())
+    });
+    steps.step("pip install -e ./python", || {
+        let folder = paths::target()?.join("test-envs/editable");
+        files::fresh_folder(&folder)?;
+        let program = python::venv(&python::default()?, &folder)?;
+        python::pip_install(&program, &["numpy>=1.26"])?;
+        let source = paths::python()?;
+        python::pip_install(&program, &["--no-deps", "-e", source.as_str()])?;
+        let question = "import remotemedia; print(remotemedia.__version__, remotemedia.__file__)";
+        let answer = run::output(isolated(&program, &paths::target()?)?.args(["-c", question]))?;
+        let expected = format!("{} {}", metadata::load()?.version, source.join("remotemedia/__init__.py"));
+        match answer.trim() == expected {
+            true => Ok(()),
+            false => bail!("the editable package says `{}`, expected `{expected}`", answer.trim()),
+        }
+    });
+    steps.step("build-sdist; a wheel from it has the same bytes", || {
+        let out = paths::target()?.join("test-runs/from-sdist");
+        files::fresh_folder(&out)?;
+        let archive = sdist::build(&paths::target()?.join("wheels"))?;
+        let elsewhere = paths::target()?.join("sdist-target");
+        pip(&["wheel", "--no-deps", "-w", out.as_str(), archive.as_str()], Some(&elsewhere))?;
+        let theirs = the_wheel(&out)?;
+        let name = theirs.file_name().context("a wheel without a name")?;
+        let ours = paths::target()?.join("wheels").join(name);
+        match files::read(&ours)? == files::read(&theirs)? {
+            true => Ok(()),
+            false => bail!("{ours} and {theirs} differ"),
+        }
+    });
+}
+
+fn pip(arguments: &[&str], target: Option<&Utf8Path>) -> Result<()> {
+    let program = python::tools("pip", &["pip"])?;
+    let mut pip = isolated(&program, &paths::root()?)?;
+    pip.args(["-m", "pip", "--disable-pip-version-check", "--no-input", "--no-cache-dir"]).args(arguments);
+    if let Some(target) = target {
+        pip.env("CARGO_TARGET_DIR", target);
+    }
+    run::quietly(&mut pip)
+}
+
+fn the_wheel(folder: &Utf8Path) -> Result<Utf8PathBuf> {
+    let found = files::walk(folder, &|path| path.extension() != Some("whl"))?;
+    match found.as_slice() {
+        [one] => Ok(folder.join(one)),
+        others => bail!("{folder} has {} wheels, expected one", others.len()),
+    }
+}
