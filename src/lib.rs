@@ -19,23 +19,25 @@
 //! `ffi`, `cli`.
 
 pub mod builtin;
-
-
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod data;
 mod dsp;
 pub mod engine;
 pub mod error;
-
-
+#[cfg(feature = "ffi")]
+pub mod ffi;
 pub mod graph;
 pub mod manifest;
-
-
+#[cfg(feature = "files")]
+pub mod media;
 pub mod node;
 pub mod runtime;
 mod words;
 
-pub use data::{AudioBuffer, AudioFormat, Format, Kind, NdArray, Packet, PixelFormat, Pts, RuntimeData, VideoFormat, VideoFrame};
+pub use data::{
+    AudioBuffer, AudioFormat, Format, Kind, NdArray, Packet, PixelFormat, Pts, RuntimeData, VideoFormat, VideoFrame,
+};
 pub use engine::{PortResult, RunOptions, RunResults};
 pub use error::{Error, ErrorKind, Problem, Result, Severity};
 pub use runtime::{Pipeline, Runtime};
@@ -43,5 +45,5 @@ pub use runtime::{Pipeline, Runtime};
 /// The version of this crate and of every package made from it.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-
-
+#[cfg(feature = "ffi")]
+uniffi::setup_scaffolding!();

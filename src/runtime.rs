@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::builtin;
-use crate::data::{Format, RuntimeData};
+use crate::data::{AudioBuffer, Format, RuntimeData};
 use crate::engine::{Compute, Job, RunOptions, RunResults, StopFlag, run};
 use crate::error::{Error, ErrorKind, Problem, Result, Severity};
 use crate::graph::{self, Graph};
@@ -27,12 +27,7 @@ static SHARED: Mutex<Option<Arc<Runtime>>> = Mutex::new(None);
 impl Runtime {
     /// A runtime with these nodes.
     pub fn new(registry: Registry) -> Arc<Self> {
-        Arc::new(Self {
-            registry,
-            compute: Compute::default(),
-            timers: OnceLock::new(),
-            process: std::process::id(),
-        })
+        Arc::new(Self { registry, compute: Compute::default(), timers: OnceLock::new(), process: std::process::id() })
     }
 
     /// The runtime of this process, with the built-in nodes. A forked child gets one of its own: the threads of its
@@ -142,7 +137,8 @@ impl Pipeline {
             Some(graph) => Ok(Self { graph: Arc::new(graph), warnings: problems, manifest: text.into() }),
             None => {
                 // A problem of formats alone is a format error, with its code.
-                let only_format = problems.iter().filter(|p| p.severity == Severity::Error).all(|p| p.code.starts_with("RM02"));
+                let only_format =
+                    problems.iter().filter(|p| p.severity == Severity::Error).all(|p| p.code.starts_with("RM02"));
                 Err(if only_format { format_error(problems) } else { Error::manifest(problems) })
             }
         }
@@ -181,7 +177,13 @@ impl Pipeline {
     ///
     /// # Errors
     /// `Closed` when the runtime is shut down. The run's own failure comes with [`Job::take`].
-    pub fn start(&self, runtime: &Runtime, items: Vec<RuntimeData>, options: RunOptions, timeout_ms: u64) -> Result<Job> {
+    pub fn start(
+        &self,
+        runtime: &Runtime,
+        items: Vec<RuntimeData>,
+        options: RunOptions,
+        timeout_ms: u64,
+    ) -> Result<Job> {
         let stop: StopFlag = options.stop.clone();
         let (job, finisher) = Job::new(stop);
         let graph = self.graph.clone();
@@ -261,4 +263,30 @@ fn format_error(problems: Vec<Problem>) -> Error {
         error = error.at_node(node);
     }
     error.with_problems(problems)
+}
+
+/// Audio at another rate or mixed to mono, through the same nodes as everything else.
+///
+/// # Errors
+/// What the nodes say.
+pub fn convert(audio: AudioBuffer, sample_rate_hz: Option<u32>, mono: bool) -> Result<AudioBuffer> {
+    let mut nodes = Vec::new();
+    if mono && audio.channels() != 1 {
+        nodes.push(serde_json::json!({"id": "mono", "node_type": "AudioChannels", "params": {"channels": 1}}));
+    }
+    if let Some(rate) = sample_rate_hz.filter(|rate| *rate != audio.sample_rate_hz()) {
+        nodes.push(serde_json::json!({"id": "rate", "node_type": "AudioResample", "params": {"target_rate": rate}}));
+    }
+    if nodes.is_empty() {
+        return Ok(audio);
+    }
+    let connections =
+        if nodes.len() == 2 { serde_json::json!([{"from": "mono", "to": "rate"}]) } else { serde_json::json!([]) };
+    let manifest = serde_json::json!({"version": "v1", "nodes": nodes, "connections": connections});
+    let results = Pipeline::new(&manifest.to_string())?.run(vec![audio.into()], &RunOptions::default())?;
+    let item = results.ports.into_iter().next().and_then(|port| port.items.into_iter().next());
+    match item.map(|item| item.data) {
+        Some(RuntimeData::Audio(audio)) => Ok(audio),
+        _ => Err(Error::new(ErrorKind::Internal, "converting audio gave no audio")),
+    }
 }

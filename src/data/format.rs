@@ -272,11 +272,7 @@ impl From<AudioFormat> for Format {
 
 impl From<VideoFormat> for Format {
     fn from(format: VideoFormat) -> Self {
-        Self::Video {
-            width: Some(format.width),
-            height: Some(format.height),
-            pixel_format: Some(format.pixel_format),
-        }
+        Self::Video { width: Some(format.width), height: Some(format.height), pixel_format: Some(format.pixel_format) }
     }
 }
 

@@ -47,7 +47,8 @@ mod tests {
 
     #[test]
     fn a_sine_has_the_level_of_theory() {
-        let sine: Vec<f32> = (0..48_000).map(|n| (n as f32 * std::f32::consts::TAU * 1000.0 / 48_000.0).sin()).collect();
+        let sine: Vec<f32> =
+            (0..48_000).map(|n| (n as f32 * std::f32::consts::TAU * 1000.0 / 48_000.0).sin()).collect();
         let mut meter = Meter::default();
         meter.add(&sine);
         assert!((meter.rms_db() + 3.0103).abs() < 1e-3, "{}", meter.rms_db());

@@ -6,8 +6,8 @@
 
 use audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{
-    Async, Fft, FixedAsync, FixedSync, Sample, SincInterpolationParameters, SincInterpolationType,
-    WindowFunction, calculate_cutoff,
+    Async, Fft, FixedAsync, FixedSync, Sample, SincInterpolationParameters, SincInterpolationType, WindowFunction,
+    calculate_cutoff,
 };
 
 /// Filter length at the lower rate, in frames.
@@ -160,7 +160,8 @@ impl<T: Working> Core<T> {
     fn new(from_hz: u32, to_hz: u32, channels: usize, filter_frames: usize, trim: bool) -> Result<Self, String> {
         let common = gcd(from_hz.into(), to_hz.into()).max(1);
         let (up, down) = (u64::from(to_hz) / common, u64::from(from_hz) / common);
-        let (unit_in, unit_out) = (usize::try_from(down).unwrap_or(usize::MAX), usize::try_from(up).unwrap_or(usize::MAX));
+        let (unit_in, unit_out) =
+            (usize::try_from(down).unwrap_or(usize::MAX), usize::try_from(up).unwrap_or(usize::MAX));
         let block = smooth(unit_in).then_some(()).filter(|()| smooth(unit_out)).and_then(|()| {
             let least = filter_frames.div_ceil(unit_in.min(unit_out));
             let units = (least..least * 2 + 1).find(|units| smooth(*units) && (units * unit_in).is_multiple_of(2))?;
@@ -181,7 +182,8 @@ impl<T: Working> Core<T> {
             ),
             None => Box::new(sinc::<T>(from_hz, to_hz, channels, filter_frames)?),
         };
-        let (block_in, block_out_max, delay) = (inner.input_frames_max(), inner.output_frames_max(), inner.output_delay());
+        let (block_in, block_out_max, delay) =
+            (inner.input_frames_max(), inner.output_frames_max(), inner.output_delay());
         Ok(Self {
             inner,
             channels,
@@ -221,9 +223,10 @@ impl<T: Working> Core<T> {
     /// Runs the block that waits. Says how many frames it wrote.
     fn run_block(&mut self, out: &mut [f32]) -> Result<usize, String> {
         let input = InterleavedSlice::new(&self.waiting, self.channels, self.block_in).map_err(|e| e.to_string())?;
-        let mut output =
-            InterleavedSlice::new_mut(&mut self.block_out, self.channels, self.block_out_max).map_err(|e| e.to_string())?;
-        let (_, frames) = self.inner.process_into_buffer(&input, &mut output, None).map_err(|error| error.to_string())?;
+        let mut output = InterleavedSlice::new_mut(&mut self.block_out, self.channels, self.block_out_max)
+            .map_err(|e| e.to_string())?;
+        let (_, frames) =
+            self.inner.process_into_buffer(&input, &mut output, None).map_err(|error| error.to_string())?;
         self.waiting.clear();
         let skipped = self.skip.min(frames);
         self.skip -= skipped;

@@ -1,6 +1,8 @@
 //! Results of a one-shot run: audio is joined, and cut again at the borders of the input items.
 
-use crate::data::{ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, NdArray, Packet, RuntimeData, write_samples};
+use crate::data::{
+    ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, NdArray, Packet, RuntimeData, write_samples,
+};
 use crate::error::Result;
 use crate::graph::ResultPort;
 
@@ -76,7 +78,12 @@ impl Collector {
     }
 
     /// Cuts the audio at the borders of the input items and turns it back into what the items were.
-    pub(super) fn finish(mut self, shapes: &[ItemShape], rate_in: Option<u32>, clipped: &mut u64) -> Result<PortResult> {
+    pub(super) fn finish(
+        mut self,
+        shapes: &[ItemShape],
+        rate_in: Option<u32>,
+        clipped: &mut u64,
+    ) -> Result<PortResult> {
         let Some(format) = self.format else { return Ok(PortResult { port: self.port, items: self.others }) };
         let total = (self.audio.len() / usize::from(format.channels())) as u64;
         let ends = match rate_in {
@@ -92,7 +99,8 @@ impl Collector {
             let made = end > start || shape.audio;
             let end = end.max(start);
             if made {
-                let part = if start == 0 && end == total { whole.clone() } else { whole.slice(start as usize..end as usize) };
+                let part =
+                    if start == 0 && end == total { whole.clone() } else { whole.slice(start as usize..end as usize) };
                 items.push(ResultItem { item, data: mirror(part, shape, clipped)? });
             }
             start = end;
@@ -126,7 +134,13 @@ fn by_packets(by_item: &[(usize, u64)], items: usize) -> Vec<u64> {
         }
     }
     let mut sum = 0;
-    counts.into_iter().map(|count| { sum += count; sum }).collect()
+    counts
+        .into_iter()
+        .map(|count| {
+            sum += count;
+            sum
+        })
+        .collect()
 }
 
 /// Audio that came in as a bare array goes out as one, of the same element type and byte order.

@@ -81,7 +81,10 @@ impl Job {
     /// Ends the run with an error of kind `Timeout`, unless it has ended.
     pub fn expire(&self, timeout_ms: u64) {
         self.shared.stop.stop();
-        finish(&self.shared, Err(Error::new(ErrorKind::Timeout, format!("the run did not end within {timeout_ms} ms"))));
+        finish(
+            &self.shared,
+            Err(Error::new(ErrorKind::Timeout, format!("the run did not end within {timeout_ms} ms"))),
+        );
     }
 
     /// The results, once.

@@ -149,7 +149,8 @@ impl Stream {
 
     /// The figures of every node.
     pub fn metrics(&self) -> Vec<NodeMetrics> {
-        let figures = self.nodes.iter().zip(&self.graph.nodes).map(|(node, at)| (at.index, node.recorder.figures(&at.id)));
+        let figures =
+            self.nodes.iter().zip(&self.graph.nodes).map(|(node, at)| (at.index, node.recorder.figures(&at.id)));
         let mut figures: Vec<_> = figures.collect();
         figures.sort_by_key(|(index, _)| *index);
         figures.into_iter().map(|(_, figures)| figures).collect()
@@ -257,15 +258,21 @@ impl Stream {
         let expected = info.inputs.iter().map(|port| port.kinds.to_string()).collect::<Vec<_>>().join(" or ");
         let kind = packet.data.kind();
         if !self.options.lenient {
-            return Err(Error::new(ErrorKind::InputType, format!("an item of kind {kind} comes in, expected {expected}"))
-                .code_of("RM0301")
-                .at_node(&at.id)
-                .hint("pass what the first node takes"));
+            return Err(Error::new(
+                ErrorKind::InputType,
+                format!("an item of kind {kind} comes in, expected {expected}"),
+            )
+            .code_of("RM0301")
+            .at_node(&at.id)
+            .hint("pass what the first node takes"));
         }
         let warning = Warning {
             kind: WarningKind::UnhandledKind,
             node: at.id.clone(),
-            text: format!("node `{}` ({}) takes {expected}; an item of kind {kind} passes it unchanged", at.id, info.name),
+            text: format!(
+                "node `{}` ({}) takes {expected}; an item of kind {kind} passes it unchanged",
+                at.id, info.name
+            ),
         };
         if !self.warnings.contains(&warning) {
             self.warnings.push(warning);

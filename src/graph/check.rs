@@ -139,7 +139,9 @@ impl Checker<'_> {
                         path,
                         format!(
                             "`{}.{}` gives {gives}, but `{}` takes {takes}",
-                            connection.from.node, from_info.outputs[from_port.index()].name, connection.to.node
+                            connection.from.node,
+                            from_info.outputs[from_port.index()].name,
+                            connection.to.node
                         ),
                     )
                     .node(connection.to.node.clone())
@@ -192,9 +194,13 @@ impl Checker<'_> {
         let ids: Vec<&str> = cycle.iter().map(|&node| self.manifest.nodes[node].id.as_str()).collect();
         let first = ids.first().copied().unwrap_or_default();
         self.problems.push(
-            Problem::error("RM0117", "/connections", format!("the connections form a cycle: {} -> {first}", ids.join(" -> ")))
-                .node(first)
-                .fix("a pipeline flows one way: remove one of these connections"),
+            Problem::error(
+                "RM0117",
+                "/connections",
+                format!("the connections form a cycle: {} -> {first}", ids.join(" -> ")),
+            )
+            .node(first)
+            .fix("a pipeline flows one way: remove one of these connections"),
         );
         None
     }
@@ -287,11 +293,14 @@ fn build(
         nodes[place[edge.from]].targets[edge.from_port.index()].push((place[edge.to], edge.to_port));
         nodes[place[edge.to]].connected[edge.to_port.index()] = true;
     }
-    let sources = nodes.iter().enumerate().filter(|(_, node)| !node.connected.contains(&true)).map(|(i, _)| i).collect();
+    let sources =
+        nodes.iter().enumerate().filter(|(_, node)| !node.connected.contains(&true)).map(|(i, _)| i).collect();
     let ports: Vec<(usize, PortId)> = match outputs {
         Some(listed) => listed.iter().map(|(node, port)| (place[*node], *port)).collect(),
         // In the order of the manifest, so that the caller finds them as they were written.
-        None => place.iter().flat_map(|&node| unconnected(&nodes[node]).into_iter().map(move |port| (node, port))).collect(),
+        None => {
+            place.iter().flat_map(|&node| unconnected(&nodes[node]).into_iter().map(move |port| (node, port))).collect()
+        }
     };
     let mut results = Vec::new();
     for (node, port) in ports {

@@ -74,7 +74,8 @@ impl Scan<'_> {
             Some(b'[') => self.elements(),
             Some(b'"') => self.string().is_some(),
             Some(_) => {
-                while !matches!(self.bytes.get(self.at), None | Some(b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r')) {
+                while !matches!(self.bytes.get(self.at), None | Some(b',' | b']' | b'}' | b' ' | b'\t' | b'\n' | b'\r'))
+                {
                     self.at += 1;
                 }
                 true

@@ -25,7 +25,9 @@ pub use registry::Registry;
 
 /// What node authors need.
 pub mod prelude {
-    pub use super::{Align, Latency, NodeInfo, NodeType, Opened, Out, PortId, PortInfo, Processor, Registry, TypedNode};
+    pub use super::{
+        Align, Latency, NodeInfo, NodeType, Opened, Out, PortId, PortInfo, Processor, Registry, TypedNode,
+    };
     pub use crate::data::{AudioBuffer, AudioFormat, Format, Kind, Kinds, Packet, Pts, RuntimeData, VideoFrame};
     pub use crate::error::{Error, ErrorKind, Result};
 }

@@ -3,7 +3,8 @@
 use std::fmt::Write;
 use uniffi_bindgen::ComponentInterface;
 use uniffi_bindgen::interface::{
-    Argument, AsType, Constructor, DefaultValue, Enum, Field, Function, Literal, Method, Object, Record, Type, UniffiTrait,
+    Argument, AsType, Constructor, DefaultValue, Enum, Field, Function, Literal, Method, Object, Record, Type,
+    UniffiTrait,
 };
 
 const HEADER: &str = "\
@@ -17,7 +18,9 @@ pub fn render(interface: &ComponentInterface) -> String {
     items.extend(interface.function_definitions().iter().map(function));
     items.extend(interface.object_definitions().iter().map(object));
     items.extend(interface.record_definitions().iter().map(record));
-    items.extend(interface.enum_definitions().iter().map(|item| enumeration(item, interface.is_name_used_as_error(item.name()))));
+    items.extend(
+        interface.enum_definitions().iter().map(|item| enumeration(item, interface.is_name_used_as_error(item.name()))),
+    );
     for item in interface.callback_interface_definitions() {
         items.push(block(format!("callback {}", item.name()), item.methods().into_iter().map(method).collect()));
     }

@@ -48,7 +48,8 @@ pub fn make(library: &Utf8Path) -> Result<Generated> {
     let python = python(library)?;
     let kotlin = tree(TargetLanguage::Kotlin, "Kotlin")?;
     let kotlin: Result<_> = kotlin.into_iter().map(|(path, text)| Ok((path, patches::kotlin(text)?))).collect();
-    let swift = tree(TargetLanguage::Swift, "Swift")?.into_iter().map(|(path, text)| (swift_place(&path), text)).collect();
+    let swift =
+        tree(TargetLanguage::Swift, "Swift")?.into_iter().map(|(path, text)| (swift_place(&path), text)).collect();
     std::fs::remove_dir_all(&work)?;
     Ok(Generated {
         python: patches::python(python, interface.object_definitions().len())?,

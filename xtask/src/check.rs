@@ -110,7 +110,9 @@ fn belongs(name: &Utf8Path) -> bool {
     let place = matches!(first.as_str(), "remotemedia" | "remotemedia_ffi.py" | "remotemedia_runtime.py")
         || first.ends_with(".dist-info");
     let library = name.file_name() != Some(&library::file_name()) || name.starts_with("remotemedia/_native");
-    place && library && !name.components().any(|one| files::is_litter(Utf8Path::new(one.as_str())) || one.as_str() == "tests")
+    place
+        && library
+        && !name.components().any(|one| files::is_litter(Utf8Path::new(one.as_str())) || one.as_str() == "tests")
 }
 
 #[cfg(test)]
@@ -121,7 +123,9 @@ mod tests {
     fn strangers_are_seen() {
         assert!(belongs(Utf8Path::new("remotemedia/_native/remotemedia.py")));
         assert!(belongs(Utf8Path::new("remotemedia-0.5.0.dist-info/licenses/LICENSE-MIT")));
-        for name in ["tests/test_a.py", "remotemedia/tests/a.py", "remotemedia/__pycache__/a.pyc", "remotemedia.libs/x.so"] {
+        for name in
+            ["tests/test_a.py", "remotemedia/tests/a.py", "remotemedia/__pycache__/a.pyc", "remotemedia.libs/x.so"]
+        {
             assert!(!belongs(Utf8Path::new(name)), "{name}");
         }
     }

@@ -18,7 +18,15 @@ pub fn file_name() -> String {
 /// Builds the library for this machine and returns the unstripped file.
 pub fn build() -> Result<Utf8PathBuf> {
     let mut cargo = run::cargo();
-    cargo.current_dir(paths::root()?).args(["rustc", "--quiet", "--release", "--lib", "--crate-type", "cdylib", "--locked"]);
+    cargo.current_dir(paths::root()?).args([
+        "rustc",
+        "--quiet",
+        "--release",
+        "--lib",
+        "--crate-type",
+        "cdylib",
+        "--locked",
+    ]);
     run::must(cargo.env("CARGO_ENCODED_RUSTFLAGS", flags()?))?;
     found(paths::target()?.join("release").join(file_name()))
 }
@@ -80,7 +88,9 @@ pub fn folders() -> Result<Vec<(Utf8PathBuf, &'static str)>> {
     }
     let home = match std::env::var("CARGO_HOME") {
         Ok(home) => Utf8PathBuf::from(home),
-        Err(_) => Utf8PathBuf::from(std::env::var("HOME").context("neither CARGO_HOME nor HOME is set")?).join(".cargo"),
+        Err(_) => {
+            Utf8PathBuf::from(std::env::var("HOME").context("neither CARGO_HOME nor HOME is set")?).join(".cargo")
+        }
     };
     folders.push((home.clone(), "/cargo"));
     // One folder per registry, its name says which: all of them become one.

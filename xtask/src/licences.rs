@@ -47,7 +47,8 @@ pub fn render() -> Result<String> {
          Written by `cargo xtask licences` from Cargo.lock. Sources of each: the Rust package registry, by name and version;\n\
          none of them was changed. Packages under MPL-2.0 stay under it; their source is available there.\n\n{list}"
     );
-    let mut sections: Vec<(String, String)> = by_text.into_iter().map(|(text, names)| (names.join(", "), text)).collect();
+    let mut sections: Vec<(String, String)> =
+        by_text.into_iter().map(|(text, names)| (names.join(", "), text)).collect();
     sections.sort();
     for (names, licence) in sections {
         let _ = write!(text, "\n{}\n{names}\n\n{licence}\n", "=".repeat(100));
@@ -106,7 +107,9 @@ fn texts(folder: &Utf8Path) -> Result<BTreeSet<String>> {
     for entry in folder.read_dir_utf8().with_context(|| format!("cannot read {folder}"))? {
         let entry = entry?;
         let name = entry.file_name().to_uppercase();
-        let is_licence = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "COPYRIGHT", "UNLICENSE"].iter().any(|word| name.starts_with(word));
+        let is_licence = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "COPYRIGHT", "UNLICENSE"]
+            .iter()
+            .any(|word| name.starts_with(word));
         if is_licence && entry.file_type()?.is_file() {
             let text = String::from_utf8_lossy(&files::read(entry.path())?).replace("\r\n", "\n");
             let lines: Vec<&str> = text.lines().map(str::trim_end).collect();

@@ -136,9 +136,15 @@ pub mod tests {
     #[test]
     fn metadata_has_the_fields_that_pip_reads() {
         let text = package().metadata().unwrap();
-        for line in ["Name: remotemedia", "Version: 0.5.0", "Requires-Dist: numpy>=1.26", "Requires-Python: >=3.10",
-            "Provides-Extra: test", "Requires-Dist: pytest>=8; extra == \"test\"", "License-File: LICENSE-MIT"]
-        {
+        for line in [
+            "Name: remotemedia",
+            "Version: 0.5.0",
+            "Requires-Dist: numpy>=1.26",
+            "Requires-Python: >=3.10",
+            "Provides-Extra: test",
+            "Requires-Dist: pytest>=8; extra == \"test\"",
+            "License-File: LICENSE-MIT",
+        ] {
             assert!(text.lines().any(|one| one == line), "{line} is missing in {text}");
         }
         assert!(text.ends_with("\n\n# Readme\n"));

@@ -93,9 +93,17 @@ mod tests {
     #[test]
     fn the_page_has_a_row_per_parameter() {
         let text = render(&catalogue::parse(catalogue::tests::SAMPLE).unwrap()).unwrap();
-        assert!(text.contains("## Audio\n\n### AudioResample\n\nChanges the sample rate.\n\n- In: `in` (audio). Out: `out` (audio).\n"));
-        assert!(text.contains("| `target_rate` | integer | required | Rate of the output in Hz. At least 1. |\n"), "{text}");
-        assert!(text.contains("| `quality` | `\"high\"`, `\"very_high\"` | `\"high\"` | How steep the filter is. |\n"), "{text}");
+        assert!(text.contains(
+            "## Audio\n\n### AudioResample\n\nChanges the sample rate.\n\n- In: `in` (audio). Out: `out` (audio).\n"
+        ));
+        assert!(
+            text.contains("| `target_rate` | integer | required | Rate of the output in Hz. At least 1. |\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("| `quality` | `\"high\"`, `\"very_high\"` | `\"high\"` | How steep the filter is. |\n"),
+            "{text}"
+        );
         assert!(text.contains("- Older names: `GainNode`.\n"));
     }
 }

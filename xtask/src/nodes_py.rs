@@ -25,7 +25,8 @@ pub fn render(nodes: &[NodeType]) -> Result<String> {
          Written by `cargo xtask generate` from the node registry: change the node in Rust, not this file.\n\"\"\"\n\n\
          from __future__ import annotations\n\n",
     );
-    let collections: Vec<&str> = ["Mapping", "Sequence"].into_iter().filter(|name| body.contains(&format!("{name}["))).collect();
+    let collections: Vec<&str> =
+        ["Mapping", "Sequence"].into_iter().filter(|name| body.contains(&format!("{name}["))).collect();
     if !collections.is_empty() {
         let _ = writeln!(text, "from collections.abc import {}", collections.join(", "));
     }
@@ -136,7 +137,8 @@ fn docstring(node: &NodeType) -> Result<String> {
         text.push('\n');
     }
     if !node.outputs.is_empty() {
-        let ports: Vec<String> = node.outputs.iter().map(|port| format!("`{}` ({})", port.name, port.kinds.join(", "))).collect();
+        let ports: Vec<String> =
+            node.outputs.iter().map(|port| format!("`{}` ({})", port.name, port.kinds.join(", "))).collect();
         text.push_str(&wrapped(&format!("Outputs: {}.", ports.join(", ")), "    "));
         text.push('\n');
     }
@@ -151,8 +153,12 @@ fn docstring(node: &NodeType) -> Result<String> {
         let _ = writeln!(text, "    {name} : {}{default}", documented_type(&param.kind));
         text.push_str(&wrapped(&safe(&explained(param)), "        "));
     }
-    text.push_str("    id : str, optional\n        Name of the node in the manifest; made from its type when left out.\n\n");
-    text.push_str("    Returns\n    -------\n    Node\n        An entry for `remotemedia.Pipeline([...])`.\n    \"\"\"\n");
+    text.push_str(
+        "    id : str, optional\n        Name of the node in the manifest; made from its type when left out.\n\n",
+    );
+    text.push_str(
+        "    Returns\n    -------\n    Node\n        An entry for `remotemedia.Pipeline([...])`.\n    \"\"\"\n",
+    );
     Ok(text)
 }
 
@@ -187,7 +193,8 @@ pub fn explained(param: &Param) -> String {
 
 /// `From 1 to 60`; None when the schema sets no limit. The limits of the integer type itself say nothing.
 pub fn range(param: &Param) -> Option<String> {
-    let is_type_limit = |value: &Value| matches!(value.as_i64(), Some(255 | 65_535 | 2_147_483_647 | 4_294_967_295 | -2_147_483_648));
+    let is_type_limit =
+        |value: &Value| matches!(value.as_i64(), Some(255 | 65_535 | 2_147_483_647 | 4_294_967_295 | -2_147_483_648));
     let maximum = param.maximum.as_ref().filter(|value| !is_type_limit(value));
     let zero = |value: &Value| value.as_f64() == Some(0.0);
     let minimum = param.minimum.as_ref().filter(|value| !is_type_limit(value) && (maximum.is_some() || !zero(value)));

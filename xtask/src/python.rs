@@ -50,7 +50,8 @@ pub fn all() -> BTreeMap<u32, Python> {
 
 /// Starts the candidate to learn what it is: a shim of pyenv may be in PATH and yet not run.
 fn ask(candidate: &str) -> Option<Python> {
-    let question = "import sys, venv; print(sys.implementation.name, sys.version_info[0], sys.version_info[1], sys.executable)";
+    let question =
+        "import sys, venv; print(sys.implementation.name, sys.version_info[0], sys.version_info[1], sys.executable)";
     let answer = run::probe(std::process::Command::new(candidate).args(["-c", question]))?;
     let mut words = answer.splitn(4, ' ');
     let (name, major, minor) = (words.next()?, words.next()?, words.next()?.parse().ok()?);

@@ -166,7 +166,10 @@ mod tests {
         assert_eq!((found[1].kind.clone(), found[1].default.clone(), found[1].required), (Kind::Integer, None, false));
         assert_eq!(found[2].kind, Kind::Choice(vec![("high".into(), "Good.".into()), ("low".into(), String::new())]));
         assert_eq!(found[2].default, Some(json!("high")));
-        assert_eq!(found[3].kind, Kind::Choice(vec![("file".into(), String::new()), ("conversation".into(), String::new())]));
+        assert_eq!(
+            found[3].kind,
+            Kind::Choice(vec![("file".into(), String::new()), ("conversation".into(), String::new())])
+        );
         assert_eq!(found[4].kind, Kind::List(Box::new(Kind::Number)));
         assert_eq!(found[5].kind, Kind::Any);
     }

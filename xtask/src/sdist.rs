@@ -8,9 +8,27 @@ use std::collections::BTreeMap;
 
 /// What the archive holds, relative to the root. Recordings are left out: they are most of the repository.
 const CONTENTS: &[&str] = &[
-    ".cargo", "CHANGELOG.md", "Cargo.lock", "Cargo.toml", "LICENSE-APACHE", "LICENSE-MIT", "README.md", "SECURITY.md",
-    "THIRD-PARTY-LICENSES", "benches", "bindings", "deny.toml", "docs", "examples", "python", "rust-toolchain.toml",
-    "rustfmt.toml", "src", "tests", "uniffi.toml", "xtask",
+    ".cargo",
+    "CHANGELOG.md",
+    "Cargo.lock",
+    "Cargo.toml",
+    "LICENSE-APACHE",
+    "LICENSE-MIT",
+    "README.md",
+    "SECURITY.md",
+    "THIRD-PARTY-LICENSES",
+    "benches",
+    "bindings",
+    "deny.toml",
+    "docs",
+    "examples",
+    "python",
+    "rust-toolchain.toml",
+    "rustfmt.toml",
+    "src",
+    "tests",
+    "uniffi.toml",
+    "xtask",
 ];
 
 pub fn run(arguments: &[String]) -> Result<()> {

@@ -11,7 +11,9 @@ const SLOW: &[&str] = &["Vec<u8>", "Vec<f32>", "Vec<f64>", "Vec<i16>"];
 /// Reads `bindings/api.txt` and every file of `src/ffi`.
 pub fn check() -> Result<()> {
     let api = files::text(&paths::api_txt()?)?;
-    if let Some(line) = api.lines().find(|line| !line.starts_with('#') && ["[f32]", "[f64]", "[i16]", "[u8]"].iter().any(|word| line.contains(word))) {
+    if let Some(line) = api.lines().find(|line| {
+        !line.starts_with('#') && ["[f32]", "[f64]", "[i16]", "[u8]"].iter().any(|word| line.contains(word))
+    }) {
         bail!("bindings/api.txt exports a list of samples: {}", line.trim());
     }
     let folder = paths::root()?.join("src/ffi");
@@ -25,7 +27,8 @@ pub fn check() -> Result<()> {
 
 /// The first public signature or exported record with a slow type. Functions that are not `pub` do not cross.
 fn slow(source: &str) -> Option<String> {
-    let code: String = source.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
+    let code: String =
+        source.lines().map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
     let has = |text: &str| SLOW.iter().any(|word| text.contains(word));
     for start in ["pub fn ", "pub async fn "] {
         for (place, _) in code.match_indices(start) {

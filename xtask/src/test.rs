@@ -13,7 +13,9 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let mut steps = Steps::new();
     let cargo = |arguments: &[&str]| run::must(run::cargo().current_dir(paths::root()?).args(arguments));
     steps.step("cargo test", || cargo(&["test", "--workspace", "--locked"]));
-    steps.step("the library as a plain crate", || cargo(&["check", "--quiet", "--locked", "--lib", "--no-default-features"]));
+    steps.step("the library as a plain crate", || {
+        cargo(&["check", "--quiet", "--locked", "--lib", "--no-default-features"])
+    });
     steps.step("the library with the phone features", || {
         cargo(&[&["check", "--quiet", "--locked", "--lib"], check::PHONE].concat())
     });

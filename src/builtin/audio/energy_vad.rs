@@ -56,7 +56,15 @@ impl TypedNode for EnergyVad {
     }
 
     fn build(&self, params: Params) -> Result<Box<dyn Processor>> {
-        Ok(Box::new(Detector { params, rate: 1, window: 1, segmenter: None, start: 0, filled: 0, meter: Meter::default() }))
+        Ok(Box::new(Detector {
+            params,
+            rate: 1,
+            window: 1,
+            segmenter: None,
+            start: 0,
+            filled: 0,
+            meter: Meter::default(),
+        }))
     }
 }
 

@@ -45,7 +45,14 @@ impl TypedNode for AudioLevel {
     }
 
     fn build(&self, params: Params) -> Result<Box<dyn Processor>> {
-        Ok(Box::new(Levels { window_ms: params.window_ms, window: 1, rate: 1, start: 0, filled: 0, meter: Meter::default() }))
+        Ok(Box::new(Levels {
+            window_ms: params.window_ms,
+            window: 1,
+            rate: 1,
+            start: 0,
+            filled: 0,
+            meter: Meter::default(),
+        }))
     }
 }
 

@@ -14,9 +14,7 @@ pub(super) fn samples(ms: u32, rate: u32) -> u64 {
 pub(super) fn emit(mark: Mark, rate: u32, item: u32, out: &mut Out) {
     let seconds = |sample: u64| sample as f64 / f64::from(rate);
     let (value, at) = match mark {
-        Mark::Start(sample) => {
-            (json!({"event": "speech_start", "sample": sample, "time_s": seconds(sample)}), sample)
-        }
+        Mark::Start(sample) => (json!({"event": "speech_start", "sample": sample, "time_s": seconds(sample)}), sample),
         Mark::End { start, end, probability } => (
             json!({
                 "event": "speech_end",

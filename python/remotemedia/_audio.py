@@ -1,0 +1,147 @@
+"""Samples with their rate."""
+
+from __future__ import annotations
+
+import operator
+import sys
+from typing import Any, SupportsIndex, cast
+
+import numpy as np
+
+from remotemedia._arrays import as_array, check_audio
+from remotemedia.errors import InputTypeError, InputValueError
+
+__all__ = ["Audio", "whole_number"]
+
+MAX_SAMPLE_RATE = 1_536_000
+MAX_CHANNELS = 64
+
+
+def whole_number(name: str, value: object, largest: int) -> int:
+    """Return a whole number from 1 to ``largest``, or raise the error that names it."""
+    try:
+        number = operator.index(cast("SupportsIndex", value))
+    except TypeError:
+        number = -1
+    if isinstance(value, bool) or (number == -1 and not hasattr(value, "__index__")):
+        raise InputTypeError(f"{name} is {value!r}, expected a whole number from 1 to {largest}")
+    if not 1 <= number <= largest:
+        raise InputValueError(f"{name} is {number}, expected 1 to {largest}")
+    return number
+
+
+class Audio:
+    """Audio samples and their rate. The samples are not copied.
+
+    Parameters
+    ----------
+    samples : array_like
+        ``(frames,)`` for mono, else ``(frames, channels)``; ``(frames, 1)`` becomes ``(frames,)``.
+        Floats are full scale at -1 to 1; int16, int32 and uint8 at their own range.
+    sample_rate : int
+        Frames per second in Hz, 1 to 1,536,000.
+
+    Raises
+    ------
+    FormatError
+        For another dtype or shape, or when the channels come first.
+    InputTypeError, InputValueError
+        For a rate that is no whole number, or out of range.
+
+    Examples
+    --------
+    >>> import numpy as np, remotemedia as rm
+    >>> audio = rm.Audio(np.zeros((48000, 2), np.float32), 48000)
+    >>> audio
+    Audio(48000 frames, 48000 Hz, 2 channels, float32, 1.000 s)
+    >>> audio[:24000].duration
+    0.5
+    """
+
+    __slots__ = ("__weakref__", "_rate", "_samples")
+
+    _samples: np.ndarray[Any, np.dtype[Any]]
+    _rate: int
+
+    def __init__(self, samples: object, sample_rate: int) -> None:
+        array = as_array(samples)
+        if array.ndim == 2 and array.shape[1] == 1:
+            array = array[:, 0]
+        check_audio(array)
+        if array.ndim == 2 and array.shape[1] > MAX_CHANNELS:
+            raise InputValueError(f"audio samples have {array.shape[1]} channels, expected 1 to {MAX_CHANNELS}")
+        self._samples = array
+        self._rate = whole_number("sample_rate", sample_rate, MAX_SAMPLE_RATE)
+
+    @property
+    def samples(self) -> np.ndarray[Any, np.dtype[Any]]:
+        """The samples: ``(frames,)`` or ``(frames, channels)``."""
+        return self._samples
+
+    @property
+    def sample_rate(self) -> int:
+        """Frames per second, in Hz."""
+        return self._rate
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return 1 if self._samples.ndim == 1 else self._samples.shape[1]
+
+    @property
+    def frames(self) -> int:
+        """Number of frames: samples of one channel."""
+        return self._samples.shape[0]
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.frames / self._rate
+
+    def __len__(self) -> int:
+        return self.frames
+
+    def __getitem__(self, frames: slice) -> Audio:
+        """Return these frames as audio over the same memory; the step must be 1."""
+        if not isinstance(cast("object", frames), slice):
+            raise TypeError(f"audio is cut by frames, such as audio[0:16000], not by {type(frames).__name__}")
+        if frames.step not in (None, 1):
+            raise ValueError(f"the step is {frames.step}, expected 1; use remotemedia.resample to change the rate")
+        return Audio(self._samples[frames], self._rate)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, np.dtype[Any]]:
+        if dtype is not None and np.dtype(dtype) != self._samples.dtype:
+            if copy is False:
+                raise ValueError(f"samples of {self._samples.dtype} become {np.dtype(dtype)} by a copy only")
+            return self._samples.astype(dtype)
+        return self._samples.copy() if copy else self._samples
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return cast("Any", self._samples).__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return cast("tuple[int, int]", self._samples.__dlpack_device__())
+
+    if sys.version_info >= (3, 12):
+
+        def __buffer__(self, flags: int, /) -> memoryview:
+            return self._samples.__buffer__(flags)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether rate, shape, dtype and every sample are the same."""
+        if not isinstance(other, Audio):
+            return NotImplemented
+        mine, theirs = self._samples, other._samples
+        return self._rate == other._rate and mine.dtype == theirs.dtype and np.array_equal(mine, theirs)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        count = self.channels
+        return (
+            f"Audio({self.frames} frames, {self._rate} Hz, {count} channel{'' if count == 1 else 's'}, "
+            f"{self._samples.dtype}, {self.duration:.3f} s)"
+        )
+
+    def __reduce__(self) -> tuple[type[Audio], tuple[object, int]]:
+        return Audio, (self._samples, self._rate)

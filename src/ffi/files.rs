@@ -1,0 +1,62 @@
+//! Audio files.
+
+use std::sync::Arc;
+
+use camino::Utf8Path;
+
+use super::audio::AudioBuffer;
+use super::error::{RemoteMediaError, out_of_range};
+use crate::media;
+
+/// What a file says of itself.
+#[derive(Debug, Clone, uniffi::Record)]
+pub struct AudioInfo {
+    /// Sample rate in Hz.
+    pub sample_rate_hz: i32,
+    /// Number of channels.
+    pub channels: i32,
+    /// Length in frames; -1 when the file does not state it.
+    pub frames: i64,
+    /// `WAV` or `FLAC`.
+    pub container: String,
+    /// How the samples are stored, for example `PCM_16`.
+    pub subtype: String,
+}
+
+/// What an audio file says of itself, without reading its audio.
+#[uniffi::export]
+pub fn audio_info(path: String) -> Result<AudioInfo, RemoteMediaError> {
+    let info = media::info(Utf8Path::new(&path))?;
+    Ok(AudioInfo {
+        sample_rate_hz: i32::try_from(info.format.sample_rate_hz()).unwrap_or(i32::MAX),
+        channels: info.format.channels().into(),
+        frames: info.frames.and_then(|frames| i64::try_from(frames).ok()).unwrap_or(-1),
+        container: info.container,
+        subtype: info.subtype,
+    })
+}
+
+/// Reads a WAV or FLAC file from frame `start_frame` on, at most `frames` of it (-1: to the end). With a
+/// `sample_rate_hz` other than 0 it is resampled, with `mono` its channels are mixed.
+#[uniffi::export]
+pub fn read_audio(
+    path: String,
+    start_frame: i64,
+    frames: i64,
+    sample_rate_hz: i32,
+    mono: bool,
+) -> Result<Arc<AudioBuffer>, RemoteMediaError> {
+    let start = u64::try_from(start_frame).map_err(|_| out_of_range("start", start_frame, "0 or more"))?;
+    let rate =
+        u32::try_from(sample_rate_hz).map_err(|_| out_of_range("sample_rate", sample_rate_hz.into(), "1 or more"))?;
+    let inner = media::read(Utf8Path::new(&path), start, u64::try_from(frames).ok())?;
+    let inner = crate::runtime::convert(inner, (rate > 0).then_some(rate), mono)?;
+    Ok(Arc::new(AudioBuffer { inner }))
+}
+
+/// Writes audio to a `.wav` or `.flac` file. `subtype` is PCM_16 (also when empty), PCM_24, PCM_32 or FLOAT.
+#[uniffi::export]
+pub fn write_audio(path: String, audio: Arc<AudioBuffer>, subtype: String) -> Result<(), RemoteMediaError> {
+    let subtype = if subtype.is_empty() { None } else { Some(subtype.parse()?) };
+    Ok(media::write(Utf8Path::new(&path), &audio.inner, subtype)?)
+}

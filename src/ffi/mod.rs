@@ -1,0 +1,38 @@
+//! Everything that other languages call, exported with UniFFI. This layer converts and forwards: what needs to know
+//! about media belongs below.
+//!
+//! What starts with `raw_` or `Raw` is for the Python package alone and is left out of Kotlin and Swift.
+
+mod audio;
+#[cfg(feature = "python")]
+mod batch;
+mod calls;
+mod error;
+#[cfg(feature = "files")]
+mod files;
+mod item;
+#[cfg(feature = "python")]
+mod logging;
+mod pipeline;
+mod raw;
+mod task;
+mod video;
+
+pub use audio::AudioBuffer;
+#[cfg(feature = "python")]
+pub use batch::{RawBatch, RawJob, RawResults};
+pub use calls::{execute_pipeline, execute_pipeline_with_input, node_catalog, version};
+pub use error::{ErrorInfo, Problem, RemoteMediaError};
+#[cfg(feature = "files")]
+pub use files::{AudioInfo, audio_info, read_audio, write_audio};
+pub use item::{Item, Output};
+pub use pipeline::{Job, Pipeline, PortFormat};
+pub use raw::Blob;
+#[cfg(feature = "python")]
+pub use raw::{RawBuffer, raw_next_released};
+pub use video::VideoFrame;
+
+#[cfg(feature = "cli")]
+pub use calls::cli_main;
+#[cfg(feature = "python")]
+pub use calls::{raw_after_fork, raw_shutdown};

@@ -1,0 +1,109 @@
+//! Compiled pipelines and runs under way.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::{Problem, RemoteMediaError};
+use super::item::{Item, Output, outputs};
+use crate::engine::RunOptions;
+use crate::error::Result;
+use crate::runtime::{self, Runtime};
+
+/// A manifest, compiled once. Share it, and run it as often as you like.
+#[derive(Debug, uniffi::Object)]
+pub struct Pipeline {
+    pub(super) inner: runtime::Pipeline,
+}
+
+/// The format of one output, as far as it is known before a run.
+#[derive(Debug, Clone, uniffi::Record)]
+pub struct PortFormat {
+    /// `node.port`.
+    pub name: String,
+    /// `audio`, `video`, `array`, `text`, `json`, `binary`; absent when not known.
+    pub kind: Option<String>,
+    /// Sample rate in Hz, of audio.
+    pub sample_rate_hz: Option<i32>,
+    /// Channels, of audio.
+    pub channels: Option<i32>,
+    /// The format in words.
+    pub text: String,
+}
+
+#[uniffi::export]
+impl Pipeline {
+    /// Compiles a manifest from JSON text.
+    #[uniffi::constructor]
+    pub fn new(manifest_json: String) -> std::result::Result<Arc<Self>, RemoteMediaError> {
+        #[cfg(feature = "python")]
+        super::logging::start();
+        Ok(Arc::new(Self { inner: runtime::Pipeline::new(&manifest_json)? }))
+    }
+
+    /// Runs items as one stream and waits. Cancelling the wait stops the run.
+    pub async fn run(&self, input: Vec<Item>) -> std::result::Result<Vec<Output>, RemoteMediaError> {
+        let items = input.into_iter().map(Item::try_into).collect::<Result<Vec<_>>>()?;
+        let results = super::task::run(&self.inner, items, RunOptions::default()).await?;
+        Ok(outputs(results)?)
+    }
+
+    /// Starts a run on a thread of ours. `timeout_ms` of 0 sets no limit.
+    pub fn start(&self, input: Vec<Item>, timeout_ms: i64) -> std::result::Result<Arc<Job>, RemoteMediaError> {
+        let items = input.into_iter().map(Item::try_into).collect::<Result<Vec<_>>>()?;
+        let timeout_ms = u64::try_from(timeout_ms).unwrap_or(0);
+        let inner = self.inner.start(&Runtime::shared(), items, RunOptions::default(), timeout_ms)?;
+        Ok(Arc::new(Job { inner }))
+    }
+
+    /// The manifest it was compiled from.
+    pub fn manifest_json(&self) -> String {
+        self.inner.manifest().to_owned()
+    }
+
+    /// The pipeline on one screen.
+    pub fn summary(&self) -> String {
+        self.inner.summary()
+    }
+
+    /// The formats of every output, as far as the declared input tells.
+    pub fn formats(&self) -> Vec<PortFormat> {
+        let formats = self.inner.formats().into_iter().map(|(name, format)| PortFormat {
+            name,
+            kind: format.kind().map(|kind| kind.name().to_owned()),
+            sample_rate_hz: format.sample_rate_hz().and_then(|rate| i32::try_from(rate).ok()),
+            channels: format.channels().map(i32::from),
+            text: format.to_string(),
+        });
+        formats.collect()
+    }
+
+    /// What the manifest says to no effect.
+    pub fn warnings(&self) -> Vec<Problem> {
+        self.inner.warnings().iter().map(Problem::from).collect()
+    }
+}
+
+/// A run under way.
+#[derive(Debug, uniffi::Object)]
+pub struct Job {
+    inner: crate::engine::Job,
+}
+
+#[uniffi::export]
+impl Job {
+    /// Waits for the end. The results come out once.
+    pub async fn outputs(&self) -> std::result::Result<Vec<Output>, RemoteMediaError> {
+        self.inner.finished().await;
+        Ok(outputs(self.inner.take()?)?)
+    }
+
+    /// Blocks until the end, at most `timeout_ms`. Says whether it has ended.
+    pub fn wait(&self, timeout_ms: i64) -> bool {
+        self.inner.wait(Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)))
+    }
+
+    /// Stops the run. Whoever waits gets an error of kind `Closed`.
+    pub fn stop(&self) {
+        self.inner.stop();
+    }
+}

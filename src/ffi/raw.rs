@@ -1,0 +1,226 @@
+//! The only `unsafe` of the boundary: owned bytes without a loop per byte, and addresses of numpy arrays.
+#![allow(unsafe_code)]
+
+use uniffi::deps::bytes::Buf;
+
+/// Owned bytes that cross the boundary with one copy. The other side sees plain bytes.
+///
+/// UniFFI copies a `Vec<u8>` byte by byte; this copies it at once. The wire form is the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Blob(pub Vec<u8>);
+
+/// A blob's length is an i32 on the wire.
+pub(super) const MAX_BLOB_BYTES: usize = i32::MAX as usize;
+
+// SAFETY: `Lower` and `Lift` below write and read the same form: a big-endian i32 length, then as many bytes. They
+// touch memory only through `Vec` and `&mut &[u8]`.
+unsafe impl<UT> uniffi::Lower<UT> for Blob {
+    type FfiType = uniffi::RustBuffer;
+
+    fn write(blob: Self, buffer: &mut Vec<u8>) {
+        // Every export that returns a blob checks the length first.
+        let len = i32::try_from(blob.0.len()).expect("a blob of more than 2 GiB is refused before it is lowered");
+        buffer.reserve(4 + blob.0.len());
+        buffer.extend_from_slice(&len.to_be_bytes());
+        buffer.extend_from_slice(&blob.0);
+    }
+
+    fn lower(blob: Self) -> uniffi::RustBuffer {
+        <Self as uniffi::Lower<UT>>::lower_into_rust_buffer(blob)
+    }
+}
+
+// SAFETY: as above.
+unsafe impl<UT> uniffi::Lift<UT> for Blob {
+    type FfiType = uniffi::RustBuffer;
+
+    fn try_read(buffer: &mut &[u8]) -> uniffi::Result<Self> {
+        uniffi::check_remaining(buffer, 4)?;
+        let len = usize::try_from(buffer.get_i32())?;
+        uniffi::check_remaining(buffer, len)?;
+        let (bytes, rest) = buffer.split_at(len);
+        *buffer = rest;
+        Ok(Self(bytes.to_vec()))
+    }
+
+    fn try_lift(buffer: uniffi::RustBuffer) -> uniffi::Result<Self> {
+        <Self as uniffi::Lift<UT>>::try_lift_from_rust_buffer(buffer)
+    }
+}
+
+impl<UT> uniffi::TypeId<UT> for Blob {
+    const TYPE_ID_META: uniffi::MetadataBuffer = <Vec<u8> as uniffi::TypeId<UT>>::TYPE_ID_META;
+}
+
+uniffi::derive_ffi_traits!(impl<UT> LowerReturn<UT> for Blob);
+uniffi::derive_ffi_traits!(impl<UT> LiftRef<UT> for Blob);
+uniffi::derive_ffi_traits!(impl<UT> LowerError<UT> for Blob);
+
+#[cfg(feature = "python")]
+pub(super) use python::{PinnedMemory, copy_in};
+#[cfg(feature = "python")]
+pub use python::{RawBuffer, raw_next_released};
+
+#[cfg(feature = "python")]
+mod python {
+    use std::collections::VecDeque;
+    use std::sync::{Mutex, PoisonError};
+
+    use crate::data::ForeignMemory;
+    use crate::error::{Error, ErrorKind, Result};
+
+    /// Tokens of memory that is no longer read, for the facade to let go.
+    static RELEASED: Mutex<VecDeque<u64>> = Mutex::new(VecDeque::new());
+
+    /// The token of memory that Rust no longer reads, or 0 when there is none.
+    #[uniffi::export]
+    pub fn raw_next_released() -> u64 {
+        RELEASED.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(0)
+    }
+
+    /// Memory of a numpy array that the facade keeps alive until its token is released.
+    #[derive(Debug)]
+    pub(in crate::ffi) struct PinnedMemory {
+        address: usize,
+        len: usize,
+        token: u64,
+    }
+
+    /// Checks an address and a length, as both come from the other side.
+    fn check(address: u64, byte_len: u64) -> Result<(usize, usize)> {
+        let bad = |what: &str| Error::new(ErrorKind::InputValue, format!("the address of the array is wrong: {what}"));
+        let (Ok(address), Ok(len)) = (usize::try_from(address), usize::try_from(byte_len)) else {
+            return Err(bad("it does not fit this machine"));
+        };
+        if len > 0 && address == 0 {
+            return Err(bad("it is null"));
+        }
+        if isize::try_from(len).is_err() || address.checked_add(len).is_none() {
+            return Err(bad("its length overflows"));
+        }
+        Ok((address, len))
+    }
+
+    impl PinnedMemory {
+        pub(in crate::ffi) fn new(address: u64, byte_len: u64, token: u64) -> Result<Self> {
+            let (address, len) = check(address, byte_len)?;
+            Ok(Self { address, len, token })
+        }
+    }
+
+    /// Copies `target.len()` bytes from an address.
+    fn copy(address: usize, target: &mut [u8]) {
+        if target.is_empty() {
+            return;
+        }
+        // SAFETY: the facade passes the address and length of a C-contiguous array that it keeps alive (until the
+        // token is released, or until the call returns), `check` has refused null and overflow, and the caller has
+        // checked the bounds. No reference into the memory is made. The target is ours, so they cannot overlap.
+        unsafe { std::ptr::copy_nonoverlapping(address as *const u8, target.as_mut_ptr(), target.len()) }
+    }
+
+    /// The bytes at an address, copied.
+    pub(in crate::ffi) fn copy_in(address: u64, byte_len: u64) -> Result<Vec<u8>> {
+        let (address, len) = check(address, byte_len)?;
+        let mut bytes = vec![0; len];
+        copy(address, &mut bytes);
+        Ok(bytes)
+    }
+
+    impl ForeignMemory for PinnedMemory {
+        fn len(&self) -> usize {
+            self.len
+        }
+
+        fn read(&self, offset: usize, target: &mut [u8]) {
+            let inside = offset.checked_add(target.len()).is_some_and(|end| end <= self.len);
+            assert!(inside, "read of {} bytes at {offset} of {}", target.len(), self.len);
+            copy(self.address + offset, target);
+        }
+
+        fn token(&self) -> u64 {
+            self.token
+        }
+    }
+
+    impl Drop for PinnedMemory {
+        fn drop(&mut self) {
+            RELEASED.lock().unwrap_or_else(PoisonError::into_inner).push_back(self.token);
+        }
+    }
+
+    #[allow(dead_code)] // Held only to be freed.
+    enum Memory {
+        Samples(Vec<f32>),
+        Bytes(Vec<u8>),
+    }
+
+    /// Memory handed over to numpy: nothing of ours reads or writes it any more; it is freed with this object.
+    #[derive(uniffi::Object)]
+    pub struct RawBuffer {
+        _memory: Memory,
+        address: usize,
+        byte_len: usize,
+    }
+
+    impl RawBuffer {
+        pub(in crate::ffi) fn from_samples(mut samples: Vec<f32>) -> Self {
+            let address = samples.as_mut_ptr().expose_provenance();
+            Self { byte_len: size_of_val(samples.as_slice()), _memory: Memory::Samples(samples), address }
+        }
+
+        pub(in crate::ffi) fn from_bytes(mut bytes: Vec<u8>) -> Self {
+            let address = bytes.as_mut_ptr().expose_provenance();
+            Self { byte_len: bytes.len(), _memory: Memory::Bytes(bytes), address }
+        }
+    }
+
+    impl std::fmt::Debug for RawBuffer {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            let kind = match &self._memory {
+                Memory::Samples(_) => "f32",
+                Memory::Bytes(_) => "u8",
+            };
+            f.debug_struct("RawBuffer").field("kind", &kind).field("byte_len", &self.byte_len).finish()
+        }
+    }
+
+    #[uniffi::export]
+    impl RawBuffer {
+        /// Where the memory starts. Aligned for its elements; writable by the caller alone.
+        pub fn raw_address(&self) -> u64 {
+            self.address as u64
+        }
+
+        /// Its length in bytes.
+        pub fn byte_len(&self) -> u64 {
+            self.byte_len as u64
+        }
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn bad_addresses_are_refused() {
+            for (address, len) in [(0, 1), (u64::MAX, 2), (16, u64::MAX), (16, i64::MAX as u64 + 1)] {
+                assert!(PinnedMemory::new(address, len, 1).is_err(), "{address} {len}");
+            }
+            assert!(PinnedMemory::new(0, 0, 1).is_ok());
+        }
+
+        #[test]
+        fn memory_is_read_by_copying_and_its_token_comes_back() {
+            let array: Vec<u8> = (0..100).collect();
+            let memory = PinnedMemory::new(array.as_ptr().expose_provenance() as u64, 100, 7).unwrap();
+            let mut part = [0; 3];
+            memory.read(97, &mut part);
+            assert_eq!(part, [97, 98, 99]);
+            drop(memory);
+            assert!(
+                std::iter::from_fn(|| Some(raw_next_released()).filter(|token| *token != 0)).any(|token| token == 7)
+            );
+        }
+    }
+}

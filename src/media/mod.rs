@@ -1,0 +1,7 @@
+//! Audio files to data and back: WAV and FLAC.
+
+mod read;
+mod write;
+
+pub use read::{AudioInfo, info, read};
+pub use write::{Subtype, write};

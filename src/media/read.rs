@@ -1,0 +1,144 @@
+//! Reading, with symphonia.
+
+use std::fs::File;
+
+use camino::Utf8Path;
+use symphonia::core::codecs::audio::well_known as codec;
+use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoderOptions};
+use symphonia::core::errors::Error as MediaError;
+use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
+use symphonia::core::io::MediaSourceStream;
+use symphonia::core::meta::MetadataOptions;
+
+use crate::data::{AudioBuffer, AudioFormat};
+use crate::error::{Error, ErrorKind, Result};
+
+/// What a file says of itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AudioInfo {
+    /// Rate and channels.
+    pub format: AudioFormat,
+    /// Length in frames, when the file states it.
+    pub frames: Option<u64>,
+    /// `WAV` or `FLAC`.
+    pub container: String,
+    /// `PCM_16`, `PCM_24`, `PCM_32`, `PCM_U8`, `FLOAT`, or the bits of a FLAC stream.
+    pub subtype: String,
+}
+
+fn io(path: &Utf8Path, reason: impl std::fmt::Display) -> Error {
+    Error::new(ErrorKind::Io, format!("{path}: {reason}")).at_path(path.as_str())
+}
+
+struct Opened {
+    reader: Box<dyn FormatReader>,
+    track: u32,
+    params: AudioCodecParameters,
+    info: AudioInfo,
+}
+
+fn open(path: &Utf8Path) -> Result<Opened> {
+    let file = File::open(path).map_err(|error| io(path, &error).caused_by(error))?;
+    if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
+        return Err(io(path, "it is a folder"));
+    }
+    let stream = MediaSourceStream::new(Box::new(file), Default::default());
+    let mut hint = Hint::new();
+    if let Some(extension) = path.extension() {
+        hint.with_extension(extension);
+    }
+    let reader = symphonia::default::get_probe()
+        .probe(&hint, stream, FormatOptions::default(), MetadataOptions::default())
+        .map_err(|error| io(path, format!("not a WAV or FLAC file ({error})")))?;
+    let track = reader.default_track(TrackType::Audio).ok_or_else(|| io(path, "it holds no audio"))?;
+    let params = track.codec_params.as_ref().and_then(|params| params.audio());
+    let params = params.ok_or_else(|| io(path, "its audio codec is not known"))?.clone();
+    let rate = params.sample_rate.ok_or_else(|| io(path, "it states no sample rate"))?;
+    let channels = params.channels.as_ref().map_or(0, |channels| channels.count());
+    let format = AudioFormat::new(rate, u16::try_from(channels).unwrap_or(u16::MAX))
+        .map_err(|error| io(path, error.message()))?;
+    let info = AudioInfo {
+        format,
+        frames: track.num_frames,
+        container: container(reader.format_info().short_name),
+        subtype: subtype(&params),
+    };
+    let track = track.id;
+    Ok(Opened { reader, track, params, info })
+}
+
+fn container(name: &str) -> String {
+    if name.starts_with("wav") { "WAV".to_owned() } else { name.to_uppercase() }
+}
+
+fn subtype(params: &AudioCodecParameters) -> String {
+    match params.codec {
+        codec::CODEC_ID_PCM_S16LE => "PCM_16".to_owned(),
+        codec::CODEC_ID_PCM_S24LE => "PCM_24".to_owned(),
+        codec::CODEC_ID_PCM_S32LE => "PCM_32".to_owned(),
+        codec::CODEC_ID_PCM_U8 => "PCM_U8".to_owned(),
+        codec::CODEC_ID_PCM_F32LE => "FLOAT".to_owned(),
+        codec::CODEC_ID_PCM_F64LE => "DOUBLE".to_owned(),
+        codec::CODEC_ID_FLAC => format!("PCM_{}", params.bits_per_sample.unwrap_or(16)),
+        other => other.to_string(),
+    }
+}
+
+/// What a file says of itself, without reading its audio.
+///
+/// # Errors
+/// `Io` when it cannot be opened or is not WAV or FLAC.
+pub fn info(path: &Utf8Path) -> Result<AudioInfo> {
+    Ok(open(path)?.info)
+}
+
+/// Reads audio from frame `start` on, at most `frames` of it.
+///
+/// # Errors
+/// `Io` when the file cannot be read or is broken; nothing is skipped in silence. `InputValue` when `start` lies
+/// beyond the end.
+pub fn read(path: &Utf8Path, start: u64, frames: Option<u64>) -> Result<AudioBuffer> {
+    let Opened { mut reader, track, params, info } = open(path)?;
+    let mut decoder = symphonia::default::get_codecs()
+        .make_audio_decoder(&params, &AudioDecoderOptions::default())
+        .map_err(|error| io(path, error))?;
+    let channels = usize::from(info.format.channels());
+    let wanted = frames.and_then(|frames| usize::try_from(frames).ok()).map(|frames| frames.saturating_mul(channels));
+    let mut to_skip = usize::try_from(start).unwrap_or(usize::MAX).saturating_mul(channels);
+    let stated = info.frames.unwrap_or(0).saturating_sub(start).min(frames.unwrap_or(u64::MAX));
+    // The header may lie: it decides a first size only, of at most an hour of stereo.
+    let mut samples: Vec<f32> = Vec::with_capacity(usize::try_from(stated.min(3600 * 48_000)).unwrap_or(0) * channels);
+    let mut piece: Vec<f32> = Vec::new();
+    loop {
+        let packet = match reader.next_packet() {
+            Ok(Some(packet)) => packet,
+            Ok(None) => break,
+            Err(MediaError::IoError(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                return Err(io(path, "it ends in the middle of its audio"));
+            }
+            Err(error) => return Err(io(path, error)),
+        };
+        if packet.track_id != track {
+            continue;
+        }
+        let decoded = decoder.decode(&packet).map_err(|error| io(path, format!("its audio is broken ({error})")))?;
+        if decoded.spec().rate() != info.format.sample_rate_hz() || decoded.spec().channels().count() != channels {
+            return Err(io(path, "its format changes in the middle"));
+        }
+        decoded.copy_to_vec_interleaved(&mut piece);
+        let skipped = to_skip.min(piece.len());
+        to_skip -= skipped;
+        samples.extend_from_slice(&piece[skipped..]);
+        if wanted.is_some_and(|wanted| samples.len() >= wanted) {
+            break;
+        }
+    }
+    if to_skip > 0 {
+        return Err(Error::new(ErrorKind::InputValue, format!("start is {start}, beyond the end of {path}")));
+    }
+    if let Some(wanted) = wanted {
+        samples.truncate(wanted);
+    }
+    AudioBuffer::new(samples, info.format)
+}
