@@ -138,9 +138,9 @@ def to_float32(array: Array) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Return audio samples as native float32: floats as they are, integers scaled to -1 to 1."""
     kind = array.dtype.str[1:]
     if kind == "u1":
-        return (array.astype(np.float32) - np.float32(128)) / np.float32(128)
+        return ((array.astype(np.float32) - 128) / 128).astype(np.float32, copy=False)
     if kind == "i2":
-        return array.astype(np.float32) / np.float32(2**15)
+        return (array.astype(np.float32) / 2**15).astype(np.float32, copy=False)
     if kind == "i4":
         return (array / 2**31).astype(np.float32)
     return array.astype(np.float32, copy=False)

@@ -11,22 +11,19 @@ import numpy as np
 from remotemedia._arrays import as_array, check_audio
 from remotemedia.errors import InputTypeError, InputValueError
 
-__all__ = ["Audio", "whole_number"]
+__all__ = ["Audio", "audio_of", "whole_number"]
 
 MAX_SAMPLE_RATE = 1_536_000
 MAX_CHANNELS = 64
 
 
-def whole_number(name: str, value: object, largest: int) -> int:
-    """Return a whole number from 1 to ``largest``, or raise the error that names it."""
-    try:
-        number = operator.index(cast("SupportsIndex", value))
-    except TypeError:
-        number = -1
-    if isinstance(value, bool) or (number == -1 and not hasattr(value, "__index__")):
-        raise InputTypeError(f"{name} is {value!r}, expected a whole number from 1 to {largest}")
-    if not 1 <= number <= largest:
-        raise InputValueError(f"{name} is {number}, expected 1 to {largest}")
+def whole_number(name: str, value: object, largest: int, *, least: int = 1) -> int:
+    """Return a whole number from ``least`` to ``largest``, or raise the error that names it."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise InputTypeError(f"{name} is {value!r}, expected a whole number from {least} to {largest}")
+    number = operator.index(cast("SupportsIndex", value))
+    if not least <= number <= largest:
+        raise InputValueError(f"{name} is {number}, expected {least} to {largest}")
     return number
 
 
@@ -107,7 +104,7 @@ class Audio:
             raise TypeError(f"audio is cut by frames, such as audio[0:16000], not by {type(frames).__name__}")
         if frames.step not in (None, 1):
             raise ValueError(f"the step is {frames.step}, expected 1; use remotemedia.resample to change the rate")
-        return Audio(self._samples[frames], self._rate)
+        return audio_of(self._samples[frames], self._rate)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, np.dtype[Any]]:
         if dtype is not None and np.dtype(dtype) != self._samples.dtype:
@@ -134,8 +131,6 @@ class Audio:
         mine, theirs = self._samples, other._samples
         return self._rate == other._rate and mine.dtype == theirs.dtype and np.array_equal(mine, theirs)
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         count = self.channels
         return (
@@ -143,5 +138,13 @@ class Audio:
             f"{self._samples.dtype}, {self.duration:.3f} s)"
         )
 
-    def __reduce__(self) -> tuple[type[Audio], tuple[object, int]]:
-        return Audio, (self._samples, self._rate)
+    def __reduce__(self) -> tuple[object, tuple[object, int]]:
+        return audio_of, (self._samples, self._rate)
+
+
+def audio_of(samples: np.ndarray[Any, np.dtype[Any]], sample_rate: int) -> Audio:
+    """Return audio over samples whose dtype, shape and rate are known to be good."""
+    audio = Audio.__new__(Audio)
+    audio._samples = samples
+    audio._rate = sample_rate
+    return audio

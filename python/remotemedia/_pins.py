@@ -13,23 +13,23 @@ import os
 
 from remotemedia._lib import native
 
-__all__ = ["drain", "held", "lent", "pin"]
+__all__ = ["drain", "held", "pin", "unpin"]
 
-_pins: dict[int, tuple[object, object]] = {}
+_pins: dict[int, object] = {}
 _next_token = itertools.count(1).__next__
 _next_released = native.raw_next_released
 
 
-def pin(shown: object, memory: object) -> int:
-    """Keep ``memory`` alive until Rust releases the token returned; ``shown`` is what the caller gave."""
+def pin(memory: object) -> int:
+    """Keep ``memory`` alive until Rust releases the token returned."""
     token = _next_token()
-    _pins[token] = (shown, memory)
+    _pins[token] = memory
     return token
 
 
-def lent(token: int) -> object:
-    """Return what the caller gave under this token."""
-    return _pins[token][0]
+def unpin(token: int) -> None:
+    """Let go of memory that Rust has refused to take."""
+    _pins.pop(token, None)
 
 
 def held() -> int:

@@ -137,8 +137,6 @@ class VideoFrame:
         theirs = (other._width, other._height, other._pixel_format)
         return mine == theirs and np.array_equal(self._data, other._data)
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         return f"VideoFrame({self._width}x{self._height} {self._pixel_format})"
 

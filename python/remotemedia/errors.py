@@ -23,8 +23,8 @@ Kinds and codes are stable, wording is not.
 
 from __future__ import annotations
 
-import asyncio
 import builtins
+import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import ClassVar
@@ -212,7 +212,7 @@ class WorkerCrashedError(RemoteMediaError):
     _default_code = "RM0510"
 
 
-if asyncio.TimeoutError is builtins.TimeoutError:
+if sys.version_info >= (3, 11):
 
     class TimeoutError(RemoteMediaError, builtins.TimeoutError):
         """The time allowed has passed; also the builtin `TimeoutError`, and asyncio's."""
@@ -220,11 +220,10 @@ if asyncio.TimeoutError is builtins.TimeoutError:
         kind = "Timeout"
         _default_code = "RM0600"
 
-else:  # Python 3.10: asyncio's is a class of its own.
+else:  # asyncio's is a class of its own.
+    import asyncio
 
-    class TimeoutError(  # type: ignore[no-redef]
-        RemoteMediaError, builtins.TimeoutError, asyncio.TimeoutError
-    ):
+    class TimeoutError(RemoteMediaError, builtins.TimeoutError, asyncio.TimeoutError):
         """The time allowed has passed; also the builtin `TimeoutError`, and asyncio's."""
 
         kind = "Timeout"

@@ -1,0 +1,105 @@
+"""Media pipelines (speech, music, video) at native speed, on numpy arrays.
+
+>>> import numpy as np
+>>> import remotemedia as rm
+>>> y = rm.resample(np.zeros(48000, np.float32), 48000, 16000)
+>>> y.shape
+(16000,)
+
+`Pipeline` runs a manifest; `read`, `write`, `info`, `resample` and `speech_segments` are the everyday calls;
+`remotemedia.nodes` builds nodes; `remotemedia.runtime` is the API published for v0.4.
+"""
+
+from __future__ import annotations
+
+from remotemedia import errors, nodes, runtime
+from remotemedia._audio import Audio
+from remotemedia._audio_io import AudioInfo, info, read, write
+from remotemedia._dsp import SpeechSegment, resample, speech_segments
+from remotemedia._formats import AudioFormat, VideoFormat
+from remotemedia._lib import version as __version__
+from remotemedia._pipeline import Pipeline
+from remotemedia._video import VideoFrame
+from remotemedia.errors import (
+    AssumedFormatWarning,
+    BusyError,
+    ClosedError,
+    FormatError,
+    FullError,
+    InputTypeError,
+    InputValueError,
+    InternalError,
+    IoError,
+    ManifestError,
+    ManifestWarning,
+    NodeError,
+    Problem,
+    RemoteMediaError,
+    RemoteMediaWarning,
+    TimeoutError,
+    UnhandledKindWarning,
+    UnsupportedError,
+    WorkerCrashedError,
+    WorkerStartError,
+)
+
+__all__ = [
+    "AssumedFormatWarning",
+    "Audio",
+    "AudioFormat",
+    "AudioInfo",
+    "BusyError",
+    "ClosedError",
+    "FormatError",
+    "FullError",
+    "InputTypeError",
+    "InputValueError",
+    "InternalError",
+    "IoError",
+    "ManifestError",
+    "ManifestWarning",
+    "NodeError",
+    "Pipeline",
+    "Problem",
+    "RemoteMediaError",
+    "RemoteMediaWarning",
+    "SpeechSegment",
+    "TimeoutError",
+    "UnhandledKindWarning",
+    "UnsupportedError",
+    "VideoFormat",
+    "VideoFrame",
+    "WorkerCrashedError",
+    "WorkerStartError",
+    "__version__",
+    "errors",
+    "info",
+    "nodes",
+    "read",
+    "resample",
+    "runtime",
+    "speech_segments",
+    "write",
+]
+
+
+def _finish_import() -> None:
+    """Name the public classes and functions by their public place; look for the other distribution."""
+    import os
+
+    for name, member in list(globals().items()):
+        if name in __all__ and getattr(member, "__module__", "").startswith("remotemedia._"):
+            member.__module__ = "remotemedia"
+    folder = os.path.dirname(__file__)
+    if any(os.path.exists(os.path.join(folder, name)) for name in ("runtime.abi3.so", "runtime.pyd")):
+        import warnings
+
+        warnings.warn(
+            "the distribution remotemedia-ffi is installed in the same folder as remotemedia; "
+            "run: pip uninstall remotemedia-ffi",
+            RemoteMediaWarning,
+            stacklevel=3,
+        )
+
+
+_finish_import()

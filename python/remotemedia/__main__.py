@@ -1,0 +1,32 @@
+"""The command line: `remotemedia` and `python -m remotemedia`."""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["main"]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 fine, 1 the work failed, 2 wrong usage."""
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        if given[:1] == ["demo"]:
+            from remotemedia._demo import main as demo
+
+            return demo(given[1:])
+        from remotemedia._lib import native
+
+        sys.stdout.flush()
+        return int(native.cli_main(given))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # The reader, such as `head`, has seen enough.
+        import os
+
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

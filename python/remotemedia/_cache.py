@@ -1,0 +1,31 @@
+"""The pipelines that the published functions compiled last, by manifest text."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from remotemedia._pipeline import compiled
+
+if TYPE_CHECKING:
+    from remotemedia._lib import NativePipeline
+
+__all__ = ["pipeline_of"]
+
+_MOST = 32
+# Insertion order is age: a hit is put back at the end. Each step is one dict operation, so threads need no lock;
+# the worst a race does is compile the same text twice.
+_pipelines: dict[str, NativePipeline] = {}
+
+
+def pipeline_of(text: str) -> NativePipeline:
+    """Return the compiled pipeline of a manifest's text; the 32 used last are kept."""
+    pipeline = _pipelines.pop(text, None)
+    if pipeline is None:
+        pipeline = compiled(text)
+    _pipelines[text] = pipeline
+    while len(_pipelines) > _MOST:
+        try:
+            _pipelines.pop(next(iter(_pipelines)), None)
+        except (RuntimeError, StopIteration):  # Another thread was faster.
+            break
+    return pipeline

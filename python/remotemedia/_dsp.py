@@ -1,0 +1,185 @@
+"""What is wanted most often, in one call each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from remotemedia._arrays import as_array, check_audio
+from remotemedia._audio import MAX_CHANNELS, MAX_SAMPLE_RATE, whole_number
+from remotemedia._audio_io import as_audio
+from remotemedia._pipeline import Pipeline
+from remotemedia.errors import FormatError, InputTypeError, InputValueError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["SpeechSegment", "resample", "speech_segments"]
+
+_QUALITIES = {"high": "high", "very_high": "very_high", "hq": "high", "vhq": "very_high"}
+
+
+def resample(x: object, in_rate: float, out_rate: float, quality: str = "high") -> np.ndarray[Any, np.dtype[Any]]:
+    """Change the sample rate of a whole signal; soxr's signature and shapes.
+
+    Parameters
+    ----------
+    x : array_like
+        ``(frames,)`` or ``(frames, channels)`` of float32, float64, int16 or int32.
+    in_rate, out_rate : int
+        Rates in Hz, 1 to 1,536,000.
+    quality : str
+        ``"high"`` or ``"very_high"``; soxr's ``"HQ"`` and ``"VHQ"`` are the same.
+
+    Returns
+    -------
+    ndarray
+        ``ceil(frames * out_rate / in_rate)`` frames of the same dtype and number of dimensions, in time with the
+        input (no delay left in). Computed in float32; integers are rounded and clipped.
+
+    Raises
+    ------
+    FormatError
+        For another dtype or shape.
+    InputTypeError, InputValueError
+        For a rate or quality that is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np, remotemedia as rm
+    >>> rm.resample(np.zeros((48000, 2), np.int16), 48000, 16000).shape
+    (16000, 2)
+    """
+    array = as_array(x)
+    if array.dtype.str[1:] not in ("f4", "f8", "i2", "i4"):
+        raise FormatError(f"x has dtype {array.dtype}, expected float32, float64, int16 or int32")
+    check_audio(array)
+    rate_in = whole_number("in_rate", _whole(in_rate), MAX_SAMPLE_RATE)
+    rate_out = whole_number("out_rate", _whole(out_rate), MAX_SAMPLE_RATE)
+    name = _QUALITIES.get(quality.lower()) if isinstance(cast("object", quality), str) else None
+    if name is None:
+        raise InputValueError(f"quality is {quality!r}, expected 'high' or 'very_high' (soxr's 'HQ' or 'VHQ')")
+    channels = 1 if array.ndim == 1 else whole_number("channels", array.shape[1], MAX_CHANNELS)
+    if rate_in == rate_out or array.size == 0:
+        return array.copy()
+    result: np.ndarray[Any, np.dtype[Any]] = _resampler(rate_in, rate_out, channels, name).run(array)
+    return result
+
+
+def _whole(rate: object) -> object:
+    return int(rate) if isinstance(rate, float) and rate.is_integer() else rate
+
+
+@lru_cache(maxsize=32)
+def _resampler(rate_in: int, rate_out: int, channels: int, quality: str) -> Pipeline:
+    node = {"id": "resample", "node_type": "AudioResample", "params": {"target_rate": rate_out, "quality": quality}}
+    declared = {"type": "audio", "sample_rate_hz": rate_in, "channels": channels}
+    return Pipeline({"version": "v1", "metadata": {"name": "resample"}, "input": declared, "nodes": [node]})
+
+
+@dataclass(frozen=True)
+class SpeechSegment:
+    """A stretch of speech.
+
+    Attributes
+    ----------
+    start, end : float
+        Seconds from the beginning of the audio.
+    probability : float
+        How sure the detector is, 0 to 1.
+    start_sample, end_sample : int
+        The same places in frames of the audio: ``audio[s.start_sample:s.end_sample]`` cuts it out.
+    """
+
+    start: float
+    end: float
+    probability: float
+    start_sample: int
+    end_sample: int
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.end - self.start
+
+
+def speech_segments(
+    audio: object, *, sample_rate: int | None = None, preset: str = "file", **params: float
+) -> list[SpeechSegment]:
+    """Find where there is speech.
+
+    Parameters
+    ----------
+    audio : Audio or array_like
+        Any rate and number of channels; an array needs ``sample_rate``.
+    sample_rate : int, optional
+        In Hz, for an array.
+    preset : str
+        ``"file"`` for recordings, ``"conversation"`` for answers as soon as possible.
+    **params : float
+        Any other parameter of the node ``SpeechVAD``, such as ``min_speech_ms`` or ``min_silence_ms``.
+
+    Returns
+    -------
+    list of SpeechSegment
+        In order, without overlap; empty when there is none.
+
+    Raises
+    ------
+    ManifestError
+        For a preset or parameter that ``SpeechVAD`` does not have.
+    FormatError, InputTypeError, InputValueError
+        When the audio is wrong.
+
+    Examples
+    --------
+    >>> import remotemedia as rm
+    >>> for s in rm.speech_segments(rm.read(clip)):
+    ...     print(f"{s.start:.0f} to {s.end:.0f} s")
+    0 to 6 s
+    6 to 9 s
+    """
+    sound = as_audio(audio, sample_rate)
+    settings = {"preset": preset, **params}
+    try:
+        pipeline = _detector(sound.channels > 1, tuple(sorted(settings.items())))
+    except TypeError:
+        raise InputTypeError("the parameters of speech_segments are numbers and names") from None
+    return segments(cast("Sequence[Mapping[str, Any]]", pipeline.run(sound)))
+
+
+@lru_cache(maxsize=32)
+def _detector(mix: bool, settings: tuple[tuple[str, Any], ...]) -> Pipeline:
+    nodes: list[dict[str, object]] = [{"id": "vad", "node_type": "SpeechVAD", "params": dict(settings)}]
+    connections: list[dict[str, object]] = []
+    if mix:
+        nodes.insert(0, {"id": "mono", "node_type": "AudioChannels", "params": {"channels": 1}})
+        connections.append({"from": "mono", "to": "vad"})
+    return Pipeline(
+        {
+            "version": "v1",
+            "metadata": {"name": "speech_segments"},
+            "nodes": nodes,
+            "connections": connections,
+            "outputs": ["vad.events"],
+        }
+    )
+
+
+def segments(events: Sequence[Mapping[str, Any]]) -> list[SpeechSegment]:
+    """Return the segments of a detector's events."""
+    return [
+        SpeechSegment(
+            start=event["start_s"],
+            end=event["end_s"],
+            probability=event["probability"],
+            start_sample=event["start_sample"],
+            end_sample=event["end_sample"],
+        )
+        for event in events
+        if event["event"] == "speech_end"
+    ]

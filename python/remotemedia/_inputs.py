@@ -1,0 +1,254 @@
+"""Python values into a native batch."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from remotemedia import _json, _pins
+from remotemedia._arrays import address, as_array, check_audio, dense, dtype_code, is_array_like
+from remotemedia._audio import MAX_CHANNELS, MAX_SAMPLE_RATE, Audio, audio_of, whole_number
+from remotemedia._lib import NativeError, native, translate
+from remotemedia._video import VideoFrame
+from remotemedia.errors import FormatError, InputTypeError, InputValueError, RemoteMediaError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from remotemedia._arrays import Array
+    from remotemedia._lib import RawBatch
+
+__all__ = ["SMALL_BYTES", "Inputs", "audio_dict_samples", "is_slow"]
+
+SMALL_BYTES = 64 * 1024
+"""The most data that a call on an event loop's own thread may carry."""
+_SLOW_VALUES = 2000
+"""Lists of more values than this are converted off the event loop's thread."""
+
+
+class Inputs:
+    """The items of one run, as Rust sees them, and what is needed to answer in kind.
+
+    Attributes
+    ----------
+    batch : RawBatch
+        The native side.
+    count : int
+        Number of items.
+    byte_len : int
+        How much data they hold.
+    dicts : set of int
+        The items that came as audio or video dicts: so do their results.
+    shown : dict
+        What the caller gave, by token.
+    """
+
+    __slots__ = ("batch", "byte_len", "count", "dicts", "shown")
+
+    def __init__(self, items: Sequence[object]) -> None:
+        _pins.drain()
+        self.batch: RawBatch = native.RawBatch()
+        self.count = 0
+        self.byte_len = 0
+        self.dicts: set[int] = set()
+        self.shown: dict[int, object] = {}
+        for item in items:
+            try:
+                self._push(item)
+            except RemoteMediaError as error:
+                raise _at_item(error, self.count) from None
+            except NativeError as error:
+                raise _at_item(translate(error), self.count) from None
+            self.count += 1
+
+    def _push(self, value: object) -> None:
+        if type(value) is np.ndarray:
+            self._array(cast("Array", value), value)
+        elif isinstance(value, str):
+            self._text(value)
+        elif isinstance(value, Audio):
+            self._audio(value.samples, value.sample_rate, value.channels, value)
+        elif isinstance(value, VideoFrame):
+            self._video(value, value)
+        elif isinstance(value, (bytes, bytearray, memoryview)):
+            self._binary(bytes(cast("bytes", value)))
+        elif isinstance(value, dict) and cast("dict[object, object]", value).get("type") in _TYPED:
+            typed = cast("dict[str, object]", value)
+            _TYPED[cast("str", typed["type"])](self, typed)
+        elif is_array_like(value):
+            self._array(as_array(value), None)
+        else:
+            self._json(value)
+
+    def _text(self, value: str) -> None:
+        self.byte_len += len(value)
+        try:
+            self.batch.push_text(value)
+        except UnicodeEncodeError as error:
+            raise InputValueError(f"the text has a lone surrogate at character {error.start}") from None
+
+    def _binary(self, value: bytes) -> None:
+        self.byte_len += len(value)
+        self.batch.push_binary(value)
+
+    def _json(self, value: object) -> None:
+        try:
+            text = _json.dumps(value)
+        except _json.NotJsonError as error:
+            kind = InputTypeError if error.wrong_type else InputValueError
+            place = f" (at {error.path})" if error.path else ""
+            raise kind(f"{error.reason}{place}", path=error.path or None) from None
+        self.byte_len += len(text)
+        self.batch.push_json(text)
+
+    def _array(self, array: Array, shown: object) -> None:
+        code = dtype_code(array.dtype)
+        if code is None:
+            raise InputTypeError(
+                f"an array of dtype {array.dtype} cannot be used, expected bool, ints, floats or complex of numpy"
+            )
+        memory = dense(array)
+        token = self._lend(array if shown is None else shown, memory)
+        try:
+            self.batch.raw_push_array(address(memory), memory.nbytes, code, list(memory.shape), token)
+        except NativeError:
+            _pins.unpin(token)
+            raise
+
+    def _audio(self, samples: Array, sample_rate: int, channels: int, shown: object) -> None:
+        check_audio(samples, channels if samples.ndim == 2 else None)
+        code = dtype_code(samples.dtype)
+        memory = dense(samples)
+        frames = memory.size // channels
+        token = self._lend(shown, memory)
+        where = (address(memory), memory.nbytes, code, frames, channels, sample_rate, memory.ndim == 1, token)
+        try:
+            self.batch.raw_push_audio(*cast("Any", where))
+        except NativeError:
+            _pins.unpin(token)
+            raise
+
+    def _video(self, frame: VideoFrame, shown: object) -> None:
+        memory = dense(frame.data)
+        token = self._lend(shown, memory)
+        try:
+            self.batch.raw_push_video(
+                address(memory), memory.nbytes, frame.width, frame.height, frame.pixel_format, token
+            )
+        except NativeError:
+            _pins.unpin(token)
+            raise
+
+    def _lend(self, shown: object, memory: Array) -> int:
+        self.byte_len += memory.nbytes
+        token = _pins.pin(memory)
+        self.shown[token] = shown
+        return token
+
+    def _audio_dict(self, value: dict[str, object]) -> None:
+        samples, sample_rate, channels = audio_dict_samples(value)
+        self.dicts.add(self.count)
+        self._audio(samples, sample_rate, channels, audio_of(_frames(samples, channels), sample_rate))
+
+    def _video_dict(self, value: dict[str, object]) -> None:
+        _must_have("video", value, "data", "width", "height", "pixel_format")
+        width = whole_number("width", value["width"], 32_768)
+        height = whole_number("height", value["height"], 32_768)
+        frame = VideoFrame(value["data"], cast("Any", value["pixel_format"]), width=width, height=height)
+        self.dicts.add(self.count)
+        self._video(frame, frame)
+
+    def _text_dict(self, value: dict[str, object]) -> None:
+        _must_have("text", value, "data")
+        text = value["data"]
+        if not isinstance(text, str):
+            raise InputTypeError(f"`data` of a text dict is of type {type(text).__name__}, expected str")
+        self._text(text)
+
+    def _binary_dict(self, value: dict[str, object]) -> None:
+        _must_have("binary", value, "data")
+        data = value["data"]
+        if not isinstance(data, (bytes, bytearray, memoryview)):
+            raise InputTypeError(f"`data` of a binary dict is of type {type(data).__name__}, expected bytes")
+        self._binary(bytes(cast("bytes", data)))
+
+    def _json_dict(self, value: dict[str, object]) -> None:
+        _must_have("json", value, "data")
+        self._json(value["data"])
+
+
+_TYPED: dict[str, Callable[[Inputs, dict[str, object]], None]] = {
+    "audio": Inputs._audio_dict,
+    "binary": Inputs._binary_dict,
+    "json": Inputs._json_dict,
+    "text": Inputs._text_dict,
+    "video": Inputs._video_dict,
+}
+
+
+def audio_dict_samples(value: dict[str, Any]) -> tuple[Array, int, int]:
+    """Return samples (1-D interleaved or ``(frames, channels)``), rate and channels of an audio dict.
+
+    Raises
+    ------
+    InputTypeError, InputValueError, FormatError
+        Naming the key that is missing or wrong.
+    """
+    _must_have("audio", value, "samples", "sample_rate", "channels")
+    given = value["samples"]
+    sample_rate = whole_number("sample_rate", value["sample_rate"], MAX_SAMPLE_RATE)
+    channels = whole_number("channels", value["channels"], MAX_CHANNELS)
+    if isinstance(given, (list, tuple)):
+        try:
+            samples = np.asarray(given, np.float32)
+        except (TypeError, ValueError):
+            raise InputValueError("`samples` of an audio dict holds more than numbers, expected floats") from None
+    else:
+        samples = as_array(given)
+    if samples.ndim == 1:
+        check_audio(samples)
+        if samples.size % channels:
+            raise FormatError(f"{samples.size} interleaved samples are not whole frames of {channels} channels")
+    else:
+        check_audio(samples, channels)
+    return samples, sample_rate, channels
+
+
+def _frames(samples: Array, channels: int) -> Array:
+    return samples if channels == 1 or samples.ndim == 2 else samples.reshape(-1, channels)
+
+
+def _must_have(kind: str, value: dict[str, Any], *keys: str) -> None:
+    for key in keys:
+        if key not in value:
+            raise InputValueError(f"the {kind} dict has no `{key}`, expected {', '.join(keys)}")
+
+
+def _at_item(error: RemoteMediaError, index: int) -> RemoteMediaError:
+    if error.item_index is not None:
+        return error
+    named = type(error)(
+        f"item {index}: {error}",
+        code=error.code,
+        node=error.node,
+        path=error.path,
+        hint=error.hint,
+        item_index=index,
+        problems=error.problems,
+    )
+    return named
+
+
+def is_slow(items: Sequence[object]) -> bool:
+    """Whether converting these items would hold up an event loop: big lists and big strided arrays."""
+    for item in items:
+        value: object = item
+        if isinstance(value, (Audio, VideoFrame)):
+            value = value.samples if isinstance(value, Audio) else value.data
+        if isinstance(value, np.ndarray):
+            if value.nbytes > SMALL_BYTES and not (value.flags.c_contiguous and value.flags.aligned):
+                return True
+        elif isinstance(value, (dict, list, tuple)) and _json.size(cast("object", value), _SLOW_VALUES) > _SLOW_VALUES:
+            return True
+    return False

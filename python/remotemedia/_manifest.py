@@ -1,0 +1,147 @@
+"""Everything that can stand for a manifest, as its JSON text."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, cast
+
+from remotemedia import _json
+from remotemedia._formats import Format
+from remotemedia._node import Node
+from remotemedia.errors import InputTypeError, IoError, ManifestError, Problem
+
+__all__ = ["chain", "manifest_text", "published_text"]
+
+_MAX_BYTES = 64 * 1024 * 1024
+
+
+def published_text(manifest: object) -> str:
+    """Return the text for the published functions: a str is JSON text; dicts and paths are accepted too."""
+    if isinstance(manifest, str):
+        return manifest
+    if isinstance(manifest, os.PathLike):
+        return _read(cast("os.PathLike[str]", manifest))
+    if isinstance(manifest, Mapping):
+        return _text(dict(cast("Mapping[str, object]", manifest)))
+    raise InputTypeError(
+        f"the manifest is of type {type(manifest).__name__}, expected JSON text, a dict or a path object"
+    )
+
+
+def manifest_text(manifest: object, input: Format | None) -> str:
+    """Return the text for `remotemedia.Pipeline`: a path, a dict, JSON text or a list of nodes."""
+    if isinstance(manifest, str):
+        first = manifest.lstrip()[:1]
+        text = manifest if first in ("{", "[") else _read(manifest)
+    elif isinstance(manifest, os.PathLike):
+        text = _read(cast("os.PathLike[str]", manifest))
+    elif isinstance(manifest, Mapping):
+        return _text(_declare(dict(cast("Mapping[str, object]", manifest)), input))
+    elif isinstance(manifest, Node):
+        return _text(_declare(chain([manifest]), input))
+    elif isinstance(manifest, Sequence) and not isinstance(manifest, (bytes, bytearray, memoryview)):
+        return _text(_declare(chain(cast("Sequence[object]", manifest)), input))
+    else:
+        raise InputTypeError(
+            f"the manifest is of type {type(manifest).__name__}, expected a path, a dict, JSON text or a list of nodes"
+        )
+    return text if input is None and text.lstrip()[:1] != "[" else _declared_text(text, input)
+
+
+def chain(nodes: Sequence[object]) -> dict[str, object]:
+    """Return the manifest of nodes connected one after the other; ids come from the types where none are given."""
+    entries: list[dict[str, object]] = []
+    taken = {name for name in map(_own_id, nodes) if name is not None}
+    for index, node in enumerate(nodes):
+        entry = _entry(node, index)
+        if "id" not in entry:
+            entry = {"id": _new_id(entry.get("node_type"), taken), **entry}
+            taken.add(cast("str", entry["id"]))
+        entries.append(entry)
+    ids = [entry["id"] for entry in entries]
+    connections = [{"from": first, "to": second} for first, second in pairwise(ids)]
+    return {"version": "v1", "metadata": {"name": "pipeline"}, "nodes": entries, "connections": connections}
+
+
+def _own_id(node: object) -> str | None:
+    if isinstance(node, Node):
+        return node.id
+    if isinstance(node, Mapping):
+        name = cast("Mapping[str, object]", node).get("id")
+        return name if isinstance(name, str) else None
+    return None
+
+
+def _entry(node: object, index: int) -> dict[str, object]:
+    if isinstance(node, Node):
+        return node.to_dict()
+    if isinstance(node, Mapping):
+        return dict(cast("Mapping[str, object]", node))
+    raise InputTypeError(
+        f"node {index} of the list is of type {type(node).__name__}, expected one of remotemedia.nodes or a dict",
+        item_index=index,
+    )
+
+
+def _new_id(node_type: object, taken: set[str]) -> str:
+    words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", str(node_type)).lower()
+    number = 2
+    name = words
+    while name in taken:
+        name = f"{words}_{number}"
+        number += 1
+    return name
+
+
+def _declare(manifest: dict[str, object], input: Format | None) -> dict[str, object]:
+    if input is None:
+        return manifest
+    if manifest.get("input") is not None:
+        raise _problem("/input", "the manifest declares its input already", "leave input= out")
+    return {**manifest, "input": input.to_dict()}
+
+
+def _declared_text(text: str, input: Format | None) -> str:
+    import json
+
+    try:
+        value: Any = json.loads(text)
+    except ValueError:
+        return text  # The native parser says what is wrong, and where.
+    if isinstance(value, list):
+        return _text(_declare(chain(cast("list[object]", value)), input))
+    return _text(_declare(cast("dict[str, object]", value), input)) if isinstance(value, dict) else text
+
+
+def _text(manifest: dict[str, object]) -> str:
+    try:
+        return _json.dumps(manifest)
+    except _json.NotJsonError as error:
+        raise _problem(error.path, error.reason, None) from None
+
+
+def _read(path: str | os.PathLike[str]) -> str:
+    name = os.fspath(path)
+    try:
+        with open(name, "rb") as file:
+            data = file.read(_MAX_BYTES + 1)
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        short = name if len(name) <= 200 else f"{name[:200]}..."
+        raise IoError(
+            f"cannot read the manifest {short!r}: {reason}; JSON text begins with {{ or [", path=name
+        ) from None
+    if len(data) > _MAX_BYTES:
+        raise _problem("", f"the manifest {name!r} is larger than 64 MiB", None)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise _problem("", f"the manifest {name!r} is not UTF-8 at byte {error.start}", "save it as UTF-8") from None
+
+
+def _problem(path: str, reason: str, fix: str | None) -> ManifestError:
+    problem = Problem("RM0100", "error", path, reason, fix=fix)
+    return ManifestError(str(problem), path=path or None, hint=fix, problems=[problem])

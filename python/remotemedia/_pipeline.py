@@ -1,0 +1,161 @@
+"""A manifest compiled once, run as often as wanted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from remotemedia import _run
+from remotemedia._formats import Format
+from remotemedia._lib import NativeError, native, problem, reraise
+from remotemedia._manifest import manifest_text
+from remotemedia._node import Node
+from remotemedia._results import warn
+from remotemedia.errors import ManifestWarning, Problem
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from remotemedia._lib import NativePipeline
+
+__all__ = ["Pipeline", "compiled"]
+
+
+def compiled(text: str) -> NativePipeline:
+    """Return the native pipeline of a manifest's text; what has no effect in it is warned of."""
+    try:
+        pipeline: NativePipeline = native.Pipeline(text)
+        for one in map(problem, pipeline.warnings()):
+            warn(str(one), ManifestWarning)
+    except NativeError as error:
+        reraise(error)
+    return pipeline
+
+
+class Pipeline:
+    """A manifest, checked and compiled: immutable, shared freely between threads, pickled as its text.
+
+    Parameters
+    ----------
+    manifest : path, dict, str or sequence of nodes
+        A path to a JSON file, a dict, JSON text (its first character is ``{`` or ``[``), or a list of nodes of
+        `remotemedia.nodes`, connected one after the other.
+    input : AudioFormat or VideoFormat, optional
+        Declares what goes in, for a manifest that does not; bare arrays need it.
+
+    Raises
+    ------
+    ManifestError
+        With every problem of the manifest in `problems`.
+    IoError
+        When the file cannot be read.
+
+    Examples
+    --------
+    >>> import numpy as np, remotemedia as rm
+    >>> pipe = rm.Pipeline([rm.nodes.AudioChannels(channels=1), rm.nodes.AudioResample(target_rate=16000)])
+    >>> pipe.run(rm.Audio(np.zeros((960, 2), np.float32), 48000))
+    Audio(320 frames, 16000 Hz, 1 channel, float32, 0.020 s)
+    """
+
+    __slots__ = ("__weakref__", "_native", "_text")
+
+    _native: NativePipeline
+    _text: str
+
+    def __init__(
+        self,
+        manifest: str | PathLike[str] | Mapping[str, object] | Sequence[Node | Mapping[str, object]],
+        *,
+        input: Format | None = None,
+    ) -> None:
+        self._text = manifest_text(manifest, input)
+        self._native = compiled(self._text)
+
+    def run(self, *items: object, metrics: bool = False, timeout: float | None = None) -> Any:
+        """Run and wait for the result; Ctrl-C stops it.
+
+        Parameters
+        ----------
+        *items : object
+            The items of one stream, in order: arrays, `Audio`, `VideoFrame`, str, bytes, JSON values, and the
+            published dicts. One list is one JSON item; pass ``*frames`` for many items.
+            Arrays are read in place: do not write to them until the call has returned.
+        metrics : bool
+            Return ``{"outputs": ..., "metrics": {...}}``.
+        timeout : float, optional
+            Seconds until `TimeoutError`.
+
+        Returns
+        -------
+        object
+            Of one result port: its value, or a list with one entry per item when there were several; None when
+            nothing came. Of several: a dict by ``node`` (its port ``out``) or ``node.port``. Events are a flat list.
+            Kinds come back as they went in; arrays are writable, and what passed through untouched is a view of
+            the caller's own memory.
+
+        Raises
+        ------
+        FormatError, InputTypeError, InputValueError
+            When the input does not fit; `item_index` says which.
+        NodeError, TimeoutError, InternalError
+            When the work failed.
+
+        Examples
+        --------
+        >>> import remotemedia as rm
+        >>> rm.Pipeline([rm.nodes.TextCase(mode="upper")]).run("a", "b")
+        ['A', 'B']
+        """
+        return _run.run(self._native, items, lenient=False, metrics=metrics, timeout=timeout)
+
+    async def run_async(self, *items: object, metrics: bool = False, timeout: float | None = None) -> Any:
+        """Like `run`, for asyncio: the event loop stays free, and cancelling the task stops the work.
+
+        Examples
+        --------
+        >>> import asyncio, remotemedia as rm
+        >>> asyncio.run(rm.Pipeline([rm.nodes.TextCase(mode="title")]).run_async("good morning"))
+        'Good Morning'
+        """
+        return await _run.run_async(self._native, items, lenient=False, metrics=metrics, timeout=timeout)
+
+    @property
+    def formats(self) -> dict[str, dict[str, object] | None]:
+        """What each port carries, by ``node.port``, as far as the declared formats tell; else None."""
+        formats: dict[str, dict[str, object] | None] = json.loads(self._native.formats_json())
+        return formats
+
+    @property
+    def latency(self) -> Any:
+        """The delay from input to each result, as far as it is known before a run."""
+        return json.loads(self._native.latency_json())
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The manifest as a dict of its own."""
+        manifest: dict[str, Any] = json.loads(self._text)
+        return manifest
+
+    @property
+    def warnings(self) -> list[Problem]:
+        """What has no effect in the manifest, such as unknown keys."""
+        return [problem(one) for one in self._native.warnings()]
+
+    def __str__(self) -> str:
+        """Return a summary of one screen."""
+        return self._native.summary()
+
+    def __repr__(self) -> str:
+        nodes = self.manifest["nodes"]
+        return f"Pipeline({' '.join(str(node['node_type']) for node in nodes[:8])}{' ...' if len(nodes) > 8 else ''})"
+
+    def __copy__(self) -> Pipeline:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Pipeline:
+        return self
+
+    def __reduce__(self) -> tuple[type[Pipeline], tuple[str]]:
+        return Pipeline, (self._text,)
