@@ -22,6 +22,7 @@ pub mod builtin;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod data;
+#[cfg(feature = "audio")]
 mod dsp;
 pub mod engine;
 pub mod error;

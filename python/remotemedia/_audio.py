@@ -83,12 +83,12 @@ class Audio:
     @property
     def channels(self) -> int:
         """Number of channels."""
-        return 1 if self._samples.ndim == 1 else self._samples.shape[1]
+        return 1 if self._samples.ndim == 1 else int(self._samples.shape[1])
 
     @property
     def frames(self) -> int:
         """Number of frames: samples of one channel."""
-        return self._samples.shape[0]
+        return int(self._samples.shape[0])
 
     @property
     def duration(self) -> float:

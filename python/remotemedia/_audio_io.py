@@ -183,8 +183,9 @@ def as_audio(audio: object, sample_rate: int | None) -> Audio:
 def _as_type(samples: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:
     scale = _SCALES.get(dtype)
     if scale is None:
-        return samples.astype(dtype, copy=False)
-    return np.clip(np.rint(samples.astype(np.float64) * scale), -scale, scale - 1).astype(dtype)
+        return np.asarray(samples, dtype)
+    scaled = np.rint(samples.astype(np.float64) * scale)
+    return np.asarray(scaled.clip(-scale, scale - 1), dtype)
 
 
 def _name(path: Path) -> str:

@@ -65,7 +65,7 @@ def resample(x: object, in_rate: float, out_rate: float, quality: str = "high") 
         raise InputValueError(f"quality is {quality!r}, expected 'high' or 'very_high' (soxr's 'HQ' or 'VHQ')")
     channels = 1 if array.ndim == 1 else whole_number("channels", array.shape[1], MAX_CHANNELS)
     if rate_in == rate_out or array.size == 0:
-        return array.copy()
+        return np.array(array)
     result: np.ndarray[Any, np.dtype[Any]] = _resampler(rate_in, rate_out, channels, name).run(array)
     return result
 

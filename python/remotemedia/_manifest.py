@@ -143,5 +143,7 @@ def _read(path: str | os.PathLike[str]) -> str:
 
 
 def _problem(path: str, reason: str, fix: str | None) -> ManifestError:
-    problem = Problem("RM0100", "error", path, reason, fix=fix)
-    return ManifestError(str(problem), path=path or None, hint=fix, problems=[problem])
+    place = f" (at {path})" if path else ""
+    text = f"RM0100: {reason}{place}" if fix is None else f"RM0100: {reason}{place}; {fix}"
+    problem = Problem("RM0100", "error", path, text, fix=fix)
+    return ManifestError(text, path=path or None, hint=fix, problems=[problem])

@@ -66,7 +66,7 @@ class Problem:
     path : str
         JSON pointer to the place, such as ``"/nodes/0/node_type"``; empty for the whole document.
     reason : str
-        What is wrong, in one line.
+        All of it in one line: code, what is wrong, where, and the fix last.
     found, expected, nearest, fix, node : str or None
         The value found, what was expected, the nearest known name, what to do, the node's id.
     """
@@ -82,12 +82,7 @@ class Problem:
     node: str | None = None
 
     def __str__(self) -> str:
-        text = f"{self.code}: {self.reason}"
-        if self.expected is not None:
-            text += f", expected {self.expected}"
-        if self.path:
-            text += f" (at {self.path})"
-        return text if self.fix is None else f"{text}; {self.fix}"
+        return self.reason
 
     def to_dict(self) -> dict[str, str | None]:
         """Return all fields as a dict that `json.dumps` takes."""

@@ -77,7 +77,8 @@ mod tests {
         let first = pool.samples(960);
         let address = first.as_ptr();
         drop(first);
-        assert_eq!(pool.samples(480).as_ptr(), address);
+        let second = pool.samples(480);
+        assert_eq!(second.as_ptr(), address);
     }
 
     #[test]
@@ -87,7 +88,8 @@ mod tests {
         let second = first.clone();
         let address = first.as_ptr();
         drop(first);
-        assert_ne!(pool.samples(960).as_ptr(), address);
+        let third = pool.samples(960);
+        assert_ne!(third.as_ptr(), address);
         drop(second);
     }
 

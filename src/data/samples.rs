@@ -124,6 +124,7 @@ mod tests {
         let address = samples.as_ptr();
         samples.make_mut()[0] = 2.0;
         assert_eq!(samples.as_ptr(), address);
-        assert_eq!(samples.into_vec().as_ptr(), address);
+        let vector = samples.into_vec();
+        assert_eq!(vector.as_ptr(), address);
     }
 }

@@ -1,6 +1,5 @@
 //! Pure algorithms on slices. Nothing here knows of packets, nodes or files.
 
 pub(crate) mod level;
-#[cfg(feature = "audio")]
 pub(crate) mod resample;
 pub(crate) mod segment;

@@ -103,6 +103,14 @@ impl Resampler {
 pub(crate) trait Working: Sample {
     fn from_single(value: f32) -> Self;
     fn to_single(self) -> f32;
+    /// The same memory, when it has this type already.
+    fn view(_: &[f32]) -> Option<&[Self]> {
+        None
+    }
+    /// The same memory for writing, when it has this type already.
+    fn view_mut(_: &mut [f32]) -> Option<&mut [Self]> {
+        None
+    }
 }
 
 impl Working for f32 {
@@ -111,6 +119,12 @@ impl Working for f32 {
     }
     fn to_single(self) -> f32 {
         self
+    }
+    fn view(samples: &[f32]) -> Option<&[Self]> {
+        Some(samples)
+    }
+    fn view_mut(samples: &mut [f32]) -> Option<&mut [Self]> {
+        Some(samples)
     }
 }
 
@@ -211,32 +225,51 @@ impl<T: Working> Core<T> {
         let mut written = 0;
         while self.waiting.len() + input.len() >= block {
             let (now, rest) = input.split_at(block - self.waiting.len());
-            self.waiting.extend(now.iter().map(|&value| T::from_single(value)));
+            let target = &mut out[written * self.channels..];
+            // A whole block in the right precision is read where it lies.
+            written += match T::view(now).filter(|_| self.waiting.is_empty()) {
+                Some(now) => self.run_block(Some(now), target)?,
+                None => {
+                    self.waiting.extend(now.iter().map(|&value| T::from_single(value)));
+                    self.run_block(None, target)?
+                }
+            };
             input = rest;
-            written += self.run_block(&mut out[written * self.channels..])?;
         }
         self.waiting.extend(input.iter().map(|&value| T::from_single(value)));
         self.frames_out += written as u64;
         Ok(written)
     }
 
-    /// Runs the block that waits. Says how many frames it wrote.
-    fn run_block(&mut self, out: &mut [f32]) -> Result<usize, String> {
-        let input = InterleavedSlice::new(&self.waiting, self.channels, self.block_in).map_err(|e| e.to_string())?;
-        let mut output = InterleavedSlice::new_mut(&mut self.block_out, self.channels, self.block_out_max)
-            .map_err(|e| e.to_string())?;
+    /// Runs a block: the one given, or the one that waits. Says how many frames it wrote.
+    fn run_block(&mut self, block: Option<&[T]>, out: &mut [f32]) -> Result<usize, String> {
+        let channels = self.channels;
+        let waiting = std::mem::take(&mut self.waiting);
+        let input =
+            InterleavedSlice::new(block.unwrap_or(&waiting), channels, self.block_in).map_err(|e| e.to_string())?;
+        let whole = self.block_out_max * channels;
+        let direct = if self.skip == 0 { out.get_mut(..whole).and_then(T::view_mut) } else { None };
+        let (written_there, target) = match direct {
+            Some(target) => (true, target),
+            None => (false, self.block_out.as_mut_slice()),
+        };
+        let mut output = InterleavedSlice::new_mut(target, channels, self.block_out_max).map_err(|e| e.to_string())?;
         let (_, frames) =
             self.inner.process_into_buffer(&input, &mut output, None).map_err(|error| error.to_string())?;
+        self.waiting = waiting;
         self.waiting.clear();
+        if written_there {
+            return Ok(frames);
+        }
         let skipped = self.skip.min(frames);
         self.skip -= skipped;
-        let kept = &self.block_out[skipped * self.channels..frames * self.channels];
+        let kept = &self.block_out[skipped * channels..frames * channels];
         // The end of a stream asks for less than a whole block.
         let room = kept.len().min(out.len());
         for (target, value) in out.iter_mut().zip(&kept[..room]) {
             *target = value.to_single();
         }
-        Ok(room / self.channels)
+        Ok(room / channels)
     }
 
     fn held_frames(&self) -> usize {
@@ -250,7 +283,7 @@ impl<T: Working> Core<T> {
         let mut written = 0;
         while written * self.channels < out.len() {
             self.waiting.resize(self.block_in * self.channels, T::zero());
-            written += self.run_block(&mut out[written * self.channels..])?;
+            written += self.run_block(None, &mut out[written * self.channels..])?;
         }
         self.frames_out += written as u64;
         Ok(())

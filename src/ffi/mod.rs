@@ -3,6 +3,9 @@
 //!
 //! What starts with `raw_` or `Raw` is for the Python package alone and is left out of Kotlin and Swift.
 
+// UniFFI wants the error by value, and serialises it anyway.
+#![allow(clippy::result_large_err)]
+
 mod audio;
 #[cfg(feature = "python")]
 mod batch;

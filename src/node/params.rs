@@ -68,8 +68,8 @@ impl Params {
 /// What the schema wants in place of the value, with the code of the problem; `None` when it fits.
 fn mismatch(schema: &Value, value: &Value) -> Option<(&'static str, String)> {
     if let Some(options) = choices(schema) {
-        let fits = value.as_str().is_some_and(|text| options.iter().any(|option| *option == text))
-            || value.is_null() && allows(schema, "null");
+        let fits =
+            value.as_str().is_some_and(|text| options.contains(&text)) || value.is_null() && allows(schema, "null");
         let code = if value.is_string() { "RM0112" } else { "RM0111" };
         return (!fits).then(|| (code, options.iter().map(|o| format!("\"{o}\"")).collect::<Vec<_>>().join(" or ")));
     }

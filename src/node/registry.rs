@@ -34,7 +34,8 @@ impl Registry {
     pub fn add_type(&mut self, node: Arc<dyn NodeType>) -> Result<()> {
         let info = node.info();
         let (name, aliases) = (info.name, info.aliases);
-        for taken in std::iter::once(&name).chain(aliases).filter(|name| self.find(name).is_some()) {
+        let mut names = std::iter::once(&name).chain(aliases);
+        if let Some(taken) = names.find(|name| self.find(name).is_some()) {
             return Err(Error::new(ErrorKind::InputValue, format!("the node name `{taken}` is taken")));
         }
         self.types.insert(name, node);
