@@ -70,7 +70,8 @@ def info(path: Path) -> AudioInfo:
         found: NativeAudioInfo = native.audio_info(_name(path))
     except NativeError as error:
         reraise(error)
-    return AudioInfo(found.sample_rate_hz, found.channels, found.frames, found.container, found.subtype)
+    frames = found.frames if found.frames >= 0 else read(path).frames  # A stream's header does not say.
+    return AudioInfo(found.sample_rate_hz, found.channels, frames, found.container, found.subtype)
 
 
 def read(
@@ -161,7 +162,7 @@ def write(path: Path, audio: object, *, sample_rate: int | None = None, subtype:
     memory = dense(sound.samples)
     try:
         buffer = native.AudioBuffer.raw_copy_from(
-            address(memory), memory.nbytes, dtype_code(memory.dtype), sound.frames, sound.channels, sound.sample_rate
+            address(memory), memory.nbytes, dtype_code(memory.dtype), sound.channels, sound.sample_rate
         )
         native.write_audio(_name(path), buffer, subtype or "")
     except NativeError as error:

@@ -109,7 +109,7 @@ def _declared_text(text: str, input: Format | None) -> str:
 
     try:
         value: Any = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text  # The native parser says what is wrong, and where.
     if isinstance(value, list):
         return _text(_declare(chain(cast("list[object]", value)), input))

@@ -127,7 +127,7 @@ impl From<Error> for RemoteMediaError {
             reason: error.to_string(),
             node: text(error.node()),
             path: text(error.path()),
-            hint: text(error.fix()),
+            hint: text(error.fix().or_else(|| error.problems().iter().find_map(|problem| problem.fix.as_deref()))),
             item_index: error.item_index().and_then(|index| i64::try_from(index).ok()),
             problems: error.problems().iter().map(Problem::from).collect(),
         };
