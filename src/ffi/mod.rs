@@ -29,7 +29,7 @@ pub use error::{ErrorInfo, Problem, RemoteMediaError};
 #[cfg(feature = "files")]
 pub use files::{AudioInfo, audio_info, read_audio, write_audio};
 pub use item::{Item, Output};
-pub use pipeline::{Job, Pipeline, PortFormat};
+pub use pipeline::{Pipeline, PipelineRun, PortFormat};
 pub use raw::Blob;
 #[cfg(feature = "python")]
 pub use raw::{RawBuffer, raw_next_released};

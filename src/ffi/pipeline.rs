@@ -48,11 +48,11 @@ impl Pipeline {
     }
 
     /// Starts a run on a thread of ours. `timeout_ms` of 0 sets no limit.
-    pub fn start(&self, input: Vec<Item>, timeout_ms: i64) -> std::result::Result<Arc<Job>, RemoteMediaError> {
+    pub fn start(&self, input: Vec<Item>, timeout_ms: i64) -> std::result::Result<Arc<PipelineRun>, RemoteMediaError> {
         let items = input.into_iter().map(Item::try_into).collect::<Result<Vec<_>>>()?;
         let timeout_ms = u64::try_from(timeout_ms).unwrap_or(0);
         let inner = self.inner.start(&Runtime::shared(), items, RunOptions::default(), timeout_ms)?;
-        Ok(Arc::new(Job { inner }))
+        Ok(Arc::new(PipelineRun { inner }))
     }
 
     /// The manifest it was compiled from.
@@ -83,14 +83,14 @@ impl Pipeline {
     }
 }
 
-/// A run under way.
+/// A run under way. (`Job` is a class of Kotlin's coroutines, `wait` a method of Java's objects.)
 #[derive(Debug, uniffi::Object)]
-pub struct Job {
+pub struct PipelineRun {
     inner: crate::engine::Job,
 }
 
 #[uniffi::export]
-impl Job {
+impl PipelineRun {
     /// Waits for the end. The results come out once.
     pub async fn outputs(&self) -> std::result::Result<Vec<Output>, RemoteMediaError> {
         self.inner.finished().await;
@@ -98,7 +98,7 @@ impl Job {
     }
 
     /// Blocks until the end, at most `timeout_ms`. Says whether it has ended.
-    pub fn wait(&self, timeout_ms: i64) -> bool {
+    pub fn wait_for(&self, timeout_ms: i64) -> bool {
         self.inner.wait(Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)))
     }
 
