@@ -81,13 +81,7 @@ impl Runtime {
         let Some(timers) = timers else {
             return Err(Error::new(ErrorKind::Internal, "no thread could be started for the timeout"));
         };
-        let job = job.clone();
-        timers.spawn(async move {
-            let limit = Duration::from_millis(timeout_ms);
-            if tokio::time::timeout(limit, job.finished()).await.is_err() {
-                job.expire(timeout_ms);
-            }
-        });
+        timers.spawn(job.expire_after(timeout_ms));
         Ok(())
     }
 }

@@ -61,14 +61,20 @@ impl Job {
 
     /// Waits until the run has ended. Dropping the wait does not stop the run.
     pub async fn finished(&self) {
-        loop {
-            let notified = self.shared.notify.notified();
-            tokio::pin!(notified);
-            notified.as_mut().enable();
-            if !matches!(*lock(&self.shared), State::Working) {
-                return;
+        finished(&self.shared).await;
+    }
+
+    /// Ends the run with an error of kind `Timeout` when it has not ended in time. Needs tokio's timers. Does not keep
+    /// the run going: when every [`Job`] is dropped it stops all the same.
+    pub(crate) fn expire_after(&self, timeout_ms: u64) -> impl Future<Output = ()> + Send + use<> {
+        let shared = self.shared.clone();
+        async move {
+            let limit = Duration::from_millis(timeout_ms);
+            if tokio::time::timeout(limit, finished(&shared)).await.is_err() {
+                shared.stop.stop();
+                let late = format!("the run did not end within {timeout_ms} ms");
+                finish(&shared, Err(Error::new(ErrorKind::Timeout, late)));
             }
-            notified.await;
         }
     }
 
@@ -76,15 +82,6 @@ impl Job {
     pub fn stop(&self) {
         self.shared.stop.stop();
         finish(&self.shared, Err(Error::new(ErrorKind::Closed, "the run was stopped")));
-    }
-
-    /// Ends the run with an error of kind `Timeout`, unless it has ended.
-    pub fn expire(&self, timeout_ms: u64) {
-        self.shared.stop.stop();
-        finish(
-            &self.shared,
-            Err(Error::new(ErrorKind::Timeout, format!("the run did not end within {timeout_ms} ms"))),
-        );
     }
 
     /// The results, once.
@@ -114,6 +111,18 @@ impl Finisher {
 impl Drop for Finisher {
     fn drop(&mut self) {
         finish(&self.0, Err(Error::new(ErrorKind::Closed, "the runtime was shut down before the run ended")));
+    }
+}
+
+async fn finished(shared: &Shared) {
+    loop {
+        let notified = shared.notify.notified();
+        tokio::pin!(notified);
+        notified.as_mut().enable();
+        if !matches!(*lock(shared), State::Working) {
+            return;
+        }
+        notified.await;
     }
 }
 

@@ -1,0 +1,150 @@
+"""The `Audio` and `VideoFrame` objects."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import sys
+from typing import Any
+
+import numpy as np
+import pytest
+from support import PASS
+
+import remotemedia as rm
+
+stereo = rm.Audio(np.arange(8, dtype=np.float32).reshape(4, 2) / 8, 8000)
+mono = rm.Audio(np.arange(4, dtype=np.int16), 16000)
+
+
+def test_what_it_says() -> None:
+    assert (stereo.sample_rate, stereo.channels, stereo.frames, len(stereo), stereo.duration) == (8000, 2, 4, 4, 0.0005)
+    assert (mono.sample_rate, mono.channels, mono.frames) == (16000, 1, 4)
+    assert repr(stereo) == "Audio(4 frames, 8000 Hz, 2 channels, float32, 0.001 s)"
+    assert rm.Audio(np.zeros((5, 1), np.float32), 8000).samples.shape == (5,)
+    assert rm.Audio([0.0, 0.5], 8000).samples.dtype == np.float64
+    assert rm.Audio(np.zeros(0, np.float32), np.int64(8000)).duration == 0  # type: ignore[arg-type]
+
+
+def test_the_samples_are_not_copied() -> None:
+    samples = np.zeros(10, np.float32)
+    assert rm.Audio(samples, 8000).samples is samples
+    with pytest.raises(AttributeError):
+        mono.samples = samples  # type: ignore[misc]
+
+
+def test_numpy_sees_it() -> None:
+    assert np.asarray(stereo) is stereo.samples
+    assert np.shares_memory(np.asarray(stereo, np.float32), stereo.samples)
+    assert np.asarray(mono, np.float64).tolist() == [0, 1, 2, 3]
+    assert not np.shares_memory(np.array(stereo), stereo.samples)
+    assert np.from_dlpack(stereo).tolist() == stereo.samples.tolist()
+    with pytest.raises(ValueError, match="copy"):
+        stereo.__array__(np.int16, copy=False)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="__buffer__ came with Python 3.12")
+def test_memoryview_sees_it() -> None:
+    view = memoryview(stereo)  # type: ignore[arg-type]
+    assert (view.format, view.shape) == ("f", (4, 2))
+
+
+def test_cutting_by_frames() -> None:
+    part = stereo[1:3]
+    assert (part.frames, part.channels, part.sample_rate) == (2, 2, 8000)
+    assert np.shares_memory(part.samples, stereo.samples)
+    assert stereo[-1:].frames == 1
+    assert stereo[10:].frames == 0
+    wide = rm.Audio(np.zeros((100, 12), np.float32), 8000)
+    assert wide[:4].samples.shape == (4, 12)
+    with pytest.raises(TypeError, match="int"):
+        stereo[1]  # type: ignore[index]
+    with pytest.raises(ValueError, match="resample"):
+        stereo[::2]
+
+
+def test_equality() -> None:
+    twin = rm.Audio(stereo.samples.copy(), 8000)
+    assert stereo == twin
+    assert stereo != rm.Audio(twin.samples, 16000)
+    assert stereo != rm.Audio(twin.samples.astype(np.float64), 8000)
+    assert stereo != rm.Audio(twin.samples * 2, 8000)
+    assert stereo != "audio"
+    with pytest.raises(TypeError):
+        hash(stereo)
+
+
+def test_it_pickles_and_copies_as_data() -> None:
+    for audio in (stereo, mono, rm.Audio(np.zeros((100, 12), np.float32), 8000)[:4]):
+        for twin in (pickle.loads(pickle.dumps(audio)), copy.deepcopy(audio)):
+            assert twin == audio
+            assert not np.shares_memory(twin.samples, audio.samples)
+
+
+@pytest.mark.parametrize(
+    ("samples", "rate", "error", "word"),
+    [
+        (np.zeros((2, 100), np.float32), 8000, rm.FormatError, r"x\.T"),
+        (np.zeros((2, 2, 2), np.float32), 8000, rm.FormatError, "frames"),
+        (np.zeros((), np.float32), 8000, rm.FormatError, "frames"),
+        (np.zeros(4, np.int64), 8000, rm.FormatError, "int64"),
+        (np.zeros((100, 65), np.float32), 8000, rm.InputValueError, "65"),
+        (np.zeros((100, 0), np.float32), 8000, rm.FormatError, "0 channels"),
+        (np.zeros(4, np.float32), 0, rm.InputValueError, "sample_rate"),
+        (np.zeros(4, np.float32), 1_536_001, rm.InputValueError, "1536000"),
+        (np.zeros(4, np.float32), 8000.0, rm.InputTypeError, "8000.0"),
+        (np.zeros(4, np.float32), True, rm.InputTypeError, "True"),
+        ("text", 8000, rm.FormatError, "dtype"),
+    ],
+)
+def test_what_is_no_audio(samples: Any, rate: Any, error: type[Exception], word: str) -> None:
+    with pytest.raises(error, match=word):
+        rm.Audio(samples, rate)
+
+
+@pytest.mark.parametrize(
+    ("shape", "pixel_format"), [((4, 6), "gray8"), ((4, 6, 3), "rgb24"), ((4, 6, 4), "rgba"), ((1, 1, 3), "rgb24")]
+)
+def test_packed_frames(shape: tuple[int, ...], pixel_format: str) -> None:
+    data = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    frame = rm.VideoFrame(data)
+    assert (frame.width, frame.height, frame.pixel_format) == (shape[1], shape[0], pixel_format)
+    assert np.shares_memory(frame.data, data)
+    assert repr(frame) == f"VideoFrame({shape[1]}x{shape[0]} {pixel_format})"
+    assert rm.Pipeline(PASS).run(frame) == frame
+    assert pickle.loads(pickle.dumps(frame)) == frame
+    assert np.asarray(frame, np.float32).dtype == np.float32
+    flat = rm.VideoFrame(data.tobytes(), pixel_format, width=shape[1], height=shape[0])  # type: ignore[arg-type]
+    assert flat == frame
+
+
+@pytest.mark.parametrize("pixel_format", ["nv12", "i420"])
+def test_planes(pixel_format: Any) -> None:
+    data = np.arange(5 * 3 + 2 * 3 * 2, dtype=np.uint8)
+    frame = rm.VideoFrame(data, pixel_format, width=5, height=3)
+    assert rm.Pipeline(PASS).run(frame) == frame
+    for wrong in ({"width": 5}, {"width": 4, "height": 3}, {"width": 5, "height": 0}):
+        with pytest.raises((rm.FormatError, rm.InputValueError)):
+            rm.VideoFrame(data, pixel_format, **wrong)
+
+
+def test_what_is_no_frame() -> None:
+    for wrong in (np.zeros((4, 6), np.float32), np.zeros((4, 6, 2), np.uint8), np.zeros(24, np.uint8)):
+        with pytest.raises(rm.FormatError):
+            rm.VideoFrame(wrong)
+    with pytest.raises(rm.FormatError, match="pixel_format"):
+        rm.VideoFrame(np.zeros((4, 6), np.uint8), "yuv")  # type: ignore[arg-type]
+    with pytest.raises(rm.FormatError, match="7x4"):
+        rm.VideoFrame(np.zeros((4, 6), np.uint8), width=7, height=4)
+
+
+def test_scaling_video() -> None:
+    flat = np.full((20, 30, 3), (10, 200, 90), np.uint8)
+    small = rm.Pipeline([rm.nodes.VideoScale(width=15, height=10)]).run(rm.VideoFrame(flat))
+    assert (small.width, small.height, small.pixel_format) == (15, 10, "rgb24")
+    np.testing.assert_array_equal(small.data, np.full((10, 15, 3), (10, 200, 90), np.uint8))
+    ramp = np.broadcast_to(np.arange(0, 240, 2, dtype=np.uint8), (8, 120))
+    half = rm.Pipeline([rm.nodes.VideoScale(width=60, height=4)]).run(rm.VideoFrame(ramp))
+    # Each pixel of a ramp scaled by a half is the mean of the two it covers; the filter blurs the ends only.
+    expected = ramp[:4].reshape(4, 60, 2).mean(axis=2)
+    assert np.abs(half.data.astype(float) - expected)[:, 2:-2].max() <= 1
