@@ -123,7 +123,7 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
         rm.write(tmp_path / "a.mp3", audio)
     with pytest.raises(rm.RemoteMediaError, match="PCM_17"):
         rm.write(tmp_path / "a.wav", audio, subtype="PCM_17")
-    with pytest.raises(rm.RemoteMediaError, match="FLOAT"):
+    with pytest.raises(rm.RemoteMediaError, match="PCM_24"):
         rm.write(tmp_path / "a.flac", audio, subtype="FLOAT")
     with pytest.raises(rm.IoError):
         rm.write(tmp_path / "nowhere" / "a.wav", audio)

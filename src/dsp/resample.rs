@@ -166,6 +166,19 @@ fn smooth(mut n: usize) -> bool {
     n == 1
 }
 
+/// 2^100: no sum over a block reaches infinity from here.
+const LIMIT_BITS: u32 = (127 + 100) << 23;
+
+/// The sample, or 0 when it is not finite or absurdly large: one such value would spoil its whole block.
+fn usable(sample: f32) -> f32 {
+    if sample.to_bits() & 0x7fff_ffff < LIMIT_BITS { sample } else { 0.0 }
+}
+
+/// Whether every sample is usable as it is. Integer comparison, so that it is done eight samples at a time.
+fn sound(samples: &[f32]) -> bool {
+    samples.iter().fold(0, |largest, sample| (sample.to_bits() & 0x7fff_ffff).max(largest)) < LIMIT_BITS
+}
+
 fn gcd(a: u64, b: u64) -> u64 {
     if b == 0 { a } else { gcd(b, a % b) }
 }
@@ -178,7 +191,10 @@ impl<T: Working> Core<T> {
             (usize::try_from(down).unwrap_or(usize::MAX), usize::try_from(up).unwrap_or(usize::MAX));
         let block = smooth(unit_in).then_some(()).filter(|()| smooth(unit_out)).and_then(|()| {
             let least = filter_frames.div_ceil(unit_in.min(unit_out));
-            let units = (least..least * 2 + 1).find(|units| smooth(*units) && (units * unit_in).is_multiple_of(2))?;
+            let units = (least..least * 2 + 1).find(|units| {
+                // Half an output block is the delay: it must be whole, or the output lies between two frames.
+                smooth(*units) && (units * unit_in).is_multiple_of(2) && (units * unit_out).is_multiple_of(2)
+            })?;
             (units * unit_in.max(unit_out) <= MAX_BLOCK_FRAMES).then_some(units * unit_in)
         });
         let inner: Box<dyn rubato::Resampler<T>> = match block {
@@ -227,16 +243,16 @@ impl<T: Working> Core<T> {
             let (now, rest) = input.split_at(block - self.waiting.len());
             let target = &mut out[written * self.channels..];
             // A whole block in the right precision is read where it lies.
-            written += match T::view(now).filter(|_| self.waiting.is_empty()) {
+            written += match T::view(now).filter(|_| self.waiting.is_empty() && sound(now)) {
                 Some(now) => self.run_block(Some(now), target)?,
                 None => {
-                    self.waiting.extend(now.iter().map(|&value| T::from_single(value)));
+                    self.waiting.extend(now.iter().map(|&value| T::from_single(usable(value))));
                     self.run_block(None, target)?
                 }
             };
             input = rest;
         }
-        self.waiting.extend(input.iter().map(|&value| T::from_single(value)));
+        self.waiting.extend(input.iter().map(|&value| T::from_single(usable(value))));
         self.frames_out += written as u64;
         Ok(written)
     }

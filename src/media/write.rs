@@ -110,8 +110,14 @@ fn flac(path: &Utf8Path, audio: &AudioBuffer, subtype: Subtype) -> Result<()> {
         bits as usize,
         audio.sample_rate_hz() as usize,
     );
-    let stream = flacenc::encode_with_fixed_block_size(&config, source, config.block_size)
+    let mut stream = flacenc::encode_with_fixed_block_size(&config, source, config.block_size)
         .map_err(|error| io(path, format!("{error:?}")))?;
+    // The smallest block leaves the last one out (RFC 9639, 8.2); the encoder counts it, and readers then take the
+    // stream for one of varying blocks.
+    stream
+        .stream_info_mut()
+        .set_block_sizes(config.block_size, config.block_size)
+        .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
     let mut sink = flacenc::bitsink::ByteSink::new();
     stream.write(&mut sink).map_err(|error| io(path, format!("{error:?}")))?;
     std::fs::write(path, sink.as_slice()).map_err(|error| io(path, &error).caused_by(error))

@@ -58,7 +58,7 @@ impl TypedNode for AudioResample {
             name: "AudioResample",
             aliases: &["AudioResampleNode", "FastResampleNode", "RustResampleNode", "ResampleNode"],
             category: "audio",
-            description: "Changes the sample rate. The output is aligned in time with the input and has exactly ceil(frames * target / source) frames.",
+            description: "Changes the sample rate. The output is aligned in time with the input and has exactly ceil(frames * target / source) frames. Samples that are not finite count as silence.",
             inputs: vec![PortInfo::input(Kind::Audio)],
             outputs: vec![PortInfo::out(Kind::Audio)],
             params: serde_json::Value::Null,
