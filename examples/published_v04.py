@@ -39,9 +39,8 @@ async def main() -> None:
 
         # A bare array is taken as 48 kHz, with one warning.
         audio_frame = np.zeros(960, dtype=np.float32)
-        result = await execute_pipeline_with_input(manifest_json, [audio_frame])
-        if isinstance(result, np.ndarray):
-            print(f"Received numpy array: {result.shape}")
+        frame: np.ndarray[Any, Any] = await execute_pipeline_with_input(manifest_json, [audio_frame])
+        print(f"Received numpy array: {frame.shape}")
 
     # Audio dicts: one second of 440 Hz, with its rate.
     t = np.linspace(0, 1, 48000, dtype=np.float32)

@@ -24,9 +24,7 @@ get_requires_for_build_sdist = get_requires_for_build_wheel
 get_requires_for_build_editable = get_requires_for_build_wheel
 
 
-def build_wheel(
-    wheel_directory: str, config_settings: Settings = None, metadata_directory: str | None = None
-) -> str:
+def build_wheel(wheel_directory: str, config_settings: Settings = None, metadata_directory: str | None = None) -> str:
     """Build the wheel; ``--config-settings glibc=2.17`` builds it for older systems."""
     glibc = (config_settings or {}).get("glibc")
     return _xtask("build-wheel", wheel_directory, *(["--glibc", str(glibc)] if glibc else []))
@@ -60,7 +58,8 @@ def _xtask(command: str, folder: str, *options: str) -> str:
             "use pip 21.3 or newer, and the whole repository or the source archive"
         )
     program = os.environ.get("CARGO", "cargo")
-    words = [program, "run", "--quiet", "--package", "xtask", "--", command, "--out", str(Path(folder).resolve()), *options]
+    words = [program, "run", "--quiet", "--package", "xtask", "--", command]
+    words += ["--out", str(Path(folder).resolve()), *options]
     try:
         done = subprocess.run(words, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=False)
     except FileNotFoundError:

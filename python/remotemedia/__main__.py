@@ -18,7 +18,10 @@ def main(arguments: list[str] | None = None) -> int:
         from remotemedia._lib import native
 
         sys.stdout.flush()
-        return int(native.cli_main(given))
+        code = int(native.cli_main(given))
+        if given in (["--help"], ["-h"], ["help"]):
+            print("\nIn this package also:\n  demo      Find speech in a recording and write a report")
+        return code
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # The reader, such as `head`, has seen enough.

@@ -25,6 +25,8 @@ SMALL_BYTES = 64 * 1024
 """The most data that a call on an event loop's own thread may carry."""
 _SLOW_VALUES = 2000
 """Lists of more values than this are converted off the event loop's thread."""
+_SLOW_BYTES = 1024 * 1024
+"""So are texts and bytes that are longer than this, which are copied."""
 
 
 class Inputs:
@@ -241,7 +243,7 @@ def _at_item(error: RemoteMediaError, index: int) -> RemoteMediaError:
 
 
 def is_slow(items: Sequence[object]) -> bool:
-    """Whether converting these items would hold up an event loop: big lists and big strided arrays."""
+    """Whether converting these items would hold up an event loop: big lists, long texts, big strided arrays."""
     for item in items:
         value: object = item
         if isinstance(value, (Audio, VideoFrame)):

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ def node(id: str = "a", node_type: str = "PassThrough", **params: Any) -> dict[s
 def manifest(*nodes: dict[str, Any], **more: Any) -> dict[str, Any]:
     """A manifest of nodes, connected one after the other unless `connections` are given."""
     ids = [one["id"] for one in nodes]
-    chain = [{"from": first, "to": second} for first, second in zip(ids, ids[1:], strict=False)]
+    chain = [{"from": first, "to": second} for first, second in pairwise(ids)]
     return {"version": "v1", "metadata": {"name": "test"}, "nodes": list(nodes), "connections": chain, **more}
 
 

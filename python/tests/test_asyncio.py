@@ -54,7 +54,8 @@ def test_five_hundred_calls_on_one_loop() -> None:
 
 def test_the_loop_turns_while_long_work_runs() -> None:
     """Turns are counted, not timed: a call that held the loop would allow none."""
-    pipe = rm.Pipeline(manifest(*(node(f"n{i}", "AudioResample", target_rate=rate) for i, rate in enumerate([44100, 48000]))))
+    nodes = [node(f"n{rate}", "AudioResample", target_rate=rate) for rate in (44100, 48000)]
+    pipe = rm.Pipeline(manifest(*nodes))
 
     async def main() -> int:
         turns = 0

@@ -35,7 +35,9 @@ TREE = {
 def test_kinds_bases_and_copies(kind: type[rm.RemoteMediaError]) -> None:
     name, base = TREE[kind]
     problem = rm.Problem("RM0103", "error", "/nodes/0", "RM0103: wrong", nearest="Gain")
-    error = kind("it failed; do this", code="RM9999", node="n", path="/p", hint="do this", item_index=3, problems=[problem])
+    error = kind(
+        "it failed; do this", code="RM9999", node="n", path="/p", hint="do this", item_index=3, problems=[problem]
+    )
     assert error.kind == name
     assert isinstance(error, (rm.RemoteMediaError, base))
     assert issubclass(kind, base)

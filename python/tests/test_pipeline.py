@@ -7,6 +7,7 @@ import copy
 import json
 import pickle
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -55,7 +56,7 @@ def test_audio_items_of_awkward_lengths() -> None:
     lengths = [1, 7, 0, 1000, 333]
     signal = np.sin(np.arange(sum(lengths)) / 20).astype(np.float32)
     cuts = np.cumsum([0, *lengths])
-    parts = pipe.run(*(rm.Audio(signal[a:b], 48000) for a, b in zip(cuts, cuts[1:], strict=False)))
+    parts = pipe.run(*(rm.Audio(signal[a:b], 48000) for a, b in pairwise(cuts)))
     expected = np.diff([-(-int(cut) // 3) for cut in cuts])
     assert [0 if part is None else part.frames for part in parts] == expected.tolist()
 
@@ -124,7 +125,9 @@ def test_a_wrong_timeout(timeout: float) -> None:
 
 
 def test_a_timeout_ends_the_run() -> None:
-    pipe = rm.Pipeline(manifest(*(node(f"n{i}", "AudioResample", target_rate=rate) for i, rate in enumerate([8000, 48000] * 8))))
+    pipe = rm.Pipeline(
+        manifest(*(node(f"n{i}", "AudioResample", target_rate=rate) for i, rate in enumerate([8000, 48000] * 8)))
+    )
     long = rm.Audio(np.zeros(48000 * 120, np.float32), 44100)
     with pytest.raises(rm.TimeoutError):
         pipe.run(long, timeout=0.001)

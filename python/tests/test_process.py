@@ -154,7 +154,9 @@ def test_multiprocessing(tmp_path: Path, method: str) -> None:
         """),
         encoding="utf-8",
     )
-    done = subprocess.run([sys.executable, "-W", "ignore", str(script)], capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(script)], capture_output=True, text=True, timeout=120, check=False
+    )
     assert must(done) == "[160000, 160000, 160000, 160000]\n"
 
 
@@ -193,7 +195,9 @@ def test_the_other_distribution_is_named_in_one_line(tmp_path: Path) -> None:
     copy = tmp_path / "remotemedia"
     shutil.copytree(Path(remotemedia.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
     (copy / "runtime.abi3.so").write_bytes(b"not a library")
-    done = run_python("import remotemedia.runtime; print(remotemedia.runtime.is_available())", cwd=tmp_path, PYTHONPATH=str(tmp_path))
+    done = run_python(
+        "import remotemedia.runtime; print(remotemedia.runtime.is_available())", cwd=tmp_path, PYTHONPATH=str(tmp_path)
+    )
     assert (done.returncode, done.stdout) == (0, "True\n")
     assert "pip uninstall remotemedia-ffi" in done.stderr
     assert done.stderr.count("RemoteMediaWarning") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,9 @@ def test_a_sine_stays_the_sine_it_was(rate_in: int, rate_out: int, quality: str)
     assert db(error) < -90, db(error)
 
 
-@pytest.mark.parametrize(("rate_in", "rate_out", "hz"), [(48000, 16000, 10_000), (44100, 16000, 9500), (96000, 8000, 6000)])
+@pytest.mark.parametrize(
+    ("rate_in", "rate_out", "hz"), [(48000, 16000, 10_000), (44100, 16000, 9500), (96000, 8000, 6000)]
+)
 def test_what_the_new_rate_cannot_hold_is_gone(rate_in: int, rate_out: int, hz: float) -> None:
     y = rm.resample(sine(rate_in, rate_in * 2, hz), rate_in, rate_out)
     level = float(np.abs(y[EDGE:-EDGE]).max())
@@ -150,7 +153,7 @@ def test_any_cut_into_items_gives_the_same_samples(lengths: list[int], rate: int
     x = np.random.default_rng(1).standard_normal(sum(lengths)).astype(np.float32) * 0.1
     cuts = np.cumsum([0, *lengths])
     pipe = rm.Pipeline(RESAMPLE)
-    items = [rm.Audio(x[a:b], rate) for a, b in zip(cuts, cuts[1:], strict=False)]
+    items = [rm.Audio(x[a:b], rate) for a, b in pairwise(cuts)]
     parts = pipe.run(*items)
     parts = [one for one in (parts if isinstance(parts, list) else [parts]) if one is not None]
     joined = np.concatenate([np.zeros(0, np.float32), *(one.samples for one in parts)])

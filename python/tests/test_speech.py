@@ -83,9 +83,11 @@ def test_any_rate_and_channels_give_the_same_segments(clip: Path, rate: int) -> 
     audio = rm.read(clip)
     expected = [edge for one in rm.speech_segments(audio) for edge in (one.start, one.end)]
     other = rm.resample(audio.samples, 16000, rate)
+    # Above 16 kHz the detector hears the same; 8 kHz takes the upper half of the band away, and edges shift.
+    tolerance = 0.05 if rate >= 16000 else 0.25
     for samples in (other, np.stack([other, other], axis=1)):
         found = rm.speech_segments(samples, sample_rate=rate)
-        assert [edge for one in found for edge in (one.start, one.end)] == pytest.approx(expected, abs=0.05)
+        assert [edge for one in found for edge in (one.start, one.end)] == pytest.approx(expected, abs=tolerance)
         assert found[0].start_sample == pytest.approx(found[0].start * rate, abs=rate / 1000)
 
 
@@ -110,7 +112,9 @@ def test_parameters_are_the_nodes(clip: Path) -> None:
 
 def test_events_while_the_audio_passes(clip: Path) -> None:
     audio = rm.read(clip)
-    result = rm.Pipeline([rm.nodes.SpeechVAD(preset="file")]).run(*(audio[at : at + 320] for at in range(0, audio.frames, 320)))
+    result = rm.Pipeline([rm.nodes.SpeechVAD(preset="file")]).run(
+        *(audio[at : at + 320] for at in range(0, audio.frames, 320))
+    )
     passed = np.concatenate([one.samples for one in result["speech_vad"] if one is not None])
     np.testing.assert_array_equal(passed, audio.samples)
     events = result["speech_vad.events"]

@@ -96,6 +96,10 @@ fn flac(path: &Utf8Path, audio: &AudioBuffer, subtype: Subtype) -> Result<()> {
             return Err(Error::new(ErrorKind::InputValue, "FLAC stores PCM_16 or PCM_24").hint("write a .wav instead"));
         }
     };
+    if audio.frames() == 0 {
+        return Err(Error::new(ErrorKind::InputValue, "a FLAC file without a frame cannot be read back")
+            .hint("write a .wav, which can be empty"));
+    }
     if audio.channels() > 8 {
         let channels = audio.channels();
         return Err(Error::new(ErrorKind::InputValue, format!("FLAC stores at most 8 channels, not {channels}")));

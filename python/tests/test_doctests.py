@@ -1,0 +1,35 @@
+"""Every example in a docstring runs, in an empty folder."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+from pathlib import Path
+
+import pytest
+
+import remotemedia
+
+MODULES = [
+    one.name
+    for one in pkgutil.walk_packages(remotemedia.__path__, "remotemedia.")
+    if not one.name.startswith(("remotemedia._native", "remotemedia.__main__"))
+]
+
+
+@pytest.mark.parametrize("name", ["remotemedia", *MODULES])
+def test_docstrings(name: str, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    module = importlib.import_module(name)
+    outcome = doctest.testmod(module, extraglobs={"clip": clip}, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert outcome.failed == 0
+
+
+def test_the_public_calls_have_examples() -> None:
+    named = [remotemedia.Audio, remotemedia.Pipeline, remotemedia.Pipeline.run, remotemedia.Pipeline.run_async]
+    named += [remotemedia.VideoFrame, remotemedia.AudioFormat, remotemedia.read, remotemedia.write, remotemedia.info]
+    named += [remotemedia.resample, remotemedia.speech_segments, remotemedia.RemoteMediaError]
+    named += [getattr(remotemedia.runtime, name) for name in remotemedia.runtime.__all__ if "execute" in name]
+    for one in named:
+        assert ">>> " in (one.__doc__ or ""), one

@@ -1,0 +1,46 @@
+"""Every example runs in an empty folder and says something; the manifests among them are valid."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import must
+
+import remotemedia as rm
+
+EXAMPLES = ["manifest_file", "published_v04", "quickstart", "video_scale"]
+
+
+def test_all_examples_are_listed(root: Path) -> None:
+    assert sorted(path.stem for path in (root / "examples").glob("*.py")) == EXAMPLES
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_an_example_runs(root: Path, tmp_path: Path, name: str) -> None:
+    script = root / "examples" / f"{name}.py"
+    environment = {**os.environ, "PYTHONWARNINGS": "error", "PYTHONDONTWRITEBYTECODE": "1"}
+    command = [sys.executable, str(script)]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
+    )
+    assert must(done)
+
+
+def test_the_manifests_are_valid(root: Path) -> None:
+    paths = sorted((root / "examples" / "manifests").glob("*.json"))
+    assert paths
+    for path in paths:
+        assert rm.Pipeline(path).warnings == []
+
+
+def test_the_demo_runs_the_manifest_that_is_shown(root: Path) -> None:
+    import json
+
+    from remotemedia._demo import MANIFEST
+
+    shown = json.loads((root / "examples" / "manifests" / "speech.json").read_text(encoding="utf-8"))
+    assert shown == MANIFEST
