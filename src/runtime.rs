@@ -252,7 +252,7 @@ fn format_error(problems: Vec<Problem>) -> Error {
     let Some(first) = problems.iter().find(|problem| problem.severity == Severity::Error) else {
         return Error::new(ErrorKind::Internal, "no problem to report");
     };
-    let mut error = Error::new(ErrorKind::Format, first.message.clone()).code_of(first.code).at_path(&first.path);
+    let mut error = Error::new(ErrorKind::Format, first.to_string()).code_of(first.code).at_path(&first.path);
     if let Some(node) = &first.node {
         error = error.at_node(node);
     }

@@ -128,11 +128,6 @@ class Pipeline:
         return formats
 
     @property
-    def latency(self) -> Any:
-        """The delay from input to each result, as far as it is known before a run."""
-        return json.loads(self._native.latency_json())
-
-    @property
     def manifest(self) -> dict[str, Any]:
         """The manifest as a dict of its own."""
         manifest: dict[str, Any] = json.loads(self._text)

@@ -126,7 +126,7 @@ def warn(text: str, category: type[errors.RemoteMediaWarning]) -> None:
     """Warn at the first line outside of this package."""
     level = 1
     frame = sys._getframe(0)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("remotemedia"):
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == "remotemedia":
         frame = frame.f_back  # type: ignore[assignment]
         level += 1
     warnings.warn(text, category, stacklevel=level)

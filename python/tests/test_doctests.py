@@ -4,25 +4,21 @@ from __future__ import annotations
 
 import doctest
 import importlib
-import pkgutil
 from pathlib import Path
 
 import pytest
 
 import remotemedia
 
-MODULES = [
-    one.name
-    for one in pkgutil.walk_packages(remotemedia.__path__, "remotemedia.")
-    if not one.name.startswith(("remotemedia._native", "remotemedia.__main__"))
-]
+# Public members name `remotemedia` as their module, so their examples are found there.
+MODULES = ["remotemedia", "remotemedia.errors", "remotemedia.runtime"]
 
 
-@pytest.mark.parametrize("name", ["remotemedia", *MODULES])
+@pytest.mark.parametrize("name", MODULES)
 def test_docstrings(name: str, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    module = importlib.import_module(name)
-    outcome = doctest.testmod(module, extraglobs={"clip": clip}, optionflags=doctest.NORMALIZE_WHITESPACE)
+    outcome = doctest.testmod(importlib.import_module(name), extraglobs={"clip": clip})
+    assert outcome.attempted > 0
     assert outcome.failed == 0
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 from importlib.metadata import version
 from types import ModuleType
 
@@ -57,6 +58,7 @@ def test_help_shows_nothing_generated() -> None:
 
 def test_the_published_functions_are_the_same_from_three_modules() -> None:
     ffi = importlib.import_module("remotemedia_ffi")
+    sys.modules.pop("remotemedia_runtime", None)
     with pytest.warns(DeprecationWarning, match=r"remotemedia\.runtime") as caught:
         old = importlib.import_module("remotemedia_runtime")
     assert len(caught) == 1

@@ -113,7 +113,8 @@ def test_calls_during_shutdown_raise_or_work() -> None:
 def test_fork(used: bool) -> None:
     out = must(
         run_python(f"""
-            import asyncio, os, sys, numpy as np, remotemedia as rm
+            import asyncio, os, sys, warnings, numpy as np, remotemedia as rm
+            warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of every fork beside threads.
             pipe = rm.Pipeline({RESAMPLE!r})
             big = rm.Audio(np.zeros(480000, np.float32), 48000)
             if {used}:

@@ -36,8 +36,10 @@ impl Graph {
         let error = self.formats(&Format::Unknown, false).err()?;
         let index = self.nodes.iter().find(|node| Some(node.id.as_str()) == error.node()).map(|node| node.index);
         let path = index.map_or_else(|| "/input".to_owned(), |index| format!("/nodes/{index}"));
-        let mut problem = Problem::error(error.code(), path, error.to_string());
+        let named = error.node().map_or_else(String::new, |node| format!("node `{node}`: "));
+        let mut problem = Problem::error(error.code(), path, format!("{named}{}", error.message()));
         problem.node = error.node().map(str::to_owned);
+        problem.fix = error.fix().map(str::to_owned);
         Some(problem)
     }
 }
