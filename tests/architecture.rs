@@ -8,6 +8,7 @@ use std::str::FromStr;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::Item;
+use syn::spanned::Spanned;
 
 /// The modules in their order, each with the modules it may use.
 const LAYERS: &[(&str, &[&str])] = &[
@@ -48,15 +49,8 @@ const PRINTING: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
 
 /// Files, network, clocks, threads: not for these modules.
 const PURE: &[&str] = &["error", "words", "data", "dsp", "manifest", "node", "graph"];
-const OUTSIDE: &[&str] = &[
-    "std::fs",
-    "std::net",
-    "std::process",
-    "std::env",
-    "std::thread",
-    "std::time::Instant",
-    "std::time::SystemTime",
-];
+const OUTSIDE: &[&str] =
+    &["std::fs", "std::net", "std::process", "std::env", "std::thread", "std::time::Instant", "std::time::SystemTime"];
 
 /// The one file of a pure module that reads a clock.
 const CLOCK: &str = "node/clock.rs";
@@ -79,9 +73,11 @@ fn violations(file: &str, code: &str) -> Vec<String> {
     let top = module[0];
     let mut mentions = Vec::new();
     paths(&tokens.into_iter().collect::<Vec<_>>(), &[], module.len(), &mut mentions);
-    mentions.iter().filter_map(|mention| Some((mention, forbidden(file, top, &mention.path)?))).map(|(mention, why)| {
-        format!("{file}:{}: `{}`: {why}", mention.line, mention.path)
-    }).collect()
+    mentions
+        .iter()
+        .filter_map(|mention| Some((mention, forbidden(file, top, &mention.path)?)))
+        .map(|(mention, why)| format!("{file}:{}: `{}`: {why}", mention.line, mention.path))
+        .collect()
 }
 
 /// Why this path may not stand in this file.
@@ -203,10 +199,8 @@ fn every_module_keeps_to_its_place() {
     files(&source(), &mut all);
     all.sort();
     assert!(all.len() > 50, "only {} files were found", all.len());
-    let wrong: Vec<String> = all
-        .iter()
-        .flat_map(|file| violations(file, &std::fs::read_to_string(source().join(file)).unwrap()))
-        .collect();
+    let wrong: Vec<String> =
+        all.iter().flat_map(|file| violations(file, &std::fs::read_to_string(source().join(file)).unwrap())).collect();
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n"));
 }
 
@@ -234,7 +228,10 @@ fn lib_rs_has_modules_and_exports_and_no_logic() {
             }
             Item::Use(_) | Item::Const(_) => {}
             Item::Macro(_) => scaffolding += 1,
-            other => panic!("lib.rs: something other than modules, exports and constants: {other:?}"),
+            other => {
+                let line = other.span().start().line;
+                panic!("lib.rs:{line}: something other than modules, exports and constants");
+            }
         }
     }
     assert_eq!(scaffolding, 1, "lib.rs has one line for UniFFI");

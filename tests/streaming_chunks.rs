@@ -1,194 +1,450 @@
-//! The law for every node: any chunking gives what one push gives, counts are exact, `reset` forgets everything.
+//! The law for every node: a stream cut into any chunks gives the same as the whole, a reset forgets everything.
+//!
+//! [`cases`] has an entry for every node of the registry; a node without one fails the tests. All comparisons are
+//! bit by bit, with no tolerance: each node works in blocks whose borders depend on the stream's frames alone, so
+//! chunk sizes change neither the order nor the grouping of any sum.
 
-use std::collections::BTreeMap;
+mod support;
 
+use std::sync::Arc;
+
+use remotemedia::engine::{Stream, StreamOptions};
 use remotemedia::node::prelude::*;
-use remotemedia::node::{NodeType, Params};
-use remotemedia::runtime::Runtime;
+use remotemedia::node::{Align, PortId};
+use remotemedia::{AudioBuffer, PixelFormat, Pts, Runtime, VideoFormat, VideoFrame};
 use serde_json::{Map, Value, json};
+use support::audio::{buffer, bursts, noise, speech};
+use support::random::Random;
+use support::run::{chain, pipeline, result, run, single};
 
-/// How a node is put through the harness.
+/// A node with parameters, and what to feed it.
 struct Case {
     node: &'static str,
     params: Value,
-    sample_rate_hz: u32,
-    channels: u16,
-    /// The largest difference allowed to the one-shot output; its reason stands at the case.
-    tolerance: f32,
+    align: Align,
+    input: Input,
+    /// Results on `events` that the input is known to cause at least; 0 for nodes without events.
+    events: usize,
 }
 
-fn cases() -> Vec<Case> {
-    let case = |node, params, sample_rate_hz, channels| Case { node, params, sample_rate_hz, channels, tolerance: 0.0 };
-    vec![
-        case("PassThrough", json!({}), 48_000, 2),
-        case("Gain", json!({"gain_db": -3.0}), 48_000, 2),
-        case("AudioChannels", json!({"channels": 1}), 48_000, 2),
-        case("AudioChannels", json!({"channels": 2}), 16_000, 1),
-        case("AudioLevel", json!({"window_ms": 10}), 44_100, 2),
-        case("EnergyVAD", json!({"threshold_db": -20.0, "min_speech_ms": 20, "min_silence_ms": 20}), 48_000, 1),
-        case("SpeechVAD", json!({"preset": "file", "min_speech_ms": 16}), 16_000, 1),
-        case("SpeechVAD", json!({}), 44_100, 2),
-        // Blocks are cut at fixed places of the stream, so the arithmetic is the same whatever the chunks.
-        case("AudioResample", json!({"target_rate": 16_000}), 48_000, 1),
-        case("AudioResample", json!({"target_rate": 48_000}), 44_100, 2),
-        case("AudioResample", json!({"target_rate": 16_000, "quality": "very_high"}), 8_000, 1),
-        case("AudioResample", json!({"target_rate": 16_000}), 44_101, 1),
-    ]
+enum Input {
+    /// One stream of audio, to be cut anywhere.
+    Audio(AudioBuffer),
+    /// Items that cannot be cut.
+    Items(Vec<RuntimeData>),
 }
 
-/// Nodes whose items are not cut: text and frames.
-const WHOLE_ITEMS: [&str; 2] = ["TextCase", "VideoScale"];
+fn case(node: &'static str, params: Value, audio: AudioBuffer, events: usize) -> Case {
+    Case { node, params, align: Align::Trim, input: Input::Audio(audio), events }
+}
 
-/// Repeatable numbers: xorshift.
-struct Random(u64);
+fn items(node: &'static str, params: Value, items: Vec<RuntimeData>) -> Case {
+    Case { node, params, align: Align::Trim, input: Input::Items(items), events: 0 }
+}
 
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
+/// The input of every node there is. A new node needs a line here.
+fn cases(node: &str) -> Vec<Case> {
+    match node {
+        "AudioChannels" => [(2, 1), (1, 2), (6, 2), (2, 4), (5, 1), (2, 2)]
+            .map(|(from, to)| case("AudioChannels", json!({"channels": to}), noise(1, 3_000, 44_100, from), 0))
+            .into(),
+        "AudioLevel" => vec![
+            case("AudioLevel", json!({}), noise(2, 20_001, 44_100, 2), 5),
+            case("AudioLevel", json!({"window_ms": 1}), noise(3, 500, 8_000, 1), 63),
+        ],
+        "AudioResample" => resample_cases(),
+        "EnergyVAD" => vec![
+            case("EnergyVAD", json!({}), bursts(4, 70_003, 16_000, 2), 4),
+            case("EnergyVAD", json!({"window_ms": 7, "min_silence_ms": 0}), bursts(5, 40_000, 11_025, 1), 4),
+        ],
+        "Gain" => vec![case("Gain", json!({"gain_db": -7.3}), noise(6, 5_000, 48_000, 2), 0)],
+        "PassThrough" => vec![
+            case("PassThrough", json!({}), noise(7, 5_000, 48_000, 3), 0),
+            items("PassThrough", json!({}), vec![RuntimeData::text("a"), RuntimeData::json(json!([1])), picture(8)]),
+        ],
+        "SpeechVAD" => vec![
+            case("SpeechVAD", json!({"preset": "file"}), speech(5.0), 4),
+            case("SpeechVAD", json!({"max_speech_ms": 500}), at_48_khz_stereo(speech(2.5)), 2),
+        ],
+        "TextCase" => vec![items(
+            "TextCase",
+            json!({"mode": "title"}),
+            ["one two", "", "ÉLAN vital"].map(RuntimeData::text).into(),
+        )],
+        "VideoScale" => {
+            vec![items("VideoScale", json!({"width": 9, "height": 7}), vec![picture(1), picture(2), picture(3)])]
+        }
+        _ => Vec::new(),
     }
+}
 
-    fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
+fn resample_cases() -> Vec<Case> {
+    let resample = |to: u32, quality: &str, from: u32, channels: u16, frames: usize| {
+        let params = json!({"target_rate": to, "quality": quality});
+        case("AudioResample", params, noise(u64::from(to + from), frames, from, channels), 0)
+    };
+    let mut cases = vec![
+        resample(16_000, "high", 48_000, 1, 10_001),
+        resample(16_000, "high", 44_100, 2, 9_000),
+        resample(16_000, "very_high", 44_100, 1, 9_000),
+        resample(48_000, "high", 16_000, 1, 4_001),
+        resample(16_000, "high", 8_000, 1, 4_000),
+        // An odd ratio goes through the interpolating filter.
+        resample(16_000, "high", 44_101, 1, 9_000),
+        resample(44_100, "high", 44_100, 2, 2_000),
+    ];
+    for mut case in [resample(16_000, "high", 48_000, 1, 10_001), resample(16_000, "high", 44_101, 1, 9_000)] {
+        case.align = Align::Keep;
+        cases.push(case);
     }
+    cases
 }
 
-/// Bursts of noise and silence: something for detectors to find.
-fn signal(frames: usize, channels: u16, rate: u32) -> Vec<f32> {
-    let mut random = Random(0x2545_f491_4f6c_dd1d);
-    let burst = rate as usize / 4;
-    (0..frames * usize::from(channels))
-        .map(|index| {
-            let loud = (index / usize::from(channels) / burst) % 2 == 1;
-            let noise = (random.next() >> 40) as f32 / (1 << 23) as f32 - 1.0;
-            if loud { noise * 0.5 } else { noise * 1e-4 }
-        })
-        .collect()
+fn picture(seed: u64) -> RuntimeData {
+    let mut random = Random::new(seed);
+    let bytes = (0..32 * 24 * 3).map(|_| random.below(256) as u8).collect();
+    VideoFrame::new(bytes, VideoFormat { width: 32, height: 24, pixel_format: PixelFormat::Rgb24 }).unwrap().into()
 }
 
-/// What came out of one port: audio joined with the place of its first frame, and events with their times.
-#[derive(Debug, Default, PartialEq)]
+/// Each sample three times on two channels: images above 8 kHz do no harm here.
+fn at_48_khz_stereo(mono: AudioBuffer) -> AudioBuffer {
+    buffer(mono.samples().iter().flat_map(|sample| [*sample; 6]).collect(), 48_000, 2)
+}
+
+fn all_cases() -> Vec<Case> {
+    Runtime::shared().registry().iter().flat_map(|node| cases(node.info().name)).collect()
+}
+
+#[test]
+fn every_node_of_the_registry_has_an_entry() {
+    let missing: Vec<&str> = Runtime::shared()
+        .registry()
+        .iter()
+        .map(|node| node.info().name)
+        .filter(|name| cases(name).is_empty() || cases(name).iter().any(|case| case.node != *name))
+        .collect();
+    assert!(missing.is_empty(), "tests/streaming_chunks.rs: `cases` has no entry for {missing:?}");
+}
+
+/// A packet as it is compared: exact time, and exact content.
+#[derive(Debug, Clone, PartialEq)]
+struct Piece {
+    pts: Pts,
+    content: String,
+}
+
+/// What came out of a stream: the audio of `out` joined, all other packets one by one, by port.
+#[derive(Default, Clone, PartialEq)]
 struct Output {
-    start: Option<i64>,
-    audio: Vec<f32>,
-    events: Vec<(i64, String)>,
+    audio: Vec<u32>,
+    start: Option<Pts>,
+    pieces: Vec<Vec<Piece>>,
 }
 
-fn gather(out: &mut Out, outputs: &mut BTreeMap<u16, Output>) {
-    for (port, packet) in out.drain() {
-        let output = outputs.entry(port.0).or_default();
-        match packet.data {
-            RuntimeData::Audio(audio) => {
-                let at = packet.pts.to_frames(audio.sample_rate_hz());
-                let start = *output.start.get_or_insert(at);
-                let so_far = (output.audio.len() / usize::from(audio.channels())) as i64;
-                assert_eq!(at, start + so_far, "a gap or an overlap");
-                output.audio.extend_from_slice(audio.samples());
+impl std::fmt::Debug for Output {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} samples from {:?}, {:?}", self.audio.len(), self.start, self.pieces)
+    }
+}
+
+/// A processor as the engine drives one, over and over.
+struct Bench {
+    processor: Box<dyn Processor>,
+    out: Out,
+    what: String,
+    output: Output,
+    frames: i64,
+}
+
+impl Bench {
+    fn new(case: &Case) -> Self {
+        let node = Runtime::shared().registry().find(case.node).unwrap().clone();
+        let params: Map<String, Value> = case.params.as_object().unwrap().clone();
+        let problems = node.check(&params);
+        assert!(problems.is_empty(), "{problems:?}");
+        let mut processor = node.build(&params).unwrap();
+        let format = match &case.input {
+            Input::Audio(audio) => audio.format().into(),
+            Input::Items(items) => items[0].format(),
+        };
+        let opened = processor.open(&[format.clone()], case.align).unwrap();
+        assert_eq!(opened.outputs.len(), node.info().outputs.len());
+        let negotiated = node.negotiate(&params, &[format]).unwrap();
+        assert_eq!(opened.outputs, negotiated, "{}: `open` and `negotiate` agree on a known format", case.node);
+        let output = Output { pieces: vec![Vec::new(); node.info().outputs.len()], ..Output::default() };
+        let what = format!("{} {} {:?}", case.node, case.params, case.align);
+        Self { processor, out: Out::default(), what, output, frames: 0 }
+    }
+
+    fn gather(&mut self) {
+        for (port, packet) in self.out.drain() {
+            let RuntimeData::Audio(audio) = &packet.data else {
+                let content = match &packet.data {
+                    RuntimeData::Json(value) => value.to_string(),
+                    other => format!("{other:?}"),
+                };
+                self.output.pieces[port.index()].push(Piece { pts: packet.pts, content });
+                continue;
+            };
+            assert_eq!(port, PortId::FIRST, "{}: audio comes out of `out`", self.what);
+            let rate = audio.sample_rate_hz();
+            let start = *self.output.start.get_or_insert(packet.pts);
+            let expected = Pts::frames(start.to_frames(rate) + self.frames, rate);
+            assert_eq!(packet.pts, expected, "{}: audio goes on without gap or overlap", self.what);
+            self.frames += audio.frames() as i64;
+            self.output.audio.extend(audio.samples().iter().map(|sample| sample.to_bits()));
+        }
+    }
+
+    fn put(&mut self, data: RuntimeData, pts: Pts) {
+        let done = self.processor.process(PortId::FIRST, Packet::new(data, pts), &mut self.out);
+        done.unwrap_or_else(|error| panic!("{}: {error}", self.what));
+        self.gather();
+    }
+
+    /// Puts audio in, cut at chunks of these sizes.
+    fn put_audio(&mut self, audio: &AudioBuffer, mut size: impl FnMut() -> usize) {
+        let mut start = 0;
+        while start < audio.frames() {
+            let end = (start + size()).min(audio.frames());
+            self.put(audio.slice(start..end).into(), Pts::frames(start as i64, audio.sample_rate_hz()));
+            start = end;
+        }
+    }
+
+    fn put_all(&mut self, input: &Input, size: impl FnMut() -> usize) {
+        match input {
+            Input::Audio(audio) => self.put_audio(audio, size),
+            Input::Items(items) => items.iter().for_each(|item| self.put(item.clone(), Pts::ZERO)),
+        }
+    }
+
+    /// Ends the stream and takes what came out of it.
+    fn end(&mut self) -> Output {
+        let done = self.processor.end(PortId::FIRST, &mut self.out);
+        done.unwrap_or_else(|error| panic!("{}: {error}", self.what));
+        self.gather();
+        let empty = Output { pieces: vec![Vec::new(); self.output.pieces.len()], ..Output::default() };
+        self.frames = 0;
+        std::mem::replace(&mut self.output, empty)
+    }
+
+    /// Forgets the stream, and what came out of it.
+    fn reset(&mut self) {
+        self.processor.reset();
+        self.end_quietly();
+    }
+
+    fn end_quietly(&mut self) {
+        self.output = Output { pieces: vec![Vec::new(); self.output.pieces.len()], ..Output::default() };
+        self.frames = 0;
+    }
+}
+
+fn whole(case: &Case) -> Output {
+    let mut bench = Bench::new(case);
+    bench.put_all(&case.input, || usize::MAX >> 1);
+    bench.end()
+}
+
+/// The sizes of a run: one of several habits, from single frames to more than any block, with empty chunks between.
+fn sizes(seed: u64) -> impl FnMut() -> usize {
+    let mut random = Random::new(seed);
+    let limit = [2, 40, 500, 3_000, 20_000][seed as usize % 5];
+    move || random.below(limit)
+}
+
+#[test]
+fn any_chunks_give_what_the_whole_gives() {
+    for case in all_cases() {
+        let expected = whole(&case);
+        for seed in 0..6 {
+            let mut bench = Bench::new(&case);
+            bench.put_all(&case.input, sizes(seed));
+            assert_eq!(bench.end(), expected, "{}, seed {seed}", bench.what);
+        }
+    }
+}
+
+#[test]
+fn usual_frame_sizes_give_what_the_whole_gives() {
+    for case in all_cases() {
+        let expected = whole(&case);
+        for size in [1, 160, 441, 480, 960, 4_096] {
+            let mut bench = Bench::new(&case);
+            bench.put_all(&case.input, || size);
+            assert_eq!(bench.end(), expected, "{}, chunks of {size}", bench.what);
+        }
+    }
+}
+
+#[test]
+fn counts_are_exact_and_events_are_there() {
+    for case in all_cases() {
+        let output = whole(&case);
+        let events = output.pieces.get(1).map_or(0, Vec::len);
+        assert!(events >= case.events, "{}: {events} events, expected {}", case.node, case.events);
+        let Input::Audio(audio) = &case.input else {
+            let Input::Items(items) = &case.input else { unreachable!() };
+            assert_eq!(output.pieces[0].len(), items.len(), "{}", case.node);
+            continue;
+        };
+        let mut channels = usize::from(audio.channels());
+        let (mut frames, mut start) = (audio.frames(), Pts::ZERO);
+        if case.node == "AudioChannels" {
+            channels = case.params["channels"].as_u64().unwrap() as usize;
+        }
+        if case.node == "AudioResample" {
+            let to = case.params["target_rate"].as_u64().unwrap() as usize;
+            frames = (frames * to).div_ceil(audio.sample_rate_hz() as usize);
+            if case.align == Align::Keep {
+                let start_frames = output.start.unwrap().to_frames(to as u32);
+                assert!(start_frames < 0, "the delay lies before the origin");
+                frames += start_frames.unsigned_abs() as usize;
+                start = Pts::frames(start_frames, to as u32);
             }
-            RuntimeData::Json(value) => output.events.push((packet.pts.ticks, value.to_string())),
-            other => panic!("{:?} was not expected", other.kind()),
+        }
+        assert_eq!(output.audio.len(), frames * channels, "{} {}", case.node, case.params);
+        assert_eq!(output.start, Some(start), "{} {}", case.node, case.params);
+    }
+}
+
+/// `Keep` is `Trim` with the delay in front.
+#[test]
+fn kept_delay_only_goes_before() {
+    for mut case in cases("AudioResample").into_iter().filter(|case| case.align == Align::Keep) {
+        let kept = whole(&case);
+        case.align = Align::Trim;
+        let trimmed = whole(&case);
+        let delay = kept.audio.len() - trimmed.audio.len();
+        assert_eq!(kept.audio[delay..], trimmed.audio, "{}", case.params);
+    }
+}
+
+#[test]
+fn after_a_reset_nothing_of_the_old_stream_is_left() {
+    for case in all_cases() {
+        let mut bench = Bench::new(&case);
+        bench.put_all(&case.input, sizes(3));
+        let first = bench.end();
+        bench.reset();
+        bench.put_all(&case.input, sizes(3));
+        assert_eq!(bench.end(), first, "{}: after a stream that ended", bench.what);
+
+        // Another stream, broken off in the middle of everything.
+        bench.reset();
+        match &case.input {
+            Input::Audio(audio) => {
+                let other = noise(99, 2_345, audio.sample_rate_hz(), audio.channels());
+                bench.put_audio(&other, sizes(1));
+            }
+            Input::Items(items) => bench.put(items[items.len() - 1].clone(), Pts::ZERO),
+        }
+        bench.reset();
+        bench.put_all(&case.input, sizes(3));
+        assert_eq!(bench.end(), first, "{}: after a stream that was broken off", bench.what);
+    }
+}
+
+#[test]
+fn values_that_are_not_finite_do_not_reach_the_next_stream() {
+    for case in all_cases() {
+        let Input::Audio(audio) = &case.input else { continue };
+        let mut poisoned = audio.clone();
+        for (index, sample) in poisoned.samples_mut().iter_mut().enumerate() {
+            match index % 97 {
+                3 => *sample = f32::NAN,
+                40 => *sample = f32::INFINITY,
+                41 => *sample = f32::NEG_INFINITY,
+                60 => *sample = f32::MAX,
+                _ => {}
+            }
+        }
+        let first = whole(&case);
+        let mut bench = Bench::new(&case);
+        bench.put_audio(&poisoned, sizes(2));
+        bench.end();
+        bench.reset();
+        bench.put_all(&case.input, sizes(2));
+        assert_eq!(bench.end(), first, "{}", bench.what);
+        bench.reset();
+        bench.put_audio(&poisoned, sizes(2)); // Broken off, not ended.
+        bench.reset();
+        bench.put_all(&case.input, sizes(2));
+        assert_eq!(bench.end(), first, "{}", bench.what);
+    }
+}
+
+/// Within one stream a value that is not finite spoils no more than its neighbourhood.
+#[test]
+fn a_resampler_recovers_from_values_that_are_not_finite() {
+    for case in cases("AudioResample").into_iter().filter(|case| case.align == Align::Trim) {
+        let Input::Audio(audio) = &case.input else { continue };
+        if case.params["target_rate"] == json!(audio.sample_rate_hz()) {
+            continue; // Nothing is computed: everything goes through as it is.
+        }
+        let mut poisoned = audio.clone();
+        poisoned.samples_mut()[700] = f32::NAN;
+        poisoned.samples_mut()[701] = f32::INFINITY;
+        let mut bench = Bench::new(&case);
+        bench.put_audio(&poisoned, sizes(2));
+        let output = bench.end();
+        assert!(output.audio.iter().all(|bits| f32::from_bits(*bits).is_finite()), "{}", bench.what);
+    }
+}
+
+/// What the engine gives for one item is what the processor gives.
+#[test]
+fn a_run_gives_what_the_processor_gives() {
+    for case in all_cases().into_iter().filter(|case| case.align == Align::Trim) {
+        let Input::Audio(audio) = &case.input else { continue };
+        let expected = whole(&case);
+        let results = run(&single(case.node, case.params.clone()), vec![audio.clone().into()]);
+        let out = support::run::audio(result(&results, "node")[0]);
+        assert_eq!(out.samples().iter().map(|s| s.to_bits()).collect::<Vec<_>>(), expected.audio, "{}", case.node);
+        if let Some(events) = expected.pieces.get(1) {
+            let events: Vec<&str> = events.iter().map(|piece| piece.content.as_str()).collect();
+            let found = result(&results, "node.events");
+            let found: Vec<String> = found.iter().map(|event| support::run::value(event).to_string()).collect();
+            assert_eq!(found, events, "{}", case.node);
         }
     }
 }
 
-fn run(
-    processor: &mut dyn Processor,
-    case: &Case,
-    samples: &[f32],
-    cut: &mut dyn FnMut() -> usize,
-) -> BTreeMap<u16, Output> {
-    let format = AudioFormat::new(case.sample_rate_hz, case.channels).unwrap();
-    let channels = usize::from(case.channels);
-    let mut outputs = BTreeMap::new();
-    let mut out = Out::default();
-    let (mut at, frames) = (0, samples.len() / channels);
-    while at < frames {
-        let end = (at + cut()).min(frames);
-        let audio = AudioBuffer::new(samples[at * channels..end * channels].to_vec(), format).unwrap();
-        let packet = Packet::new(audio, Pts::frames(at as i64, case.sample_rate_hz));
-        processor.process(PortId::FIRST, packet, &mut out).unwrap();
-        gather(&mut out, &mut outputs);
-        at = end;
-    }
-    processor.end(PortId::FIRST, &mut out).unwrap();
-    gather(&mut out, &mut outputs);
-    outputs
-}
-
-fn opened(node: &dyn NodeType, case: &Case) -> Box<dyn Processor> {
-    let params: Map<String, Value> = case.params.as_object().unwrap().clone();
-    assert!(node.check(&params).is_empty(), "{:?}", node.check(&params));
-    let mut processor = node.build(&params).unwrap();
-    let format = AudioFormat::new(case.sample_rate_hz, case.channels).unwrap();
-    processor.open(&[format.into()], Align::Trim).unwrap();
-    processor
-}
-
-fn compare(name: &str, case: &Case, left: &BTreeMap<u16, Output>, right: &BTreeMap<u16, Output>) {
-    assert_eq!(left.keys().collect::<Vec<_>>(), right.keys().collect::<Vec<_>>(), "{name}");
-    for (left, right) in left.values().zip(right.values()) {
-        assert_eq!(left.start, right.start, "{name}");
-        assert_eq!(left.events, right.events, "{name}");
-        assert_eq!(left.audio.len(), right.audio.len(), "{name}");
-        let worst = left.audio.iter().zip(&right.audio).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(worst <= case.tolerance, "{name}: differs by {worst}");
-    }
-}
-
+/// A whole pipeline as a stream: the result does not depend on the chunks either.
 #[test]
-fn every_node_is_in_the_harness() {
-    let runtime = Runtime::shared();
-    for node in runtime.registry().iter() {
-        let name = node.info().name;
-        let known = cases().iter().any(|case| case.node == name) || WHOLE_ITEMS.contains(&name);
-        assert!(known, "`{name}` needs a case in tests/streaming_chunks.rs");
-    }
-}
-
-#[test]
-fn any_chunking_gives_what_one_push_gives() {
-    let runtime = Runtime::shared();
-    for case in cases() {
-        let node = runtime.registry().find(case.node).unwrap();
-        let name = format!("{} {} at {} Hz", case.node, case.params, case.sample_rate_hz);
-        let samples = signal(case.sample_rate_hz as usize * 2 + 17, case.channels, case.sample_rate_hz);
-        let whole = run(opened(node.as_ref(), &case).as_mut(), &case, &samples, &mut || usize::MAX / 2);
-        let mut random = Random(42);
-        for largest in [3, 161, 480, 5000, 40_000] {
-            let cut = run(opened(node.as_ref(), &case).as_mut(), &case, &samples, &mut || random.below(largest) + 1);
-            compare(&name, &case, &whole, &cut);
+fn a_pipeline_in_chunks_gives_what_it_gives_at_once() {
+    let manifest = chain(&[
+        ("mono", "AudioChannels", json!({"channels": 1})),
+        ("rate", "AudioResample", json!({"target_rate": 16_000})),
+        ("gain", "Gain", json!({"gain_db": -3})),
+        ("level", "AudioLevel", json!({"window_ms": 30})),
+    ]);
+    let graph = pipeline(&manifest).graph().clone();
+    // Longer than the slices of the engine, so that the whole is cut too.
+    let input = noise(11, 70_000, 44_100, 2);
+    let stream = |size: &mut dyn FnMut() -> usize| {
+        let mut stream = Stream::new(Arc::clone(&graph), StreamOptions::default()).unwrap();
+        let mut start = 0;
+        while start < input.frames() {
+            let end = (start + size()).min(input.frames());
+            stream.push(Packet::new(input.slice(start..end), Pts::frames(start as i64, 44_100))).unwrap();
+            start = end;
         }
-    }
-}
-
-#[test]
-fn after_reset_nothing_of_the_old_stream_is_heard() {
-    let runtime = Runtime::shared();
-    for case in cases() {
-        let node = runtime.registry().find(case.node).unwrap();
-        let name = format!("{} {} at {} Hz after reset", case.node, case.params, case.sample_rate_hz);
-        let samples = signal(case.sample_rate_hz as usize, case.channels, case.sample_rate_hz);
-        let mut processor = opened(node.as_ref(), &case);
-        let first = run(processor.as_mut(), &case, &samples, &mut || 960);
-        // The old stream ends in the middle of a block, with NaN and infinity in it.
-        processor.reset();
-        let mut poison = signal(5001, case.channels, case.sample_rate_hz);
-        poison.iter_mut().step_by(7).for_each(|sample| *sample = f32::NAN);
-        poison.iter_mut().step_by(11).for_each(|sample| *sample = f32::NEG_INFINITY);
-        run(processor.as_mut(), &case, &poison, &mut || 333);
-        processor.reset();
-        let second = run(processor.as_mut(), &case, &samples, &mut || 960);
-        compare(&name, &Case { tolerance: 0.0, ..case }, &first, &second);
-    }
-}
-
-#[test]
-fn the_schema_of_every_node_is_checked() {
-    for node in Runtime::shared().registry().iter() {
-        let unknown = json!({"no_such_parameter": 1});
-        let problems = Params::new(&node.info().params).check(unknown.as_object().unwrap());
-        assert_eq!(problems[0].code, "RM0110", "{}", node.info().name);
+        stream.end().unwrap();
+        let (mut samples, mut events) = (Vec::new(), Vec::new());
+        for (_, packet) in stream.take_results() {
+            match packet.data {
+                RuntimeData::Audio(audio) => samples.extend_from_slice(audio.samples()),
+                RuntimeData::Json(value) => events.push(value.to_string()),
+                other => panic!("{}", other.kind()),
+            }
+        }
+        (samples, events)
+    };
+    let expected = stream(&mut || usize::MAX >> 1);
+    assert_eq!(expected.0.len(), 25_397); // ceil(70,000 * 160 / 441)
+    for seed in 1..5 {
+        assert!(stream(&mut sizes(seed)) == expected, "seed {seed}");
     }
 }

@@ -78,7 +78,7 @@ def AudioResample(
     """Changes the sample rate.
 
     The output is aligned in time with the input and has exactly ceil(frames * target / source)
-    frames.
+    frames. Samples that are not finite count as silence.
 
     Outputs: `out` (audio).
 

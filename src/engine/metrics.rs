@@ -7,7 +7,7 @@ use hdrhistogram::Histogram;
 pub struct NodeMetrics {
     /// The node's id.
     pub node_id: String,
-    /// Calls of `process` and `end`.
+    /// Calls of `process`: one a packet, and a packet holds at most one slice of an item.
     pub calls: u64,
     /// Calls that failed.
     pub errors: u64,
@@ -71,6 +71,11 @@ impl Recorder {
         if let Some(calls) = &mut self.calls {
             calls.saturating_record(ns.max(1));
         }
+    }
+
+    /// The call at the end of the stream: its time counts, but no packet came with it.
+    pub(super) fn end(&mut self, ns: u64) {
+        self.total_ns += ns;
     }
 
     pub(super) fn figures(&self, node_id: &str) -> NodeMetrics {

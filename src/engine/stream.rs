@@ -337,7 +337,8 @@ impl Stream {
         let out = &mut self.out;
         let done = catch_unwind(AssertUnwindSafe(|| work(running.processor.as_mut(), out)));
         if let (Some(clock), Some(started)) = (&self.options.clock, started) {
-            running.recorder.call(clock.now_ns().saturating_sub(started));
+            let ns = clock.now_ns().saturating_sub(started);
+            if item.is_some() { running.recorder.call(ns) } else { running.recorder.end(ns) }
         }
         let at = &self.graph.nodes[node];
         let done = done.unwrap_or_else(|panic| {

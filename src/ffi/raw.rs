@@ -64,7 +64,7 @@ pub use python::{RawBuffer, raw_next_released};
 #[cfg(feature = "python")]
 mod python {
     use std::collections::VecDeque;
-    use std::sync::{Mutex, PoisonError};
+    use std::sync::{Mutex, MutexGuard, TryLockError};
 
     use crate::data::ForeignMemory;
     use crate::error::{Error, ErrorKind, Result};
@@ -72,10 +72,23 @@ mod python {
     /// Tokens of memory that is no longer read, for the facade to let go.
     static RELEASED: Mutex<VecDeque<u64>> = Mutex::new(VecDeque::new());
 
+    /// The list, unless it stays locked: a process that forked while another thread of its parent held the lock would
+    /// wait for ever. Such a child loses a token (its array stays alive), nothing else.
+    fn released() -> Option<MutexGuard<'static, VecDeque<u64>>> {
+        for _ in 0..10_000 {
+            match RELEASED.try_lock() {
+                Ok(list) => return Some(list),
+                Err(TryLockError::Poisoned(list)) => return Some(list.into_inner()),
+                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+            }
+        }
+        None
+    }
+
     /// The token of memory that Rust no longer reads, or 0 when there is none.
     #[uniffi::export]
     pub fn raw_next_released() -> u64 {
-        RELEASED.lock().unwrap_or_else(PoisonError::into_inner).pop_front().unwrap_or(0)
+        released().and_then(|mut released| released.pop_front()).unwrap_or(0)
     }
 
     /// Memory of a numpy array that the facade keeps alive until its token is released.
@@ -145,7 +158,9 @@ mod python {
 
     impl Drop for PinnedMemory {
         fn drop(&mut self) {
-            RELEASED.lock().unwrap_or_else(PoisonError::into_inner).push_back(self.token);
+            if let Some(mut released) = released() {
+                released.push_back(self.token);
+            }
         }
     }
 

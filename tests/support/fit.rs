@@ -6,6 +6,8 @@ use std::f64::consts::TAU;
 #[derive(Debug, Clone, Copy)]
 pub struct Fit {
     pub amplitude: f64,
+    /// Phase against a sine that starts with the samples, in radians.
+    pub phase: f64,
     /// RMS of everything that is not the tone and not a constant.
     pub residual: f64,
 }
@@ -14,6 +16,14 @@ impl Fit {
     /// Amplitude in dB against the amplitude put in.
     pub fn gain_db(self, amplitude: f64) -> f64 {
         20.0 * (self.amplitude / amplitude).log10()
+    }
+
+    /// How late the tone is against one that started at 0, `first` frames before these samples. From minus half a
+    /// period to half a period.
+    pub fn delay_frames(self, hz: f64, sample_rate_hz: u32, first: usize) -> f64 {
+        let period = f64::from(sample_rate_hz) / hz;
+        let periods = first as f64 / period - self.phase / TAU;
+        (periods - periods.round()) * period
     }
 
     /// The rest in dB against the tone.
@@ -60,7 +70,8 @@ pub fn tone(samples: &[f32], hz: f64, sample_rate_hz: u32) -> Fit {
             (f64::from(sample) - model).powi(2)
         })
         .sum();
-    Fit { amplitude: weights[0].hypot(weights[1]), residual: (squares / samples.len() as f64).sqrt() }
+    let [cos, sin, _] = weights;
+    Fit { amplitude: cos.hypot(sin), phase: cos.atan2(sin), residual: (squares / samples.len() as f64).sqrt() }
 }
 
 /// Root mean square in dB of full scale.

@@ -9,8 +9,7 @@ pub fn chain(nodes: &[(&str, &str, Value)]) -> String {
         .iter()
         .map(|(id, node_type, params)| json!({"id": id, "node_type": node_type, "params": params}))
         .collect();
-    let connections: Vec<Value> =
-        nodes.windows(2).map(|pair| json!({"from": pair[0].0, "to": pair[1].0})).collect();
+    let connections: Vec<Value> = nodes.windows(2).map(|pair| json!({"from": pair[0].0, "to": pair[1].0})).collect();
     json!({"version": "v1", "nodes": list, "connections": connections}).to_string()
 }
 
