@@ -314,7 +314,7 @@ impl Error {
         self.0.kind
     }
 
-    /// The code: stable, one section in `docs/errors.md` each.
+    /// The code: stable.
     pub fn code(&self) -> &'static str {
         self.0.code
     }

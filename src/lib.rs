@@ -16,7 +16,7 @@
 //!
 //! `docs/architecture.md` walks through the modules. Each may use only those above it:
 //! [`error`], [`data`], `dsp`, `media`, [`manifest`], [`node`], [`graph`], [`builtin`], [`engine`], [`runtime`],
-//! `ffi`, `cli`.
+//! `cli`, `ffi`.
 
 pub mod builtin;
 #[cfg(feature = "cli")]

@@ -96,6 +96,8 @@ if TYPE_CHECKING:
         nearest: str | None
         fix: str | None
         node: str | None
+        line: int | None
+        column: int | None
 
 
 __all__ = ["NativeError", "native", "problem", "reraise", "version"]
@@ -138,6 +140,8 @@ def problem(raw: NativeProblem) -> errors.Problem:
         raw.nearest,
         raw.fix,
         raw.node,
+        raw.line,
+        raw.column,
     )
 
 

@@ -69,6 +69,8 @@ class Problem:
         All of it in one line: code, what is wrong, where, and the fix last.
     found, expected, nearest, fix, node : str or None
         The value found, what was expected, the nearest known name, what to do, the node's id.
+    line, column : int or None
+        The place in the manifest's text, both counted from 1.
     """
 
     code: str
@@ -80,11 +82,13 @@ class Problem:
     nearest: str | None = None
     fix: str | None = None
     node: str | None = None
+    line: int | None = None
+    column: int | None = None
 
     def __str__(self) -> str:
         return self.reason
 
-    def to_dict(self) -> dict[str, str | None]:
+    def to_dict(self) -> dict[str, str | int | None]:
         """Return all fields as a dict that `json.dumps` takes."""
         return asdict(self)
 

@@ -318,9 +318,10 @@ impl Stream {
     }
 
     fn open_with(&mut self, node: usize, formats: Vec<Format>) -> Result<()> {
-        let at = &self.graph.nodes[node];
-        let opened = self.nodes[node].processor.open(&formats, self.options.align);
-        opened.map_err(|error| error.at_node(&at.id))?;
+        let processor = &mut self.nodes[node].processor;
+        let align = self.options.align;
+        let opened = caught(|| processor.open(&formats, align).map(drop));
+        opened.map_err(|error| error.at_node(&self.graph.nodes[node].id))?;
         self.nodes[node].opened = Some(formats);
         Ok(())
     }
@@ -335,17 +336,12 @@ impl Stream {
         let started = self.options.clock.as_ref().map(|clock| clock.now_ns());
         let running = &mut self.nodes[node];
         let out = &mut self.out;
-        let done = catch_unwind(AssertUnwindSafe(|| work(running.processor.as_mut(), out)));
+        let done = caught(|| work(running.processor.as_mut(), out));
         if let (Some(clock), Some(started)) = (&self.options.clock, started) {
             let ns = clock.now_ns().saturating_sub(started);
             if item.is_some() { running.recorder.call(ns) } else { running.recorder.end(ns) }
         }
         let at = &self.graph.nodes[node];
-        let done = done.unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<String>().map(String::as_str);
-            let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
-            Err(Error::new(ErrorKind::Node, format!("the node panicked: {text}")).code_of("RM0401"))
-        });
         if let Err(error) = done {
             running.recorder.errors += 1;
             let mut error = error.at_node(&at.id);
@@ -388,4 +384,13 @@ impl Stream {
         }
         self.queue.push_back((last.0, last.1, packet));
     }
+}
+
+/// Calls into a node. Its panic is its error, and nobody else's.
+fn caught(work: impl FnOnce() -> Result<()>) -> Result<()> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        let text = text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no message");
+        Err(Error::new(ErrorKind::Node, format!("the node panicked: {text}")).code_of("RM0401"))
+    })
 }

@@ -82,3 +82,15 @@ impl Processor for Amplifier {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::factor;
+
+    #[test]
+    fn decibels_are_of_amplitude() {
+        assert_eq!(factor(0.0), 1.0);
+        assert!((factor(20.0) - 10.0).abs() < 1e-6);
+        assert!((factor(-6.020_6) - 0.5).abs() < 1e-6);
+    }
+}

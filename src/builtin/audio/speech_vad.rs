@@ -57,7 +57,8 @@ enum Preset {
 
 impl Params {
     fn settings(&self, rate: u32) -> SegmentSettings {
-        // Minimum speech, minimum silence, padding before and after, in ms: `docs/nodes.md` has the sources.
+        // Minimum speech, minimum silence, padding before and after, in ms. `conversation`: between the defaults of
+        // LiveKit's plugin and pipecat's; `file`: those of silero-vad's own segmentation.
         let (speech, silence, before, after) = match self.preset {
             Preset::Conversation => (64, 550, 300, 0),
             Preset::File => (250, 100, 30, 30),
