@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::builtin;
 use crate::data::{AudioBuffer, Format, RuntimeData};
-use crate::engine::{Compute, Job, RunOptions, RunResults, StopFlag, run};
+use crate::engine::{Compute, Idle, Job, RunOptions, RunResults, StopFlag, run};
 use crate::error::{Error, ErrorKind, Problem, Result, Severity};
 use crate::graph::{self, Graph};
 use crate::manifest::{self, Manifest};
@@ -108,6 +108,7 @@ impl std::fmt::Debug for Runtime {
 #[derive(Debug, Clone)]
 pub struct Pipeline {
     graph: Arc<Graph>,
+    idle: Arc<Idle>,
     warnings: Vec<Problem>,
     manifest: Arc<str>,
 }
@@ -128,7 +129,9 @@ impl Pipeline {
     pub fn with_registry(text: &str, registry: &Registry) -> Result<Self> {
         let (graph, problems) = compile(text, registry);
         match graph {
-            Some(graph) => Ok(Self { graph: Arc::new(graph), warnings: problems, manifest: text.into() }),
+            Some(graph) => {
+                Ok(Self { graph: Arc::new(graph), idle: Arc::default(), warnings: problems, manifest: text.into() })
+            }
             None => {
                 // A problem of formats alone is a format error, with its code.
                 let only_format =
@@ -164,7 +167,7 @@ impl Pipeline {
     /// # Errors
     /// The first failure. It names the item and the node.
     pub fn run(&self, items: Vec<RuntimeData>, options: &RunOptions) -> Result<RunResults> {
-        run(&self.graph, items, options)
+        run(&self.graph, &self.idle, items, options)
     }
 
     /// Runs items as one stream on a compute thread, with a timeout in milliseconds (0: none).
@@ -180,8 +183,8 @@ impl Pipeline {
     ) -> Result<Job> {
         let stop: StopFlag = options.stop.clone();
         let (job, finisher) = Job::new(stop);
-        let graph = self.graph.clone();
-        if !runtime.compute.submit(move || finisher.finish(run(&graph, items, &options))) {
+        let (graph, idle) = (self.graph.clone(), self.idle.clone());
+        if !runtime.compute.submit(move || finisher.finish(run(&graph, &idle, items, &options))) {
             return Err(Error::new(ErrorKind::Closed, "the runtime is shut down"));
         }
         if timeout_ms > 0 {

@@ -147,10 +147,10 @@ fn paths(tokens: &[TokenTree], prefix: &[String], depth: usize, found: &mut Vec<
             }
             continue;
         }
-        if matches!(tokens.get(at), Some(token) if is_punct(token, '!')) {
-            if let Some(name) = path.last_mut() {
-                name.push('!');
-            }
+        if let Some(name) = path.last_mut()
+            && tokens.get(at).is_some_and(|token| is_punct(token, '!'))
+        {
+            name.push('!');
         }
         found.push(Mention { line, path: absolute(path, depth).join("::") });
     }

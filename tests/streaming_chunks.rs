@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use remotemedia::engine::{Stream, StreamOptions};
 use remotemedia::node::prelude::*;
-use remotemedia::node::{Align, PortId};
-use remotemedia::{AudioBuffer, PixelFormat, Pts, Runtime, VideoFormat, VideoFrame};
+use remotemedia::{PixelFormat, Runtime, VideoFormat};
 use serde_json::{Map, Value, json};
 use support::audio::{buffer, bursts, noise, speech};
+use support::nodes::{NoParams, UserNode};
 use support::random::Random;
 use support::run::{chain, pipeline, result, run, single};
 
@@ -158,7 +158,10 @@ struct Bench {
 
 impl Bench {
     fn new(case: &Case) -> Self {
-        let node = Runtime::shared().registry().find(case.node).unwrap().clone();
+        Self::over(Runtime::shared().registry().find(case.node).unwrap(), case)
+    }
+
+    fn over(node: &Arc<dyn NodeType>, case: &Case) -> Self {
         let params: Map<String, Value> = case.params.as_object().unwrap().clone();
         let problems = node.check(&params);
         assert!(problems.is_empty(), "{problems:?}");
@@ -167,7 +170,7 @@ impl Bench {
             Input::Audio(audio) => audio.format().into(),
             Input::Items(items) => items[0].format(),
         };
-        let opened = processor.open(&[format.clone()], case.align).unwrap();
+        let opened = processor.open(std::slice::from_ref(&format), case.align).unwrap();
         assert_eq!(opened.outputs.len(), node.info().outputs.len());
         let negotiated = node.negotiate(&params, &[format]).unwrap();
         assert_eq!(opened.outputs, negotiated, "{}: `open` and `negotiate` agree on a known format", case.node);
@@ -391,6 +394,63 @@ fn a_resampler_recovers_from_values_that_are_not_finite() {
         let output = bench.end();
         assert!(output.audio.iter().all(|bits| f32::from_bits(*bits).is_finite()), "{}", bench.what);
     }
+}
+
+/// A node as it must not be: it marks where chunks begin, and counts chunks across a reset.
+struct Careless {
+    chunks: u16,
+}
+
+impl TypedNode for Careless {
+    type Params = NoParams;
+
+    fn info(&self) -> NodeInfo {
+        TypedNode::info(&UserNode::new("Careless", |_| Ok(())))
+    }
+
+    fn negotiate(&self, _: &NoParams, inputs: &[Format]) -> Result<Vec<Format>> {
+        Ok(inputs.to_vec())
+    }
+
+    fn build(&self, _: NoParams) -> Result<Box<dyn Processor>> {
+        Ok(Box::new(Self { chunks: 0 }))
+    }
+}
+
+impl Processor for Careless {
+    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
+        Ok(Opened { outputs: inputs.to_vec(), latency: Latency::ZERO })
+    }
+
+    fn process(&mut self, port: PortId, mut packet: Packet, out: &mut Out) -> Result<()> {
+        if let RuntimeData::Audio(audio) = &mut packet.data
+            && let Some(first) = audio.samples_mut().first_mut()
+        {
+            self.chunks += 1;
+            *first = f32::from(self.chunks);
+        }
+        out.emit(port, packet);
+        Ok(())
+    }
+
+    fn reset(&mut self) {}
+}
+
+#[test]
+fn the_harness_finds_a_careless_node() {
+    let mut registry = Registry::default();
+    registry.add(Careless { chunks: 0 }).unwrap();
+    let node = registry.find("Careless").unwrap();
+    let case = case("Careless", json!({}), noise(1, 1_000, 8_000, 1), 0);
+    let mut bench = Bench::over(node, &case);
+    bench.put_all(&case.input, || usize::MAX >> 1);
+    let whole = bench.end();
+    bench.reset();
+    bench.put_all(&case.input, || usize::MAX >> 1);
+    assert!(bench.end() != whole, "what is left after a reset is seen");
+    let mut bench = Bench::over(node, &case);
+    bench.put_all(&case.input, || 300);
+    assert!(bench.end() != whole, "what depends on chunks is seen");
 }
 
 /// What the engine gives for one item is what the processor gives.

@@ -212,8 +212,11 @@ impl<T: Working> Core<T> {
             ),
             None => Box::new(sinc::<T>(from_hz, to_hz, channels, filter_frames)?),
         };
-        let (block_in, block_out_max, delay) =
-            (inner.input_frames_max(), inner.output_frames_max(), inner.output_delay());
+        let (block_in, block_out_max) = (inner.input_frames_max(), inner.output_frames_max());
+        let delay = match block {
+            Some(_) => inner.output_delay(),
+            None => sinc_delay(from_hz, to_hz, filter_frames),
+        };
         Ok(Self {
             inner,
             channels,
@@ -316,11 +319,24 @@ impl<T: Working> Core<T> {
 /// rubato scales the cutoff with the ratio but not the length of the filter: both are set here.
 fn sinc<T: Working>(from_hz: u32, to_hz: u32, channels: usize, filter_frames: usize) -> Result<Async<T>, String> {
     let ratio = f64::from(to_hz) / f64::from(from_hz);
-    let length = ((filter_frames as f64 * (1.0 / ratio).max(1.0)) / 8.0).ceil() as usize * 8;
+    let length = sinc_length(ratio, filter_frames);
     let parameters = SincInterpolationParameters::new(length, WindowFunction::BlackmanHarris2)
         .interpolation(SincInterpolationType::Cubic)
         .oversampling_factor(128)
         .f_cutoff(calculate_cutoff(filter_frames, WindowFunction::BlackmanHarris2));
     let block = (from_hz as usize / 50).max(1);
     Async::new_sinc(ratio, 1.1, &parameters, block, channels, FixedAsync::Input).map_err(|error| error.to_string())
+}
+
+/// Taps of the sinc, a multiple of 8.
+fn sinc_length(ratio: f64, filter_frames: usize) -> usize {
+    ((filter_frames as f64 * (1.0 / ratio).max(1.0)) / 8.0).ceil() as usize * 8
+}
+
+/// The sinc's delay to the nearest frame of the output. rubato states half the filter, rounded down; tones come out
+/// one frame before that (`tests/audio_reference.rs`).
+fn sinc_delay(from_hz: u32, to_hz: u32, filter_frames: usize) -> usize {
+    let ratio = f64::from(to_hz) / f64::from(from_hz);
+    let half = sinc_length(ratio, filter_frames) as f64 * ratio / 2.0;
+    (half.round() as usize).saturating_sub(1)
 }

@@ -3,6 +3,7 @@
 mod adapt;
 mod collect;
 mod compute;
+mod idle;
 mod job;
 mod metrics;
 mod run;
@@ -11,6 +12,7 @@ mod stream;
 
 pub use collect::{PortResult, ResultItem};
 pub use compute::Compute;
+pub use idle::Idle;
 pub use job::Job;
 pub use metrics::{NodeMetrics, RunMetrics};
 pub use run::{RunOptions, RunResults, run};

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::collect::{Collector, ItemShape, PortResult};
+use super::idle::Idle;
 use super::metrics::RunMetrics;
 use super::stop::StopFlag;
 use super::stream::{Stream, StreamOptions, Warning};
@@ -37,17 +38,17 @@ pub struct RunResults {
     pub metrics: Option<RunMetrics>,
 }
 
-/// Runs a graph over items.
+/// Runs a graph over items, on a stream that waits in `idle`, or a new one.
 ///
 /// # Errors
 /// The first failure. It names the item, counted from 0.
-pub fn run(graph: &Arc<Graph>, items: Vec<RuntimeData>, options: &RunOptions) -> Result<RunResults> {
+pub fn run(graph: &Arc<Graph>, idle: &Idle, items: Vec<RuntimeData>, options: &RunOptions) -> Result<RunResults> {
     let started = options.clock.as_ref().map(|clock| clock.now_ns());
     if let Some(first) = items.first() {
         graph.formats(&first.format(), options.lenient).map_err(|error| error.at_item(0))?;
     }
-    let mut stream = Stream::new(
-        graph.clone(),
+    let mut stream = idle.take(
+        graph,
         StreamOptions {
             lenient: options.lenient,
             align: Align::Trim,
@@ -100,11 +101,13 @@ pub fn run(graph: &Arc<Graph>, items: Vec<RuntimeData>, options: &RunOptions) ->
             nodes,
         }
     });
+    let warnings = stream.take_warnings();
+    idle.put(stream);
     Ok(RunResults {
         ports,
         inputs: shapes.len(),
         one_axis: shapes.iter().map(|shape| shape.array.map(|(_, _, one_axis)| one_axis)).collect(),
-        warnings: stream.take_warnings(),
+        warnings,
         metrics,
     })
 }

@@ -49,8 +49,10 @@ pub enum WarningKind {
 /// A node at work.
 struct Running {
     processor: Box<dyn Processor>,
-    /// The formats it was opened with; `None` before its first packet.
+    /// The formats it was opened with, in this stream or in one before it.
     opened: Option<Vec<Format>>,
+    /// Whether a packet of this stream has come.
+    used: bool,
     /// For arrays that become audio here: their format, and the frames so far.
     adapted: Option<(AudioFormat, i64)>,
     recorder: Recorder,
@@ -83,7 +85,7 @@ impl Stream {
         let mut nodes = Vec::with_capacity(graph.nodes.len());
         for node in &graph.nodes {
             let processor = node.kind.build(&node.params).map_err(|error| error.at_node(&node.id))?;
-            nodes.push(Running { processor, opened: None, adapted: None, recorder: Recorder::default() });
+            nodes.push(Running { processor, opened: None, used: false, adapted: None, recorder: Recorder::default() });
         }
         Ok(Self {
             graph,
@@ -124,7 +126,7 @@ impl Stream {
     pub fn end(&mut self) -> Result<()> {
         self.guarded(|stream| {
             for node in 0..stream.nodes.len() {
-                if stream.nodes[node].opened.is_none() {
+                if !stream.nodes[node].used {
                     continue; // Nothing went in, nothing is held.
                 }
                 for port in 0..stream.graph.nodes[node].connected.len() {
@@ -135,6 +137,28 @@ impl Stream {
             }
             Ok(())
         })
+    }
+
+    /// Makes it ready for another stream: nothing of the old one stays but plans and weights. Says whether it can be:
+    /// not after a failure.
+    pub fn reset(&mut self, options: StreamOptions) -> bool {
+        let same = self.options.align == options.align;
+        self.options = options;
+        self.results.clear();
+        self.warnings.clear();
+        for node in &mut self.nodes {
+            // A panic in `reset` leaves the processor unusable.
+            if caught(|| {
+                node.processor.reset();
+                Ok(())
+            })
+            .is_err()
+            {
+                return false;
+            }
+            (node.used, node.adapted, node.recorder) = (false, None, Recorder::default());
+        }
+        same && self.failed.is_none()
     }
 
     /// Takes the results so far: the position in [`Graph::results`] and the packet, in order.
@@ -292,32 +316,36 @@ impl Stream {
 
     /// Opens a node with the format of its first packet, and holds later ones to it.
     fn open(&mut self, node: usize, port: PortId, packet: &Packet) -> Result<()> {
-        let RuntimeData::Audio(audio) = &packet.data else {
-            if self.nodes[node].opened.is_none() {
-                self.open_with(node, vec![packet.data.format(); self.graph.nodes[node].connected.len()])?;
-            }
+        if !self.nodes[node].used {
+            self.open_with(node, vec![packet.data.format(); self.graph.nodes[node].connected.len()])?;
+            self.nodes[node].used = true;
             return Ok(());
-        };
+        }
+        let RuntimeData::Audio(audio) = &packet.data else { return Ok(()) };
         let is = audio.format();
-        match &self.nodes[node].opened {
-            None => self.open_with(node, vec![is.into(); self.graph.nodes[node].connected.len()]),
-            Some(formats) => match formats.get(port.index()) {
-                Some(Format::Audio { sample_rate_hz, channels })
-                    if *sample_rate_hz != Some(is.sample_rate_hz()) || *channels != Some(is.channels()) =>
-                {
-                    let was = formats[port.index()].audio().map_or_else(|e| e.to_string(), |format| format.to_string());
-                    Err(Error::new(ErrorKind::Format, format!("the stream changes to {is}, expected {was} as before"))
-                        .code_of("RM0203")
-                        .at_node(&self.graph.nodes[node].id)
-                        .at_item(packet.item as usize)
-                        .hint("one run is one stream: run items of other formats apart"))
-                }
-                _ => Ok(()),
-            },
+        let was = self.nodes[node].opened.as_ref().and_then(|formats| formats.get(port.index()));
+        match was.map(Format::audio) {
+            Some(Ok(was)) if was != is => {
+                Err(Error::new(ErrorKind::Format, format!("the stream changes to {is}, expected {was} as before"))
+                    .code_of("RM0203")
+                    .at_node(&self.graph.nodes[node].id)
+                    .at_item(packet.item as usize)
+                    .hint("one run is one stream: run items of other formats apart"))
+            }
+            _ => Ok(()),
         }
     }
 
     fn open_with(&mut self, node: usize, formats: Vec<Format>) -> Result<()> {
+        if let Some(before) = self.nodes[node].opened.take() {
+            if before == formats {
+                self.nodes[node].opened = Some(before);
+                return Ok(());
+            }
+            // It served a stream of another format: a processor is opened once.
+            let at = &self.graph.nodes[node];
+            self.nodes[node].processor = at.kind.build(&at.params).map_err(|error| error.at_node(&at.id))?;
+        }
         let processor = &mut self.nodes[node].processor;
         let align = self.options.align;
         let opened = caught(|| processor.open(&formats, align).map(drop));

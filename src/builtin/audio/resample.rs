@@ -97,9 +97,6 @@ fn fault(error: String) -> Error {
 
 impl Converter {
     fn put(&mut self, audio: AudioBuffer, out: &mut Out) {
-        if audio.frames() == 0 {
-            return;
-        }
         let pts = Pts::frames(self.frames - self.delay, self.params.target_rate);
         self.frames += audio.frames() as i64;
         let packet = match &self.packet {
@@ -150,7 +147,9 @@ impl Processor for Converter {
         let frames = resampler.push(audio.samples(), samples.make_mut()).map_err(fault)?;
         samples.truncate(frames * usize::from(format.channels()));
         self.packet = Some(packet.with(RuntimeData::text(""), packet.pts));
-        self.put(AudioBuffer::new(samples, format)?, out);
+        if frames > 0 {
+            self.put(AudioBuffer::new(samples, format)?, out);
+        }
         Ok(())
     }
 
@@ -158,7 +157,10 @@ impl Processor for Converter {
         let (Some(resampler), Some(format)) = (&mut self.resampler, self.format) else { return Ok(()) };
         let mut tail = out.audio(format, resampler.held_frames())?;
         resampler.flush(tail.samples_mut()).map_err(fault)?;
-        self.put(tail, out);
+        // A stream without a frame still says what it is.
+        if tail.frames() > 0 || self.frames == 0 {
+            self.put(tail, out);
+        }
         Ok(())
     }
 

@@ -1,0 +1,50 @@
+//! Streams that wait to be used again, so that a short run does not build plans and load weights anew.
+
+use std::sync::{Arc, Mutex, TryLockError};
+
+use super::stream::{Stream, StreamOptions};
+use crate::error::Result;
+use crate::graph::Graph;
+
+/// The most streams kept.
+const KEPT: usize = 4;
+
+/// A few streams of one graph, reset.
+#[derive(Debug, Default)]
+pub struct Idle(Mutex<Vec<Stream>>);
+
+impl Idle {
+    /// A stream that waits, or a new one.
+    ///
+    /// # Errors
+    /// What a node says against its parameters.
+    pub fn take(&self, graph: &Arc<Graph>, options: StreamOptions) -> Result<Stream> {
+        if let Some(mut stream) = self.with(Vec::pop).flatten()
+            && stream.reset(options.clone())
+        {
+            return Ok(stream);
+        }
+        Stream::new(graph.clone(), options)
+    }
+
+    /// Keeps a stream that has ended well.
+    pub fn put(&self, mut stream: Stream) {
+        // Reset here already, so that what it holds is freed now.
+        if stream.reset(StreamOptions::default()) {
+            self.with(|streams| {
+                if streams.len() < KEPT {
+                    streams.push(stream);
+                }
+            });
+        }
+    }
+
+    /// Never waits: a forked child may find the lock taken for ever.
+    fn with<T>(&self, work: impl FnOnce(&mut Vec<Stream>) -> T) -> Option<T> {
+        match self.0.try_lock() {
+            Ok(mut streams) => Some(work(&mut streams)),
+            Err(TryLockError::Poisoned(streams)) => Some(work(&mut streams.into_inner())),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+}
