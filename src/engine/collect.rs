@@ -70,7 +70,7 @@ impl Collector {
         }
         // A packet that was dropped on the way leaves silence of its length, not a jump in time.
         let at = usize::try_from(packet.pts.to_frames(format.sample_rate_hz())).unwrap_or(0) * channels;
-        if at > self.audio.len() && !self.by_item.is_empty() {
+        if at > self.audio.len() {
             self.audio.resize(at, 0.0);
         }
         self.audio.extend_from_slice(audio.samples());
@@ -78,13 +78,20 @@ impl Collector {
     }
 
     /// Cuts the audio at the borders of the input items and turns it back into what the items were.
+    ///
+    /// `expected` is how many frames there must be, when packets may have been dropped at the end.
     pub(super) fn finish(
         mut self,
         shapes: &[ItemShape],
         rate_in: Option<u32>,
+        expected: impl FnOnce(AudioFormat) -> usize,
         clipped: &mut u64,
     ) -> Result<PortResult> {
         let Some(format) = self.format else { return Ok(PortResult { port: self.port, items: self.others }) };
+        let least = expected(format) * usize::from(format.channels());
+        if self.audio.len() < least {
+            self.audio.resize(least, 0.0);
+        }
         let total = (self.audio.len() / usize::from(format.channels())) as u64;
         let ends = match rate_in {
             Some(rate_in) if shapes.iter().any(|shape| shape.audio) => {

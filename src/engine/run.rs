@@ -79,10 +79,12 @@ pub fn run(graph: &Arc<Graph>, idle: &Idle, items: Vec<RuntimeData>, options: &R
     }
     stream.end()?;
     collect(&mut stream);
+    let dropped = stream.has_dropped();
     let mut clipped = 0;
     let mut ports = Vec::with_capacity(collectors.len());
     for collector in collectors {
-        ports.push(collector.finish(&shapes, rate_in, &mut clipped)?);
+        let least = |format| if dropped { expected(format, rate_in, total_frames) } else { 0 };
+        ports.push(collector.finish(&shapes, rate_in, least, &mut clipped)?);
     }
     let metrics = options.clock.as_ref().zip(started).map(|(clock, started)| {
         let nodes = stream.metrics();

@@ -53,6 +53,8 @@ struct Running {
     opened: Option<Vec<Format>>,
     /// Whether a packet of this stream has come.
     used: bool,
+    /// For each input of audio, the frame that comes next.
+    next: Vec<i64>,
     /// For arrays that become audio here: their format, and the frames so far.
     adapted: Option<(AudioFormat, i64)>,
     recorder: Recorder,
@@ -85,7 +87,14 @@ impl Stream {
         let mut nodes = Vec::with_capacity(graph.nodes.len());
         for node in &graph.nodes {
             let processor = node.kind.build(&node.params).map_err(|error| error.at_node(&node.id))?;
-            nodes.push(Running { processor, opened: None, used: false, adapted: None, recorder: Recorder::default() });
+            nodes.push(Running {
+                processor,
+                opened: None,
+                used: false,
+                next: vec![0; node.connected.len()],
+                adapted: None,
+                recorder: Recorder::default(),
+            });
         }
         Ok(Self {
             graph,
@@ -157,6 +166,7 @@ impl Stream {
                 return false;
             }
             (node.used, node.adapted, node.recorder) = (false, None, Recorder::default());
+            node.next.fill(0);
         }
         same && self.failed.is_none()
     }
@@ -305,13 +315,42 @@ impl Stream {
         Ok(())
     }
 
+    /// Gives a packet to a node. Audio that a node before it has dropped is silence of its length here, so that time
+    /// goes on: no node has to know of gaps.
     fn process(&mut self, node: usize, port: PortId, packet: Packet) -> Result<()> {
+        if let RuntimeData::Audio(audio) = &packet.data {
+            let format = audio.format();
+            let at = packet.pts.to_frames(format.sample_rate_hz());
+            let frames = audio.frames() as i64;
+            let next = self.nodes[node].next.get(port.index()).copied().unwrap_or(at);
+            let mut from = next;
+            while from < at {
+                let count = usize::try_from(at - from).unwrap_or(0).min(SLICE_FRAMES);
+                let mut silence = self.out.audio(format, count)?;
+                silence.samples_mut().fill(0.0);
+                self.process_one(node, port, packet.with(silence, Pts::frames(from, format.sample_rate_hz())))?;
+                self.pump_slice()?;
+                from += count as i64;
+            }
+            if let Some(next) = self.nodes[node].next.get_mut(port.index()) {
+                *next = at + frames;
+            }
+        }
+        self.process_one(node, port, packet)
+    }
+
+    fn process_one(&mut self, node: usize, port: PortId, packet: Packet) -> Result<()> {
         self.open(node, port, &packet)?;
         let recorder = &mut self.nodes[node].recorder;
         recorder.packets_in += 1;
         recorder.frames_in += packet.data.frames();
         let item = packet.item as usize;
         self.call(node, Some(item), |processor, out| processor.process(port, packet, out))
+    }
+
+    /// Whether a node has dropped a packet.
+    pub fn has_dropped(&self) -> bool {
+        self.nodes.iter().any(|node| node.recorder.dropped > 0)
     }
 
     /// Opens a node with the format of its first packet, and holds later ones to it.

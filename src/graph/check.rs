@@ -207,9 +207,11 @@ impl Checker<'_> {
 
     fn outputs(&mut self, types: &Types) -> Option<Vec<(usize, PortId)>> {
         let listed = self.manifest.outputs.as_ref()?;
+        let positions: HashMap<&str, usize> =
+            self.manifest.nodes.iter().enumerate().map(|(position, node)| (node.id.as_str(), position)).collect();
         let mut outputs = Vec::new();
         for (index, output) in listed.iter().enumerate() {
-            let Some(position) = self.manifest.nodes.iter().position(|node| node.id == output.node) else { continue };
+            let Some(&position) = positions.get(output.node.as_str()) else { continue };
             let Some(kind) = &types[position] else { continue };
             match kind.info().output(output.port.as_deref()) {
                 Some(port) => outputs.push((position, port)),

@@ -1,6 +1,6 @@
 //! JSON text to [`Manifest`], with every problem that can be seen without knowing the nodes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Map, Value};
 
@@ -67,9 +67,9 @@ fn not_json(text: &str, error: &serde_json::Error) -> Problem {
         Problem::error("RM0101", "", format!("the manifest is not JSON: {message}"))
     };
     problem.line = u32::try_from(error.line()).ok();
-    problem.column = u32::try_from(error.column()).ok();
-    if let Some(column) = problem.column {
-        problem.fix.get_or_insert_with(|| format!("look at column {column}"));
+    problem.column = u32::try_from(error.column().max(1)).ok();
+    if let Some(column) = problem.column.filter(|_| problem.expected.is_none()) {
+        problem.fix = Some(format!("look at column {column}"));
     }
     problem
 }
@@ -165,7 +165,7 @@ impl Reader {
                 );
             }
         }
-        manifest.nodes = self.nodes(top);
+        manifest.nodes = self.nodes(top)?;
         manifest.connections = self.connections(top, &manifest.nodes);
         manifest.input = self.input(top, &manifest.nodes);
         manifest.outputs = self.outputs(top, &manifest.nodes);
@@ -195,16 +195,17 @@ impl Reader {
         }
     }
 
-    fn nodes(&mut self, top: &Map<String, Value>) -> Vec<NodeSpec> {
+    /// `None` when there are too many to look at: nothing more can be said then.
+    fn nodes(&mut self, top: &Map<String, Value>) -> Option<Vec<NodeSpec>> {
         let list = match top.get("nodes") {
             Some(Value::Array(list)) => list,
             Some(value) => {
                 self.wrong_type("/nodes", "nodes", value, "a list of nodes");
-                return Vec::new();
+                return Some(Vec::new());
             }
             None => {
                 self.push(Problem::error("RM0104", "", "the manifest has no `nodes`").expected("a list of nodes"));
-                return Vec::new();
+                return Some(Vec::new());
             }
         };
         if list.is_empty() {
@@ -215,7 +216,7 @@ impl Reader {
                 Problem::error("RM0124", "/nodes", format!("the manifest has {} nodes", list.len()))
                     .expected(format!("at most {MAX_NODES}")),
             );
-            return Vec::new();
+            return None;
         }
         let mut first_use: HashMap<String, usize> = HashMap::new();
         let mut nodes = Vec::with_capacity(list.len());
@@ -246,7 +247,7 @@ impl Reader {
             let (Some(id), Some(node_type)) = (id, node_type) else { continue };
             nodes.push(NodeSpec { id, node_type, params, on_error, index });
         }
-        nodes
+        Some(nodes)
     }
 
     fn execution(&mut self, path: &str, node: &Map<String, Value>) -> OnError {
@@ -297,7 +298,7 @@ impl Reader {
                     .fix(format!("add {{\"from\": \"{}\", \"to\": \"{}\"}} and so on", nodes[0].id, nodes[1].id)),
             );
         }
-        let ids: std::collections::HashSet<&str> = nodes.iter().map(|node| node.id.as_str()).collect();
+        let ids: HashSet<&str> = nodes.iter().map(|node| node.id.as_str()).collect();
         let mut connections = Vec::with_capacity(list.len());
         for (index, value) in list.iter().enumerate() {
             let path = format!("/connections/{index}");
@@ -321,13 +322,7 @@ impl Reader {
     }
 
     /// One end of a connection; `None` when it leads nowhere, which is then a problem.
-    fn end(
-        &mut self,
-        path: &str,
-        object: &Map<String, Value>,
-        key: &str,
-        ids: &std::collections::HashSet<&str>,
-    ) -> Option<PortRef> {
+    fn end(&mut self, path: &str, object: &Map<String, Value>, key: &str, ids: &HashSet<&str>) -> Option<PortRef> {
         let node = self.required_text(path, object, key)?;
         let port = self.optional_text(path, object, &format!("{key}_port"));
         if ids.contains(node.as_str()) {
@@ -354,7 +349,9 @@ impl Reader {
                 return None;
             }
         };
-        let known = |id: &str| nodes.iter().any(|node| node.id == id);
+        let ids: HashSet<&str> = nodes.iter().map(|node| node.id.as_str()).collect();
+        let known = |id: &str| ids.contains(id);
+        let mut named = HashSet::new();
         let mut outputs = Vec::new();
         for (index, value) in list.iter().enumerate() {
             let path = format!("/outputs/{index}");
@@ -370,7 +367,7 @@ impl Reader {
                     .map(|(id, port)| PortRef { node: id.to_owned(), port: Some(port.to_owned()) })
             };
             match output {
-                Some(output) if outputs.contains(&output) => self.push(
+                Some(_) if !named.insert(name) => self.push(
                     Problem::error("RM0123", path, format!("the output `{name}` is named twice")).fix("keep one"),
                 ),
                 Some(output) => outputs.push(output),

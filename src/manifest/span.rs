@@ -3,6 +3,8 @@
 //! A plain scan of text that serde_json has accepted. It never fails: on anything unexpected it stops early, and
 //! the places it has not reached stay unknown.
 
+use std::collections::HashMap;
+
 use crate::error::Problem;
 
 /// What the scan comes across.
@@ -22,31 +24,45 @@ pub(super) fn scan(text: &str, visit: &mut dyn FnMut(Event<'_>, usize)) {
 ///
 /// A pointer to something absent gets the place of the nearest parent that is there.
 pub(crate) fn locate(text: &str, problems: &mut [Problem]) {
-    let mut found: Vec<(usize, usize)> = vec![(0, 0); problems.len()]; // (length of the pointer matched, offset)
+    if problems.iter().all(|problem| problem.line.is_some()) {
+        return;
+    }
+    // Every place that is asked for, and its parents.
+    let mut places: HashMap<String, Option<usize>> = HashMap::from([(String::new(), None)]);
+    for problem in problems.iter() {
+        for end in parents(&problem.path) {
+            places.entry(problem.path[..end].to_owned()).or_default();
+        }
+    }
     scan(text, &mut |event, offset| {
-        let Event::Value(pointer) = event else { return };
-        for (problem, best) in problems.iter().zip(&mut found) {
-            let path = problem.path.as_str();
-            let inside = path.starts_with(pointer) && matches!(path.as_bytes().get(pointer.len()), None | Some(b'/'));
-            if inside && pointer.len() >= best.0 {
-                *best = (pointer.len(), offset);
-            }
+        if let Event::Value(pointer) = event
+            && let Some(place) = places.get_mut(pointer)
+        {
+            *place = Some(offset);
         }
     });
-    for (problem, (_, offset)) in problems.iter_mut().zip(found) {
-        if problem.line.is_none() {
-            let (line, column) = line_and_column(text, offset);
-            problem.line = Some(line);
-            problem.column = Some(column);
-        }
+    let ascii = text.is_ascii();
+    let lines: Vec<usize> =
+        std::iter::once(0).chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1)).collect();
+    for problem in problems.iter_mut().filter(|problem| problem.line.is_none()) {
+        let found = parents(&problem.path).find_map(|end| places.get(&problem.path[..end]).copied().flatten());
+        let (line, column) = line_and_column(text, ascii, &lines, found.unwrap_or(0));
+        problem.line = Some(line);
+        problem.column = Some(column);
     }
 }
 
-fn line_and_column(text: &str, offset: usize) -> (u32, u32) {
-    let before = &text[..offset.min(text.len())];
-    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-    let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
-    let column = before[line_start..].chars().count() + 1;
+/// The lengths of a pointer and of its parents, the longest first.
+fn parents(path: &str) -> impl Iterator<Item = usize> + '_ {
+    std::iter::once(path.len()).chain(path.rmatch_indices('/').map(|(at, _)| at))
+}
+
+/// `lines` holds the offset of the start of each line.
+fn line_and_column(text: &str, ascii: bool, lines: &[usize], offset: usize) -> (u32, u32) {
+    let line = lines.partition_point(|start| *start <= offset).max(1);
+    let before = text.get(lines[line - 1]..offset).unwrap_or_default();
+    // Most manifests are ASCII: no need to count, which would take long for many problems on one long line.
+    let column = 1 + if ascii { before.len() } else { before.chars().count() };
     (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
 }
 
