@@ -343,7 +343,7 @@ fn metrics(run: &RunMetrics) -> Value {
                 "error_count": node.errors,
                 "success_rate": if node.calls == 0 { 1.0 } else { succeeded as f64 / calls },
                 "total_duration_us": us(node.total_ns),
-                "avg_duration_us": us(node.total_ns) / calls,
+                "avg_duration_us": us(node.mean_ns),
                 "min_duration_us": us(node.min_ns),
                 "max_duration_us": us(node.max_ns),
                 "p99_duration_us": us(node.p99_ns),
