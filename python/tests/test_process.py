@@ -166,7 +166,9 @@ def test_multiprocessing(tmp_path: Path, method: str) -> None:
 def test_ctrl_c_stops_a_waiting_call(way: str) -> None:
     """The child says when it starts; the work would take minutes."""
     code = f"""
-        import asyncio, numpy as np, remotemedia as rm
+        import asyncio, signal, numpy as np, remotemedia as rm
+        # A shell that starts its tests in the background lets them inherit an ignored SIGINT.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         nodes = [{{"id": f"n{{i}}", "node_type": "AudioResample",
                   "params": {{"target_rate": 44100 + 3900 * (i % 2), "quality": "very_high"}}}} for i in range(40)]
         pipe = rm.Pipeline(nodes)
