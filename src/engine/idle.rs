@@ -20,7 +20,7 @@ impl Idle {
     /// What a node says against its parameters.
     pub fn take(&self, graph: &Arc<Graph>, options: StreamOptions) -> Result<Stream> {
         if let Some(mut stream) = self.with(Vec::pop).flatten()
-            && stream.reset(options.clone())
+            && stream.set_options(options.clone())
         {
             return Ok(stream);
         }
@@ -29,8 +29,8 @@ impl Idle {
 
     /// Keeps a stream that has ended well.
     pub fn put(&self, mut stream: Stream) {
-        // Reset here already, so that what it holds is freed now.
-        if stream.reset(StreamOptions::default()) {
+        // Reset here, so that what it holds is freed now and the next run need not do it.
+        if stream.reset() {
             self.with(|streams| {
                 if streams.len() < KEPT {
                     streams.push(stream);

@@ -150,9 +150,7 @@ impl Stream {
 
     /// Makes it ready for another stream: nothing of the old one stays but plans and weights. Says whether it can be:
     /// not after a failure.
-    pub fn reset(&mut self, options: StreamOptions) -> bool {
-        let same = self.options.align == options.align;
-        self.options = options;
+    pub fn reset(&mut self) -> bool {
         self.results.clear();
         self.warnings.clear();
         for node in &mut self.nodes {
@@ -168,7 +166,14 @@ impl Stream {
             (node.used, node.adapted, node.recorder) = (false, None, Recorder::default());
             node.next.fill(0);
         }
-        same && self.failed.is_none()
+        self.failed.is_none()
+    }
+
+    /// Takes other options for the stream that begins. Says whether it can: its nodes were opened with one alignment.
+    pub fn set_options(&mut self, options: StreamOptions) -> bool {
+        let same = self.options.align == options.align;
+        self.options = options;
+        same
     }
 
     /// Takes the results so far: the position in [`Graph::results`] and the packet, in order.
