@@ -19,6 +19,7 @@ __all__ = [
     "address",
     "as_array",
     "check_audio",
+    "copied",
     "dense",
     "dtype_code",
     "is_array_like",
@@ -49,6 +50,7 @@ for _number, _type in enumerate(_TYPES):
     _DTYPES[_number + _SWAPPED] = np.dtype(_type).newbyteorder("S")
 # By `dtype.str`, such as "<f4": the aliases of one type (`long`, `longlong`) have the same one.
 _CODES = {dtype.str: code for code, dtype in reversed(_DTYPES.items())}
+_CODES_BY_DTYPE: dict[np.dtype[Any], int] = {dtype: code for code, dtype in reversed(_DTYPES.items())}
 _TYPESTR = {code: dtype.str for code, dtype in _DTYPES.items()}
 
 AUDIO_TYPES = "float16, float32, float64, int16, int32 or uint8"
@@ -58,7 +60,8 @@ _AUDIO = frozenset({"f2", "f4", "f8", "i2", "i4", "u1"})
 
 def dtype_code(dtype: np.dtype[Any]) -> int | None:
     """Return the native number of an element type; None when there is none."""
-    return _CODES.get(dtype.str)
+    code = _CODES_BY_DTYPE.get(dtype)
+    return _CODES.get(dtype.str) if code is None else code
 
 
 def is_array_like(value: object) -> bool:
@@ -165,6 +168,11 @@ class _Exporter:
 
         def __buffer__(self, flags: int, /) -> memoryview:
             return np.asarray(self).__buffer__(flags)
+
+
+def copied(data: bytes, start: int, code: int, shape: tuple[int, ...]) -> Array:
+    """Return a writable array with a copy of the bytes from ``start`` on."""
+    return cast("Array", np.ndarray(shape, _DTYPES[code], data, start).copy())
 
 
 def view(owner: RawBuffer, code: int, shape: tuple[int, ...]) -> Array:

@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 from remotemedia._pipeline import compiled
 
 if TYPE_CHECKING:
-    from remotemedia._lib import NativePipeline
+    from remotemedia._run import Compiled
 
 __all__ = ["pipeline_of"]
 
 _MOST = 32
 # Insertion order is age: a hit is put back at the end. Each step is one dict operation, so threads need no lock;
 # the worst a race does is compile the same text twice.
-_pipelines: dict[str, NativePipeline] = {}
+_pipelines: dict[str, Compiled] = {}
 
 
-def pipeline_of(text: str) -> NativePipeline:
+def pipeline_of(text: str) -> Compiled:
     """Return the compiled pipeline of a manifest's text; the 32 used last are kept."""
     pipeline = _pipelines.pop(text, None)
     if pipeline is None:

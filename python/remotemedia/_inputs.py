@@ -1,15 +1,15 @@
-"""Python values into a native batch."""
+"""Python values into the records of a native run."""
 
 from __future__ import annotations
 
+from struct import Struct
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from remotemedia import _json, _pins
+from remotemedia import _json, _pins, _wire
 from remotemedia._arrays import address, as_array, check_audio, dense, dtype_code, is_array_like
 from remotemedia._audio import MAX_CHANNELS, MAX_SAMPLE_RATE, Audio, audio_of, whole_number
-from remotemedia._lib import NativeError, native, translate
 from remotemedia._video import VideoFrame
 from remotemedia.errors import FormatError, InputTypeError, InputValueError, RemoteMediaError
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from remotemedia._arrays import Array
-    from remotemedia._lib import RawBatch
 
 __all__ = ["SMALL_BYTES", "Inputs", "audio_dict_samples", "is_slow"]
 
@@ -25,17 +24,18 @@ SMALL_BYTES = 64 * 1024
 """The most data that a call on an event loop's own thread may carry."""
 _SLOW_VALUES = 2000
 """Lists of more values than this are converted off the event loop's thread."""
-_SLOW_BYTES = 1024 * 1024
-"""So are texts and bytes that are longer than this, which are copied."""
+
+_SHAPES = [Struct(f"<{axes}Q").pack for axes in range(65)]
+"""Pack a shape, by its number of axes: numpy has at most 64."""
+_AUDIO = Struct("<QII").pack
+_VIDEO = Struct("<II").pack
 
 
 class Inputs:
-    """The items of one run, as Rust sees them, and what is needed to answer in kind.
+    """The items of one run as Rust reads them, and what is needed to answer in kind.
 
     Attributes
     ----------
-    batch : RawBatch
-        The native side.
     count : int
         Number of items.
     byte_len : int
@@ -46,11 +46,12 @@ class Inputs:
         What the caller gave, by token.
     """
 
-    __slots__ = ("batch", "byte_len", "count", "dicts", "shown")
+    __slots__ = ("_lent", "_parts", "byte_len", "count", "dicts", "shown")
 
     def __init__(self, items: Sequence[object]) -> None:
         _pins.drain()
-        self.batch: RawBatch = native.RawBatch()
+        self._parts: list[bytes] = []
+        self._lent: list[tuple[int, Array]] = []
         self.count = 0
         self.byte_len = 0
         self.dicts: set[int] = set()
@@ -60,9 +61,26 @@ class Inputs:
                 self._push(item)
             except RemoteMediaError as error:
                 raise _at_item(error, self.count) from None
-            except NativeError as error:
-                raise _at_item(translate(error), self.count) from None
             self.count += 1
+
+    def for_call(self) -> bytes:
+        """Return the records for a call that reads memory only until it returns. Keep this object until then."""
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+
+    def lend(self) -> bytes:
+        """Return the records with all memory in the pin table, which keeps it until Rust has released it."""
+        parts = self._parts.copy()
+        shown: dict[int, object] = {}
+        for index, memory in self._lent:
+            token = _pins.pin(memory)
+            part = bytearray(parts[index])
+            part[1] |= _wire.LENT
+            was = int.from_bytes(part[_wire.TOKEN_AT : _wire.TOKEN_AT + 8], "little")
+            part[_wire.TOKEN_AT : _wire.TOKEN_AT + 8] = token.to_bytes(8, "little")
+            parts[index] = bytes(part)
+            shown[token] = self.shown[was]
+        self.shown = shown
+        return b"".join(parts)
 
     def _push(self, value: object) -> None:
         if type(value) is np.ndarray:
@@ -84,15 +102,11 @@ class Inputs:
             self._json(value)
 
     def _text(self, value: str) -> None:
-        self.byte_len += len(value)
         try:
-            self.batch.push_text(value)
+            text = value.encode()
         except UnicodeEncodeError as error:
             raise InputValueError(f"the text has a lone surrogate at character {error.start}") from None
-
-    def _binary(self, value: bytes) -> None:
-        self.byte_len += len(value)
-        self.batch.push_binary(value)
+        self._behind(_wire.TEXT, text)
 
     def _json(self, value: object) -> None:
         try:
@@ -101,8 +115,16 @@ class Inputs:
             kind = InputTypeError if error.wrong_type else InputValueError
             place = f" (at {error.path})" if error.path else ""
             raise kind(f"{error.reason}{place}", path=error.path or None) from None
+        self._behind(_wire.JSON, text.encode())
+
+    def _behind(self, kind: int, text: bytes) -> None:
+        """Add an item whose bytes follow its record."""
         self.byte_len += len(text)
-        self.batch.push_json(text)
+        self._parts.append(_wire.pack(kind, 0, 0, 0, 0, len(text), 0) + text)
+
+    def _binary(self, value: bytes) -> None:
+        # Rust copies it at once, from the buffer of the bytes object.
+        self._memory(_wire.BINARY, 0, 0, b"", np.frombuffer(value, np.uint8), value)
 
     def _array(self, array: Array, shown: object) -> None:
         code = dtype_code(array.dtype)
@@ -111,42 +133,29 @@ class Inputs:
                 f"an array of dtype {array.dtype} cannot be used, expected bool, ints, floats or complex of numpy"
             )
         memory = dense(array)
-        token = self._lend(array if shown is None else shown, memory)
-        try:
-            self.batch.raw_push_array(address(memory), memory.nbytes, code, list(memory.shape), token)
-        except NativeError:
-            _pins.unpin(token)
-            raise
+        shape = memory.shape
+        self._memory(_wire.ARRAY, 0, code, _SHAPES[len(shape)](*shape), memory, array if shown is None else shown)
 
     def _audio(self, samples: Array, sample_rate: int, channels: int, shown: object) -> None:
         check_audio(samples, channels if samples.ndim == 2 else None)
-        code = dtype_code(samples.dtype)
         memory = dense(samples)
-        frames = memory.size // channels
-        token = self._lend(shown, memory)
-        where = (address(memory), memory.nbytes, code, frames, channels, sample_rate, memory.ndim == 1, token)
-        try:
-            self.batch.raw_push_audio(*cast("Any", where))
-        except NativeError:
-            _pins.unpin(token)
-            raise
+        flags = _wire.ONE_AXIS if memory.ndim == 1 else 0
+        extra = _AUDIO(memory.size // channels, sample_rate, channels)
+        self._memory(_wire.AUDIO, flags, cast("int", dtype_code(samples.dtype)), extra, memory, shown)
 
     def _video(self, frame: VideoFrame, shown: object) -> None:
-        memory = dense(frame.data)
-        token = self._lend(shown, memory)
-        try:
-            self.batch.raw_push_video(
-                address(memory), memory.nbytes, frame.width, frame.height, frame.pixel_format, token
-            )
-        except NativeError:
-            _pins.unpin(token)
-            raise
+        extra = _VIDEO(frame.width, frame.height) + frame.pixel_format.encode()
+        self._memory(_wire.VIDEO, 0, 0, extra, dense(frame.data), shown)
+        # However small it is: what a node makes of it may be large.
+        self.byte_len += SMALL_BYTES
 
-    def _lend(self, shown: object, memory: Array) -> int:
+    def _memory(self, kind: int, flags: int, dtype: int, extra: bytes, memory: Array, shown: object) -> None:
+        token = self.count
         self.byte_len += memory.nbytes
-        token = _pins.pin(memory)
         self.shown[token] = shown
-        return token
+        self._lent.append((len(self._parts), memory))
+        record = _wire.pack(kind, flags, dtype, len(extra), address(memory), memory.nbytes, token)
+        self._parts.append(record + extra)
 
     def _audio_dict(self, value: dict[str, object]) -> None:
         samples, sample_rate, channels = audio_dict_samples(value)

@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 __all__ = ["Pipeline", "compiled"]
 
 
-def compiled(text: str) -> NativePipeline:
-    """Return the native pipeline of a manifest's text; what has no effect in it is warned of."""
+def compiled(text: str) -> _run.Compiled:
+    """Return the compiled pipeline of a manifest's text; what has no effect in it is warned of."""
     try:
         pipeline: NativePipeline = native.Pipeline(text)
         for one in map(problem, pipeline.warnings()):
             warn(str(one), ManifestWarning)
     except NativeError as error:
         reraise(error)
-    return pipeline
+    return _run.Compiled(pipeline)
 
 
 class Pipeline:
@@ -59,9 +59,9 @@ class Pipeline:
     Audio(320 frames, 16000 Hz, 1 channel, float32, 0.020 s)
     """
 
-    __slots__ = ("__weakref__", "_native", "_text")
+    __slots__ = ("__weakref__", "_compiled", "_text")
 
-    _native: NativePipeline
+    _compiled: _run.Compiled
     _text: str
 
     def __init__(
@@ -71,7 +71,7 @@ class Pipeline:
         input: Format | None = None,
     ) -> None:
         self._text = manifest_text(manifest, input)
-        self._native = compiled(self._text)
+        self._compiled = compiled(self._text)
 
     def run(self, *items: object, metrics: bool = False, timeout: float | None = None) -> Any:
         """Run and wait for the result; Ctrl-C stops it.
@@ -108,7 +108,7 @@ class Pipeline:
         >>> rm.Pipeline([rm.nodes.TextCase(mode="upper")]).run("a", "b")
         ['A', 'B']
         """
-        return _run.run(self._native, items, lenient=False, metrics=metrics, timeout=timeout)
+        return _run.run(self._compiled, items, lenient=False, metrics=metrics, timeout=timeout)
 
     async def run_async(self, *items: object, metrics: bool = False, timeout: float | None = None) -> Any:
         """Like `run`, for asyncio: the event loop stays free, and cancelling the task stops the work.
@@ -119,12 +119,12 @@ class Pipeline:
         >>> asyncio.run(rm.Pipeline([rm.nodes.TextCase(mode="title")]).run_async("good morning"))
         'Good Morning'
         """
-        return await _run.run_async(self._native, items, lenient=False, metrics=metrics, timeout=timeout)
+        return await _run.run_async(self._compiled, items, lenient=False, metrics=metrics, timeout=timeout)
 
     @property
     def formats(self) -> dict[str, dict[str, object] | None]:
         """What each port carries, by ``node.port``, as far as the declared formats tell; else None."""
-        formats: dict[str, dict[str, object] | None] = json.loads(self._native.formats_json())
+        formats: dict[str, dict[str, object] | None] = json.loads(self._compiled.native.formats_json())
         return formats
 
     @property
@@ -136,11 +136,11 @@ class Pipeline:
     @property
     def warnings(self) -> list[Problem]:
         """What has no effect in the manifest, such as unknown keys."""
-        return [problem(one) for one in self._native.warnings()]
+        return [problem(one) for one in self._compiled.native.warnings()]
 
     def __str__(self) -> str:
         """Return a summary of one screen."""
-        return self._native.summary()
+        return self._compiled.native.summary()
 
     def __repr__(self) -> str:
         nodes = self.manifest["nodes"]

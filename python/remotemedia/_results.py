@@ -6,22 +6,28 @@ import ctypes
 import json
 import sys
 import warnings
-from typing import TYPE_CHECKING, Any, cast
+from struct import Struct
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
 from remotemedia import errors
-from remotemedia._arrays import to_float32, view
+from remotemedia._arrays import copied, to_float32, view
 from remotemedia._audio import Audio, audio_of
 from remotemedia._video import VideoFrame
+from remotemedia._wire import ARRAY, AUDIO, BINARY, JSON, META, NOTHING, SAME, TEXT, VIDEO, records
 
 if TYPE_CHECKING:
     from remotemedia._inputs import Inputs
     from remotemedia._lib import RawResults
+    from remotemedia._wire import Record
 
-__all__ = ["audio_dict", "to_python", "warn"]
+__all__ = ["Port", "Ports", "audio_dict", "to_python", "warn"]
 
-_FLOAT32 = 10
+_SHAPES = [Struct(f"<{axes}Q").unpack for axes in range(65)]
+_AUDIO = Struct("<QII").unpack
+_VIDEO = Struct("<II").unpack_from
+
 _UINT8 = 5
 _WARNINGS: dict[str, type[errors.RemoteMediaWarning]] = {
     "AssumedFormat": errors.AssumedFormatWarning,
@@ -29,35 +35,56 @@ _WARNINGS: dict[str, type[errors.RemoteMediaWarning]] = {
 }
 
 
-def to_python(raw: RawResults, inputs: Inputs, metrics: bool) -> Any:
+class Port(NamedTuple):
+    """A port whose output is a result."""
+
+    name: str
+    """``node`` for its port ``out``, else ``node.port``."""
+    node: str
+    port: str
+    stream: bool
+    """Whether it gives a stream of its own (events) instead of something for each item."""
+
+
+Ports = list[Port]
+
+
+def to_python(answer: bytes, ports: Ports, inputs: Inputs, metrics: bool, buffers: RawResults | None = None) -> Any:
     """Return what a run gave.
 
     One result port: its value, or a list with one entry per item. Several: a dict by ``node`` or ``node.port``.
     With ``metrics``: ``{"outputs": ..., "metrics": {...}}``.
     """
-    header: dict[str, Any] = json.loads(raw.header())
-    for warning in header["warnings"]:
-        warn(warning["text"], _WARNINGS.get(warning["code"], errors.RemoteMediaWarning))
-    ports: list[dict[str, Any]] = header["outputs"]
+    by_port: list[list[tuple[int, object]]] = [[] for _ in ports]
+    figures: object = None
+    for record in records(answer):
+        if record.kind == META:
+            meta = json.loads(answer[record.start : record.start + record.byte_len])
+            figures = meta["metrics"]
+            for warning in meta["warnings"]:
+                warn(warning["text"], _WARNINGS.get(warning["code"], errors.RemoteMediaWarning))
+        else:
+            by_port[record.port].append((record.item, _value(answer, record, inputs, buffers)))
+    outputs: object
     if len(ports) == 1:
-        outputs = _port(raw, inputs, ports[0])
-    elif inputs.count == 0 and not any(port["items"] for port in ports):
+        outputs = _port(ports[0], by_port[0], inputs.count)
+    elif inputs.count == 0 and not any(by_port):
         outputs = None
     else:
-        outputs = {port["name"]: _port(raw, inputs, port) for port in ports}
-    return {"outputs": outputs, "metrics": header["metrics"]} if metrics else outputs
+        outputs = {port.name: _port(port, by_port[index], inputs.count) for index, port in enumerate(ports)}
+    return {"outputs": outputs, "metrics": figures} if metrics else outputs
 
 
-def _port(raw: RawResults, inputs: Inputs, port: dict[str, Any]) -> Any:
-    items: list[tuple[int, dict[str, Any] | None]] = port["items"]
-    values = [(index, _value(raw, inputs, index, value)) for index, value in items]
-    if port["stream"]:
+def _port(port: Port, values: list[tuple[int, object]], count: int) -> object:
+    if port.stream:
         return [value for _, value in values]
     if not values:
         return None
-    if inputs.count == 0:
+    if count == 1 and len(values) == 1:
+        return values[0][1]
+    if count == 0:
         return _bare([value for _, value in values])
-    by_item: list[list[object]] = [[] for _ in range(inputs.count)]
+    by_item: list[list[object]] = [[] for _ in range(count)]
     for index, value in values:
         by_item[index].append(value)
     results = [_bare(one) for one in by_item]
@@ -70,29 +97,43 @@ def _bare(values: list[object]) -> object:
     return values[0] if len(values) == 1 else values
 
 
-def _value(raw: RawResults, inputs: Inputs, item: int, value: dict[str, Any] | None) -> object:
-    if value is None:
+def _value(answer: bytes, record: Record, inputs: Inputs, buffers: RawResults | None) -> object:
+    kind = record.kind
+    if kind == SAME:
+        return _same(inputs.shown[record.place], record.item in inputs.dicts)
+    if kind in (TEXT, JSON):
+        text = str(memoryview(answer)[record.start : record.start + record.byte_len], "utf-8")
+        return text if kind == TEXT else json.loads(text)
+    if kind == ARRAY:
+        shape = _SHAPES[len(record.extra) // 8](record.extra)
+        return _memory(answer, record, record.dtype, shape, buffers)
+    if kind == AUDIO:
+        frames, sample_rate, channels = _AUDIO(record.extra)
+        shape = (frames,) if channels == 1 else (frames, channels)
+        audio = audio_of(_memory(answer, record, record.dtype, shape, buffers), sample_rate)
+        return audio_dict(audio) if record.item in inputs.dicts else audio
+    if kind == VIDEO:
+        width, height = _VIDEO(record.extra)
+        data = _memory(answer, record, _UINT8, (record.byte_len,), buffers)
+        frame = VideoFrame(data, cast("Any", record.extra[8:].decode()), width=width, height=height)
+        return _video_dict(frame) if record.item in inputs.dicts else frame
+    if kind == BINARY:
+        if buffers is None:
+            return answer[record.start : record.start + record.byte_len]
+        owner = buffers.raw_buffer(record.place)
+        return ctypes.string_at(owner.raw_address(), record.byte_len) if record.byte_len else b""
+    if kind == NOTHING:
         return None
-    ((kind, content),) = value.items()
-    if kind in ("text", "json"):
-        return content
-    if kind == "same":
-        return _same(inputs.shown[content], item in inputs.dicts)
-    owner = raw.raw_buffer(content["buffer"])
-    if kind == "array":
-        return view(owner, content["dtype"], tuple(content["shape"]))
-    if kind == "audio":
-        frames, channels = content["frames"], content["channels"]
-        samples = view(owner, _FLOAT32, (frames,) if channels == 1 else (frames, channels))
-        audio = audio_of(samples, content["sample_rate_hz"])
-        return audio_dict(audio) if item in inputs.dicts else audio
-    if kind == "video":
-        data = view(owner, _UINT8, (owner.byte_len(),))
-        frame = VideoFrame(data, content["pixel_format"], width=content["width"], height=content["height"])
-        return _video_dict(frame) if item in inputs.dicts else frame
-    if kind == "binary":
-        return ctypes.string_at(owner.raw_address(), owner.byte_len()) if owner.byte_len() else b""
-    raise errors.InternalError(f"the native library gave a value of kind {kind!r}; please report this")
+    raise errors.InternalError(f"the native library gave a value of kind {kind}; please report this")
+
+
+def _memory(
+    answer: bytes, record: Record, dtype: int, shape: tuple[int, ...], buffers: RawResults | None
+) -> np.ndarray[Any, Any]:
+    """Return a writable array: a copy of what is short, a view of a buffer of its own otherwise."""
+    if buffers is None:
+        return copied(answer, record.start, dtype, shape)
+    return view(buffers.raw_buffer(record.place), dtype, shape)
 
 
 def _same(shown: object, as_dict: bool) -> object:

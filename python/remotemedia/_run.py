@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import threading
 from time import perf_counter
@@ -10,15 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from remotemedia._inputs import SMALL_BYTES, Inputs, is_slow
 from remotemedia._lib import NativeError, reraise
-from remotemedia._results import to_python
+from remotemedia._results import Port, to_python
 from remotemedia.errors import InputTypeError, InputValueError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from remotemedia._lib import NativePipeline
+    from remotemedia._results import Ports
 
-__all__ = ["run", "run_async"]
+__all__ = ["Compiled", "run", "run_async"]
 
 _INLINE_NS = 500_000
 """The most work, by the nodes' own estimate, that runs on the caller's thread."""
@@ -37,62 +39,69 @@ class _Turn(threading.local):
 _turn = _Turn()
 
 
-def run(
-    pipeline: NativePipeline, items: Sequence[object], *, lenient: bool, metrics: bool, timeout: float | None
-) -> Any:
+class Compiled:
+    """A native pipeline and its result ports."""
+
+    __slots__ = ("native", "ports", "try_run")
+
+    def __init__(self, native: NativePipeline) -> None:
+        self.native = native
+        self.ports: Ports = [Port(**port) for port in json.loads(native.raw_ports())]
+        self.try_run = native.raw_try_run
+
+
+def run(pipeline: Compiled, items: Sequence[object], *, lenient: bool, metrics: bool, timeout: float | None) -> Any:
     """Run on the caller's thread when short, else wait for a compute thread; Ctrl-C stops it."""
     timeout_ms = _milliseconds(timeout)
     inputs = Inputs(items)
     try:
-        if timeout_ms == 0 and _short(pipeline, inputs):
-            return to_python(pipeline.raw_run(inputs.batch, lenient, metrics), inputs, metrics)
-        job = pipeline.raw_start(inputs.batch, lenient, metrics, timeout_ms)
+        if timeout_ms == 0 and inputs.byte_len <= SMALL_BYTES:
+            answer = pipeline.try_run(inputs.for_call(), lenient, metrics, _INLINE_NS)
+            if len(answer) != 1:
+                return to_python(answer, pipeline.ports, inputs, metrics)
+        job = pipeline.native.raw_start(inputs.lend(), lenient, metrics, timeout_ms)
         try:
             while not job.wait(_WAIT_MS):
                 pass
         except BaseException:
             job.stop()
             raise
-        return to_python(job.take(), inputs, metrics)
+        results = job.take()
+        return to_python(results.records(), pipeline.ports, inputs, metrics, results)
     except NativeError as error:
         reraise(error)
 
 
 async def run_async(
-    pipeline: NativePipeline, items: Sequence[object], *, lenient: bool, metrics: bool, timeout: float | None
+    pipeline: Compiled, items: Sequence[object], *, lenient: bool, metrics: bool, timeout: float | None
 ) -> Any:
     """Run inline when short, with a turn for the loop once a millisecond; else await a compute thread."""
     timeout_ms = _milliseconds(timeout)
     slow = is_slow(items)
     inputs = await asyncio.to_thread(Inputs, items) if slow else Inputs(items)
     try:
-        if timeout_ms == 0 and not slow and _short(pipeline, inputs):
-            await _give_turn()
-            return to_python(pipeline.raw_run(inputs.batch, lenient, metrics), inputs, metrics)
-        job = pipeline.raw_start(inputs.batch, lenient, metrics, timeout_ms)
+        if timeout_ms == 0 and not slow and inputs.byte_len <= SMALL_BYTES:
+            if perf_counter() - _turn.at > _YIELD_S:
+                # Thousands of short awaits would starve the loop otherwise.
+                await asyncio.sleep(0)
+                _turn.at = perf_counter()
+            answer = pipeline.try_run(inputs.for_call(), lenient, metrics, _INLINE_NS)
+            if len(answer) != 1:
+                return to_python(answer, pipeline.ports, inputs, metrics)
+        job = pipeline.native.raw_start(inputs.lend(), lenient, metrics, timeout_ms)
         try:
             await job.finished()
         except BaseException:
             job.stop()
             raise
         _turn.at = perf_counter()
-        raw = job.take()
+        results = job.take()
+        answer = results.records()
         if slow and inputs.dicts:
-            return await asyncio.to_thread(to_python, raw, inputs, metrics)
-        return to_python(raw, inputs, metrics)
+            return await asyncio.to_thread(to_python, answer, pipeline.ports, inputs, metrics, results)
+        return to_python(answer, pipeline.ports, inputs, metrics, results)
     except NativeError as error:
         reraise(error)
-
-
-def _short(pipeline: NativePipeline, inputs: Inputs) -> bool:
-    return inputs.byte_len <= SMALL_BYTES and pipeline.raw_cost_ns(inputs.batch) <= _INLINE_NS
-
-
-async def _give_turn() -> None:
-    """Let other tasks run if none could for a millisecond: thousands of short awaits starve a loop otherwise."""
-    if perf_counter() - _turn.at > _YIELD_S:
-        await asyncio.sleep(0)
-        _turn.at = perf_counter()
 
 
 def _milliseconds(timeout: float | None) -> int:

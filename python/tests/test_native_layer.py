@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import pickle
+import struct
 from typing import Any
 
 import numpy as np
@@ -11,17 +13,35 @@ import pytest
 from support import PASS
 
 import remotemedia as rm
+from remotemedia import _wire
 from remotemedia._lib import NativeError, native
+
+LIMIT_NS = 10**9
+
+
+def item(
+    kind: int,
+    dtype: int = 0,
+    extra: bytes = b"",
+    address: int = 0,
+    byte_len: int = 0,
+    behind: bytes = b"",
+    **other: int,
+) -> bytes:
+    """Return one item's record."""
+    flags, token = other.get("flags", 0), other.get("token", 0)
+    return _wire.pack(kind, flags, dtype, len(extra), address, byte_len, token) + extra + behind
+
+
+TEXT = item(_wire.TEXT, byte_len=1, behind=b"x")
 
 
 def handles() -> list[Any]:
     pipe = native.Pipeline(PASS)
-    batch = native.RawBatch()
-    batch.push_text("x")
-    job = pipe.raw_start(batch, False, False, 0)
+    job = pipe.raw_start(TEXT, False, False, 0)
     assert job.wait(30_000)
     audio = native.AudioBuffer.from_pcm16(b"\0\0\1\0", 8000, 1)
-    return [pipe, batch, job, job.take(), audio, audio.raw_export()]
+    return [pipe, job, job.take(), audio, audio.raw_export()]
 
 
 def test_native_handles_refuse_copy_and_pickle() -> None:
@@ -34,32 +54,85 @@ def test_native_handles_refuse_copy_and_pickle() -> None:
 def test_addresses_are_checked() -> None:
     x = np.zeros(4, np.float32)
     where = x.__array_interface__["data"][0]
-    batch = native.RawBatch()
-    for wrong in (
-        (0, 16, 10, [4], 10**9),
-        (where, 15, 10, [4], 10**9),
-        (where, 16, 10, [5], 10**9),
-        (where, 16, 10, [-4], 10**9),
-        (where, 16, 99, [4], 10**9),
-        (where, 2**63, 10, [2**61], 10**9),
-        (2**64 - 8, 16, 10, [4], 10**9),
-        (where, 16, 10, [2**62, 2**62, 4], 10**9),
-    ):
+    pipe = native.Pipeline(PASS)
+
+    def shape(*axes: int) -> bytes:
+        return struct.pack(f"<{len(axes)}Q", *axes)
+
+    wrong = [
+        item(_wire.ARRAY, 10, shape(4), 0, 16),
+        item(_wire.ARRAY, 10, shape(4), where, 15),
+        item(_wire.ARRAY, 10, shape(5), where, 16),
+        item(_wire.ARRAY, 10, shape(2**64 - 4), where, 16),
+        item(_wire.ARRAY, 99, shape(4), where, 16),
+        item(_wire.ARRAY, -1, shape(4), where, 16),
+        item(_wire.ARRAY, 10, shape(2**61), where, 2**63),
+        item(_wire.ARRAY, 10, shape(4), 2**64 - 8, 16),
+        item(_wire.ARRAY, 10, shape(2**62, 2**62, 4), where, 16),
+        item(_wire.ARRAY, 10, shape(4)[:-1], where, 16),
+    ]
+    for channels, rate in ((0, 8000), (65, 8000), (1, 0), (2**32 - 1, 8000), (1, 2**32 - 1), (3, 8000)):
+        wrong.append(item(_wire.AUDIO, 10, struct.pack("<QII", 4, rate, channels), where, 16))
+    for width, height, name in ((0, 1, b"gray8"), (4, 5, b"gray8"), (4, 4, b"yuv"), (4, 4, b"\xff")):
+        wrong.append(item(_wire.VIDEO, 0, struct.pack("<II", width, height) + name, where, 16))
+    for one in wrong:
+        for call in (
+            lambda records: pipe.raw_try_run(records, False, False, LIMIT_NS),
+            lambda records: pipe.raw_start(records, False, False, 0),
+        ):
+            with pytest.raises(NativeError) as caught:
+                call(TEXT + one)
+            assert caught.value.info.item_index == 1  # type: ignore[attr-defined]
+
+
+def test_any_bytes_give_an_error_or_a_result() -> None:
+    """Records come from the facade alone; still, none of them may end the process."""
+    pipe = native.Pipeline(PASS)
+    random = np.random.default_rng(1)
+    good = TEXT + item(_wire.JSON, byte_len=4, behind=b"null") + TEXT
+    for length in range(len(good)):
+        if length in (0, 33, 69):
+            continue
         with pytest.raises(NativeError):
-            batch.raw_push_array(*wrong)
-    for channels, rate in ((0, 8000), (65, 8000), (1, 0), (-1, 8000), (1, -8000), (3, 8000)):
-        with pytest.raises(NativeError):
-            batch.raw_push_audio(where, 16, 10, 4, channels, rate, True, 10**9)
-    for size in ((0, 1, "gray8"), (4, 5, "gray8"), (4, 4, "yuv")):
-        with pytest.raises(NativeError):
-            batch.raw_push_video(where, 16, *size, 10**9)
-    assert native.Pipeline(PASS).raw_cost_ns(batch) >= 0
+            pipe.raw_try_run(good[:length], False, False, LIMIT_NS)
+    for _ in range(2000):
+        # Kinds with addresses are left out: a wrong address cannot be told from a right one.
+        broken = bytearray(good)
+        broken[random.integers(2, len(good))] ^= 1 << random.integers(0, 8)
+        if broken[33] in (0, 1) and broken[69] == 0:
+            with contextlib.suppress(NativeError):
+                pipe.raw_try_run(bytes(broken), False, False, LIMIT_NS)
+
+
+def test_a_failed_batch_gives_back_its_tokens() -> None:
+    from remotemedia import _pins
+
+    _pins.drain()
+    held = _pins.held()
+    x = np.zeros(4, np.float32)
+    tokens = [_pins.pin(x) for _ in range(3)]
+    where = x.__array_interface__["data"][0]
+    axes = struct.pack("<Q", 4)
+    lent = [item(_wire.ARRAY, 10, axes, where, 16, flags=_wire.LENT, token=token) for token in tokens[:2]]
+    lent.insert(1, item(_wire.ARRAY, 99, axes, 0, 16, flags=_wire.LENT, token=tokens[2]))
+    with pytest.raises(NativeError):
+        native.Pipeline(PASS).raw_start(b"".join(lent), False, False, 0)
+    _pins.drain()
+    assert _pins.held() == held
+
+
+def test_what_would_take_long_is_not_run() -> None:
+    pipe = native.Pipeline(PASS)
+    assert len(pipe.raw_try_run(TEXT, False, False, LIMIT_NS)) > 1
+    assert len(pipe.raw_try_run(TEXT, False, False, -1)) == 1
 
 
 def test_each_buffer_is_taken_once() -> None:
-    batch = native.RawBatch()
-    batch.push_binary(b"abc")
-    results = native.Pipeline(PASS).raw_run(batch, False, False)
+    data = np.frombuffer(b"abc", np.uint8)
+    record = item(_wire.BINARY, address=data.__array_interface__["data"][0], byte_len=3)
+    job = native.Pipeline(PASS).raw_start(record, False, False, 0)
+    assert job.wait(30_000)
+    results = job.take()
     assert results.raw_buffer(0).byte_len() == 3
     for again in (0, 1, -1):
         with pytest.raises(NativeError):
@@ -67,9 +140,7 @@ def test_each_buffer_is_taken_once() -> None:
 
 
 def test_a_job_is_taken_once() -> None:
-    batch = native.RawBatch()
-    batch.push_text("x")
-    job = native.Pipeline(PASS).raw_start(batch, False, False, 0)
+    job = native.Pipeline(PASS).raw_start(TEXT, False, False, 0)
     assert job.wait(30_000)
     job.take()
     with pytest.raises(NativeError):
@@ -104,6 +175,6 @@ def test_dropping_an_unfinished_job_is_fine() -> None:
 
     for _ in range(10):
         inputs = Inputs([rm.Audio(np.zeros(480_000, np.float32), 44100)])
-        pipe._native.raw_start(inputs.batch, False, False, 0)
+        pipe._compiled.native.raw_start(inputs.lend(), False, False, 0)
         del inputs
     assert pipe.run(rm.Audio(np.zeros(441, np.float32), 44100)).frames == 160

@@ -115,11 +115,9 @@ impl AudioBuffer {
         sample_rate_hz: i32,
     ) -> std::result::Result<Arc<Self>, RemoteMediaError> {
         let format = format(sample_rate_hz, channels)?;
-        let array = super::batch::array(
-            crate::data::ArrayBytes::Owned(Arc::new(super::raw::copy_in(address, byte_len)?)),
-            dtype,
-            Vec::new(),
-        )?;
+        let (dtype, order) = super::wire::dtype(i16::try_from(dtype).unwrap_or(-1))?;
+        let bytes = crate::data::ArrayBytes::Owned(Arc::new(super::raw::copy_in(address, byte_len)?));
+        let array = crate::data::NdArray { bytes, dtype, order, shape: Vec::new(), audio: None };
         let mut samples = vec![0.0; array.elements()];
         crate::data::read_samples(&array, 0, &mut samples)?;
         Ok(Arc::new(Self { inner: crate::data::AudioBuffer::new(samples, format)? }))

@@ -1,4 +1,4 @@
-//! What goes into a run and comes out of it, in Kotlin and Swift. Python has [`RawBatch`](super::RawBatch).
+//! What goes into a run and comes out of it, in Kotlin and Swift. Python has records (`wire.rs`).
 
 use std::sync::Arc;
 

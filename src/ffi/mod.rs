@@ -20,10 +20,12 @@ mod pipeline;
 mod raw;
 mod task;
 mod video;
+#[cfg(feature = "python")]
+mod wire;
 
 pub use audio::AudioBuffer;
 #[cfg(feature = "python")]
-pub use batch::{RawBatch, RawJob, RawResults};
+pub use batch::{RawJob, RawResults};
 pub use calls::{execute_pipeline, execute_pipeline_with_input, node_catalog, version};
 pub use error::{ErrorInfo, Problem, RemoteMediaError};
 #[cfg(feature = "files")]

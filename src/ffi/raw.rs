@@ -57,13 +57,14 @@ uniffi::derive_ffi_traits!(impl<UT> LiftRef<UT> for Blob);
 uniffi::derive_ffi_traits!(impl<UT> LowerError<UT> for Blob);
 
 #[cfg(feature = "python")]
-pub(super) use python::{PinnedMemory, copy_in};
+pub(super) use python::{PinnedMemory, copy_in, release};
 #[cfg(feature = "python")]
 pub use python::{RawBuffer, raw_next_released};
 
 #[cfg(feature = "python")]
 mod python {
     use std::collections::VecDeque;
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::sync::{Mutex, MutexGuard, TryLockError};
 
     use crate::data::ForeignMemory;
@@ -91,12 +92,22 @@ mod python {
         released().and_then(|mut released| released.pop_front()).unwrap_or(0)
     }
 
-    /// Memory of a numpy array that the facade keeps alive until its token is released.
+    /// Puts a token on the list.
+    pub(in crate::ffi) fn release(token: u64) {
+        if let Some(mut released) = released() {
+            released.push_back(token);
+        }
+    }
+
+    /// Memory of a numpy array that the facade keeps alive: until its token is released when it is lent, else until
+    /// the call that it came with returns.
     #[derive(Debug)]
     pub(in crate::ffi) struct PinnedMemory {
         address: usize,
         len: usize,
         token: u64,
+        lent: bool,
+        revoked: AtomicBool,
     }
 
     /// Checks an address and a length, as both come from the other side.
@@ -115,9 +126,19 @@ mod python {
     }
 
     impl PinnedMemory {
-        pub(in crate::ffi) fn new(address: u64, byte_len: u64, token: u64) -> Result<Self> {
+        pub(in crate::ffi) fn new(address: u64, byte_len: u64, token: u64, lent: bool) -> Result<Self> {
             let (address, len) = check(address, byte_len)?;
-            Ok(Self { address, len, token })
+            Ok(Self { address, len, token, lent, revoked: AtomicBool::new(false) })
+        }
+
+        /// Whether the memory outlives the call that it came with.
+        pub(in crate::ffi) fn is_lent(&self) -> bool {
+            self.lent
+        }
+
+        /// The call is over: reading from now on panics, which the engine turns into an error of the node.
+        pub(in crate::ffi) fn revoke(&self) {
+            self.revoked.store(true, Ordering::Relaxed);
         }
     }
 
@@ -146,6 +167,8 @@ mod python {
         }
 
         fn read(&self, offset: usize, target: &mut [u8]) {
+            // Only the thread of the call could read such memory, so there is no race to lose.
+            assert!(!self.revoked.load(Ordering::Relaxed), "read of memory after the call that lent it");
             let inside = offset.checked_add(target.len()).is_some_and(|end| end <= self.len);
             assert!(inside, "read of {} bytes at {offset} of {}", target.len(), self.len);
             copy(self.address + offset, target);
@@ -158,8 +181,8 @@ mod python {
 
     impl Drop for PinnedMemory {
         fn drop(&mut self) {
-            if let Some(mut released) = released() {
-                released.push_back(self.token);
+            if self.lent {
+                release(self.token);
             }
         }
     }
@@ -220,15 +243,15 @@ mod python {
         #[test]
         fn bad_addresses_are_refused() {
             for (address, len) in [(0, 1), (u64::MAX, 2), (16, u64::MAX), (16, i64::MAX as u64 + 1)] {
-                assert!(PinnedMemory::new(address, len, 1).is_err(), "{address} {len}");
+                assert!(PinnedMemory::new(address, len, 1, true).is_err(), "{address} {len}");
             }
-            assert!(PinnedMemory::new(0, 0, 1).is_ok());
+            assert!(PinnedMemory::new(0, 0, 1, true).is_ok());
         }
 
         #[test]
         fn memory_is_read_by_copying_and_its_token_comes_back() {
             let array: Vec<u8> = (0..100).collect();
-            let memory = PinnedMemory::new(array.as_ptr().expose_provenance() as u64, 100, 7).unwrap();
+            let memory = PinnedMemory::new(array.as_ptr().expose_provenance() as u64, 100, 7, true).unwrap();
             let mut part = [0; 3];
             memory.read(97, &mut part);
             assert_eq!(part, [97, 98, 99]);

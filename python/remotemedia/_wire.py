@@ -1,0 +1,59 @@
+"""Records in which items and results cross to the native library and back; ``src/ffi/wire.rs`` is the other side."""
+
+from __future__ import annotations
+
+from struct import Struct
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["ARRAY", "AUDIO", "BINARY", "JSON", "META", "NOTHING", "SAME", "TEXT", "VIDEO", "Record", "pack", "records"]
+
+TEXT, JSON, BINARY, ARRAY, AUDIO, VIDEO, SAME, NOTHING, META = range(9)
+"""Kinds of records."""
+
+LENT = 1
+"""On an item: its memory is lent until Rust releases the token."""
+ONE_AXIS = 2
+"""On audio: the array has one axis."""
+_INLINE = 4
+"""On a result: its bytes follow."""
+
+pack = Struct("<BBhIQQQ").pack
+"""Pack an item: kind, flags, dtype, length of what follows, address, byte length, token."""
+TOKEN_AT = 24
+"""Where the token of a packed item starts."""
+
+_unpack = Struct("<BBhIIIQQ").unpack_from
+_RECORD = 32
+
+
+class Record(NamedTuple):
+    """A result: where its bytes are, and what they mean."""
+
+    kind: int
+    dtype: int
+    port: int
+    item: int
+    extra: bytes
+    place: int
+    """The number of a buffer, or a token."""
+    start: int
+    """Where its bytes start in the answer; -1 when they are in a buffer."""
+    byte_len: int
+
+
+def records(answer: bytes) -> Iterator[Record]:
+    """Yield the results in an answer."""
+    at, end = 0, len(answer)
+    while at < end:
+        kind, flags, dtype, port, item, extra_len, place, byte_len = _unpack(answer, at)
+        at += _RECORD
+        extra = answer[at : at + extra_len]
+        at += extra_len
+        if flags & _INLINE:
+            yield Record(kind, dtype, port, item, extra, place, at, byte_len)
+            at += byte_len
+        else:
+            yield Record(kind, dtype, port, item, extra, place, -1, byte_len)

@@ -1,0 +1,367 @@
+//! The one form in which the items of a run and its results cross to Python: records of 32 bytes with what belongs to
+//! each behind it. All numbers are little-endian. `python/remotemedia/_wire.py` is the other side.
+//!
+//! Input record: kind u8, flags u8, dtype i16, length of the extra u32, address u64, byte length u64, token u64.
+//! The extra follows: the shape of an array (u64 an axis); frames u64, rate u32, channels u32 of audio; width u32,
+//! height u32 and the pixel format's name of a video frame. Then the bytes of text and JSON.
+//!
+//! Output record: kind u8, flags u8, dtype i16, port u32, item u32, length of the extra u32, place u64, byte length
+//! u64. The extra follows, then the bytes, unless `place` is the number of a buffer or a token.
+
+use std::sync::Arc;
+
+use super::raw::{PinnedMemory, RawBuffer, release};
+use super::{item, video};
+use crate::data::{ArrayBytes, AudioFormat, ByteOrder, DType, NdArray, RuntimeData};
+use crate::engine::RunResults;
+use crate::error::{Error, ErrorKind, Result};
+
+const RECORD: usize = 32;
+
+const TEXT: u8 = 0;
+const JSON: u8 = 1;
+const BINARY: u8 = 2;
+const ARRAY: u8 = 3;
+const AUDIO: u8 = 4;
+const VIDEO: u8 = 5;
+/// A result that came through untouched: `place` is the token of its memory.
+const SAME: u8 = 6;
+/// A result without a value, such as a control message.
+const NOTHING: u8 = 7;
+/// Warnings and figures of the run, as JSON.
+const META: u8 = 8;
+/// All of an answer: the run was not started.
+pub(super) const LATER: u8 = 9;
+
+/// On an item: the memory is lent until its token is released, not just for the call.
+const LENT: u8 = 1;
+/// On an array that is audio: it has one axis.
+const ONE_AXIS: u8 = 2;
+/// On a result: its bytes follow the record.
+const INLINE: u8 = 4;
+
+/// The number of a byte-swapped element type is this much higher.
+const SWAPPED: i16 = 100;
+
+/// The items of one run.
+pub(super) struct Batch {
+    pub(super) items: Vec<RuntimeData>,
+    /// How much data the items hold.
+    pub(super) byte_len: usize,
+    call: Vec<Arc<PinnedMemory>>,
+}
+
+impl Batch {
+    /// Ends every loan that was for the call alone: whoever still reads such memory fails instead of reading it.
+    pub(super) fn end_call(&self) {
+        for memory in &self.call {
+            memory.revoke();
+        }
+    }
+
+    /// Audio frames, and one for each item of another kind.
+    pub(super) fn frames(&self) -> u64 {
+        let frames = self.items.iter().map(|item| match item {
+            RuntimeData::Numpy(array) => array.frames_and_channels().map_or(1, |(frames, _)| frames as u64),
+            other => other.frames(),
+        });
+        frames.sum()
+    }
+}
+
+/// Reads on in bytes of the other side; every length is checked.
+struct Reader<'a>(&'a [u8]);
+
+impl<'a> Reader<'a> {
+    fn bytes(&mut self, count: usize) -> Result<&'a [u8]> {
+        let (bytes, rest) = self.0.split_at_checked(count).ok_or_else(|| {
+            Error::new(ErrorKind::InputValue, format!("the batch ends {} bytes early", count - self.0.len()))
+        })?;
+        self.0 = rest;
+        Ok(bytes)
+    }
+
+    fn number<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let mut number = [0; N];
+        number.copy_from_slice(self.bytes(N)?);
+        Ok(number)
+    }
+
+    fn u32(&mut self) -> Result<u32> {
+        self.number().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64> {
+        self.number().map(u64::from_le_bytes)
+    }
+}
+
+/// Reads a batch.
+///
+/// # Errors
+/// `InputValue` or `Format` for a record that makes no sense, with the number of the item. Every token of the batch is
+/// released then.
+pub(super) fn batch(bytes: &[u8]) -> Result<Batch> {
+    let mut reader = Reader(bytes);
+    let mut batch = Batch { items: Vec::new(), byte_len: 0, call: Vec::new() };
+    let mut failed = None;
+    let mut index = 0;
+    while !reader.0.is_empty() {
+        // After an error the rest is still read, so that its tokens come back.
+        if let Err(error) = read(&mut reader, &mut batch) {
+            failed.get_or_insert(error.at_item(index));
+        }
+        index += 1;
+    }
+    failed.map_or(Ok(batch), Err)
+}
+
+fn read(reader: &mut Reader<'_>, batch: &mut Batch) -> Result<()> {
+    let mut head = match reader.bytes(RECORD) {
+        Ok(head) => Reader(head),
+        Err(error) => {
+            reader.0 = &[];
+            return Err(error);
+        }
+    };
+    let [kind, flags] = head.number()?;
+    let dtype = head.number().map(i16::from_le_bytes)?;
+    let extra_len = head.u32()?;
+    let (address, byte_len, token) = (head.u64()?, head.u64()?, head.u64()?);
+    let lent = flags & LENT != 0;
+    let behind = usize::try_from(byte_len).unwrap_or(usize::MAX);
+    let memory = || -> Result<Arc<PinnedMemory>> {
+        PinnedMemory::new(address, byte_len, token, lent).map(Arc::new).inspect_err(|_| {
+            if lent {
+                release(token);
+            }
+        })
+    };
+    // First of all the memory, so that its token is released whatever else is wrong.
+    let memory = matches!(kind, BINARY | ARRAY | AUDIO | VIDEO).then(memory);
+    let mut extra = Reader(reader.bytes(extra_len as usize).inspect_err(|_| reader.0 = &[])?);
+    batch.byte_len = batch.byte_len.saturating_add(behind);
+    let data = match (kind, memory.transpose()?) {
+        (TEXT | JSON, _) => {
+            let bytes = reader.bytes(behind).inspect_err(|_| reader.0 = &[])?;
+            let text = std::str::from_utf8(bytes)
+                .map_err(|error| Error::new(ErrorKind::InputValue, format!("the text is not UTF-8: {error}")))?;
+            if kind == TEXT { RuntimeData::text(text) } else { item::json(text)? }
+        }
+        (BINARY, Some(memory)) => RuntimeData::Binary(Arc::new(copied(&memory))),
+        (ARRAY, Some(memory)) => {
+            let mut shape = Vec::with_capacity(extra.0.len() / 8);
+            while !extra.0.is_empty() {
+                shape.push(axis(extra.u64()?)?);
+            }
+            RuntimeData::Numpy(array(memory, dtype, shape, None, batch)?)
+        }
+        (AUDIO, Some(memory)) => {
+            let (frames, rate, channels) = (axis(extra.u64()?)?, extra.u32()?, extra.u32()?);
+            let format = AudioFormat::new(rate, u16::try_from(channels).unwrap_or(u16::MAX))?;
+            let shape = if flags & ONE_AXIS != 0 && channels == 1 {
+                vec![frames]
+            } else {
+                vec![frames, usize::from(format.channels())]
+            };
+            RuntimeData::Numpy(array(memory, dtype, shape, Some(format), batch)?)
+        }
+        (VIDEO, Some(memory)) => {
+            let (width, height) = (extra.u32()?, extra.u32()?);
+            let name = String::from_utf8_lossy(extra.0);
+            let side = |side: u32| i32::try_from(side).unwrap_or(i32::MAX);
+            let format = video::format(side(width), side(height), &name)?;
+            RuntimeData::Video(crate::data::VideoFrame::new(copied(&memory), format)?)
+        }
+        (other, _) => return Err(Error::new(ErrorKind::InputValue, format!("the kind of the item is {other}"))),
+    };
+    batch.items.push(data);
+    Ok(())
+}
+
+fn axis(frames: u64) -> Result<usize> {
+    usize::try_from(frames).map_err(|_| Error::new(ErrorKind::InputValue, format!("an axis has {frames} elements")))
+}
+
+fn copied(memory: &PinnedMemory) -> Vec<u8> {
+    use crate::data::ForeignMemory as _;
+    let mut bytes = vec![0; memory.len()];
+    memory.read(0, &mut bytes);
+    bytes
+}
+
+fn array(
+    memory: Arc<PinnedMemory>,
+    dtype: i16,
+    shape: Vec<usize>,
+    audio: Option<AudioFormat>,
+    batch: &mut Batch,
+) -> Result<NdArray> {
+    use crate::data::ForeignMemory as _;
+    let (dtype, order) = self::dtype(dtype)?;
+    let elements = shape.iter().try_fold(1_usize, |product, axis| product.checked_mul(*axis));
+    if elements.and_then(|elements| elements.checked_mul(dtype.size())) != Some(memory.len()) {
+        let found = memory.len();
+        return Err(Error::new(ErrorKind::InputValue, format!("{found} bytes are not {shape:?} {dtype}")));
+    }
+    if !memory.is_lent() {
+        batch.call.push(memory.clone());
+    }
+    Ok(NdArray { bytes: ArrayBytes::Foreign(memory), dtype, order, shape, audio })
+}
+
+/// The element type and byte order of a number: a position in [`DType::ALL`], plus 100 when byte-swapped.
+pub(super) fn dtype(number: i16) -> Result<(DType, ByteOrder)> {
+    let (position, order) =
+        if number >= SWAPPED { (number - SWAPPED, ByteOrder::Swapped) } else { (number, ByteOrder::Native) };
+    let known = usize::try_from(position).ok().and_then(|position| DType::ALL.get(position));
+    let unknown = || Error::new(ErrorKind::InputValue, format!("dtype is {number}, expected a known number"));
+    Ok((*known.ok_or_else(unknown)?, order))
+}
+
+/// The number of an element type.
+fn number(dtype: DType, order: ByteOrder) -> i16 {
+    let position = DType::ALL.iter().position(|known| *known == dtype).unwrap_or(0);
+    position as i16 + if order == ByteOrder::Swapped { SWAPPED } else { 0 }
+}
+
+/// Buffers handed over with results, each to be taken once.
+pub(super) type Buffers = Vec<Option<Arc<RawBuffer>>>;
+
+/// What belongs to a record on its way out.
+enum Payload {
+    /// Bytes that always stand behind the record.
+    Text(String),
+    Samples(Vec<f32>),
+    Bytes(Vec<u8>),
+    /// Memory of the other side, by its token.
+    Token(u64),
+}
+
+/// Writes records. Without `buffers` all bytes stand behind their records.
+struct Writer {
+    bytes: Vec<u8>,
+    buffers: Option<Buffers>,
+}
+
+/// The results with all their bytes, for a short run: the other side copies.
+pub(super) fn inline(results: RunResults, meta: Option<String>) -> Vec<u8> {
+    write(results, meta, None).bytes
+}
+
+/// The results, and the buffers that they name.
+pub(super) fn with_buffers(results: RunResults, meta: Option<String>) -> (Vec<u8>, Buffers) {
+    let writer = write(results, meta, Some(Vec::new()));
+    (writer.bytes, writer.buffers.unwrap_or_default())
+}
+
+fn write(results: RunResults, meta: Option<String>, buffers: Option<Buffers>) -> Writer {
+    let mut writer = Writer { bytes: Vec::with_capacity(128), buffers };
+    for (port, found) in results.ports.into_iter().enumerate() {
+        for result in found.items {
+            let bare = results.one_axis.get(result.item).copied().flatten();
+            writer.value(port as u32, result.item as u32, result.data, bare);
+        }
+    }
+    if let Some(meta) = meta {
+        writer.record(META, 0, 0, 0, &[], Payload::Text(meta));
+    }
+    writer
+}
+
+impl Writer {
+    /// `bare`: the item was a bare array, of one axis or not; its audio goes back as one.
+    fn value(&mut self, port: u32, item: u32, data: RuntimeData, bare: Option<bool>) {
+        let float = number(DType::F32, ByteOrder::Native);
+        match data {
+            RuntimeData::Text(text) => self.record(TEXT, 0, port, item, &[], Payload::Text(text.to_string())),
+            RuntimeData::Json(value) => self.record(JSON, 0, port, item, &[], Payload::Text(value.to_string())),
+            RuntimeData::Binary(bytes) => {
+                self.record(BINARY, 0, port, item, &[], Payload::Bytes(Arc::unwrap_or_clone(bytes)));
+            }
+            RuntimeData::Audio(audio) => {
+                let (rate, channels, frames) = (audio.sample_rate_hz(), audio.channels(), audio.frames());
+                let samples = Payload::Samples(audio.into_samples().into_vec());
+                match bare {
+                    Some(true) if channels == 1 => self.record(ARRAY, float, port, item, &axes(&[frames]), samples),
+                    Some(_) => {
+                        self.record(ARRAY, float, port, item, &axes(&[frames, usize::from(channels)]), samples);
+                    }
+                    None => {
+                        let mut extra = axes(&[frames]);
+                        extra.extend_from_slice(&rate.to_le_bytes());
+                        extra.extend_from_slice(&u32::from(channels).to_le_bytes());
+                        self.record(AUDIO, float, port, item, &extra, samples);
+                    }
+                }
+            }
+            RuntimeData::Video(frame) => {
+                let format = frame.format();
+                let mut extra = [format.width.to_le_bytes(), format.height.to_le_bytes()].concat();
+                extra.extend_from_slice(format.pixel_format.name().as_bytes());
+                self.record(VIDEO, 0, port, item, &extra, Payload::Bytes(frame.into_bytes()));
+            }
+            RuntimeData::Numpy(array) => match array.bytes {
+                ArrayBytes::Foreign(memory) => {
+                    self.record(SAME, 0, port, item, &[], Payload::Token(memory.token()));
+                }
+                ArrayBytes::Owned(bytes) => {
+                    let bytes = Payload::Bytes(Arc::unwrap_or_clone(bytes));
+                    self.record(ARRAY, number(array.dtype, array.order), port, item, &axes(&array.shape), bytes);
+                }
+            },
+            RuntimeData::Control(_) => self.record(NOTHING, 0, port, item, &[], Payload::Token(0)),
+        }
+    }
+
+    fn record(&mut self, kind: u8, dtype: i16, port: u32, item: u32, extra: &[u8], payload: Payload) {
+        let (byte_len, token) = match &payload {
+            Payload::Text(text) => (text.len(), 0),
+            Payload::Samples(samples) => (size_of_val(samples.as_slice()), 0),
+            Payload::Bytes(bytes) => (bytes.len(), 0),
+            Payload::Token(token) => (0, *token),
+        };
+        let mut place = token;
+        let behind = match (payload, &mut self.buffers) {
+            (Payload::Token(_), _) => None,
+            (Payload::Samples(samples), Some(buffers)) => {
+                place = keep(buffers, RawBuffer::from_samples(samples));
+                None
+            }
+            (Payload::Bytes(bytes), Some(buffers)) => {
+                place = keep(buffers, RawBuffer::from_bytes(bytes));
+                None
+            }
+            (inline, _) => Some(inline),
+        };
+        let flags = if behind.is_some() { INLINE } else { 0 };
+        self.bytes.reserve(RECORD + extra.len() + if behind.is_some() { byte_len } else { 0 });
+        self.bytes.extend_from_slice(&[kind, flags]);
+        self.bytes.extend_from_slice(&dtype.to_le_bytes());
+        for number in [port, item, extra.len() as u32] {
+            self.bytes.extend_from_slice(&number.to_le_bytes());
+        }
+        self.bytes.extend_from_slice(&place.to_le_bytes());
+        self.bytes.extend_from_slice(&(byte_len as u64).to_le_bytes());
+        self.bytes.extend_from_slice(extra);
+        match behind {
+            Some(Payload::Text(text)) => self.bytes.extend_from_slice(text.as_bytes()),
+            Some(Payload::Bytes(bytes)) => self.bytes.extend_from_slice(&bytes),
+            Some(Payload::Samples(samples)) => {
+                for sample in samples {
+                    self.bytes.extend_from_slice(&sample.to_ne_bytes());
+                }
+            }
+            Some(Payload::Token(_)) | None => {}
+        }
+    }
+}
+
+fn keep(buffers: &mut Buffers, buffer: RawBuffer) -> u64 {
+    buffers.push(Some(Arc::new(buffer)));
+    buffers.len() as u64 - 1
+}
+
+fn axes(shape: &[usize]) -> Vec<u8> {
+    shape.iter().flat_map(|axis| (*axis as u64).to_le_bytes()).collect()
+}
