@@ -1,12 +1,14 @@
 //! Where everything is joined: the registry of all nodes, the compute threads, timers, and compiled pipelines.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
+
+use arc_swap::ArcSwapOption;
 
 use crate::builtin;
 use crate::data::{AudioBuffer, Format, RuntimeData};
-use crate::engine::{Compute, Idle, Job, RunOptions, RunResults, StopFlag, run};
+use crate::engine::{Compute, Idle, Job, RunOptions, RunResults, StopFlag, Ticket, run};
 use crate::error::{Error, ErrorKind, Problem, Result, Severity};
 use crate::graph::{self, Graph};
 use crate::manifest::{self, Manifest};
@@ -22,7 +24,11 @@ pub struct Runtime {
     process: u32,
 }
 
-static SHARED: Mutex<Option<Arc<Runtime>>> = Mutex::new(None);
+/// Swapped without a lock: a fork while another thread held one would leave it locked in the child for ever.
+static SHARED: ArcSwapOption<Runtime> = ArcSwapOption::const_empty();
+
+/// How long a run that was told to stop may go on before its thread is given up. A slice takes a few milliseconds.
+const GRACE: Duration = Duration::from_secs(1);
 
 impl Runtime {
     /// A runtime with these nodes.
@@ -33,28 +39,28 @@ impl Runtime {
     /// The runtime of this process, with the built-in nodes. A forked child gets one of its own: the threads of its
     /// parent are not in it.
     pub fn shared() -> Arc<Self> {
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*shared {
-            Some(runtime) if runtime.process == std::process::id() => runtime.clone(),
-            _ => {
-                let mut registry = Registry::default();
-                if let Err(error) = builtin::register(&mut registry) {
-                    tracing::error!(%error, "a built-in node is missing");
-                }
-                let runtime = Self::new(registry);
-                if let Some(parents) = shared.replace(runtime.clone()) {
-                    // Its threads do not exist here: dropping it would wait for them.
-                    std::mem::forget(parents);
-                }
-                runtime
+        loop {
+            let present = SHARED.load_full();
+            if let Some(runtime) = present.as_ref().filter(|runtime| runtime.process == std::process::id()) {
+                return runtime.clone();
+            }
+            let mut registry = Registry::default();
+            if let Err(error) = builtin::register(&mut registry) {
+                tracing::error!(%error, "a built-in node is missing");
+            }
+            let runtime = Self::new(registry);
+            let before = SHARED.compare_and_swap(&present, Some(runtime.clone()));
+            if before.as_ref().map(Arc::as_ptr) == present.as_ref().map(Arc::as_ptr) {
+                // Of a parent process: its threads do not exist here, and dropping it would wait for them.
+                std::mem::forget(present);
+                return runtime;
             }
         }
     }
 
     /// Ends the threads of this process's runtime, if it has any. The next use starts fresh ones.
     pub fn shutdown_shared(limit: Duration) {
-        let taken = SHARED.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(runtime) = taken else { return };
+        let Some(runtime) = SHARED.swap(None) else { return };
         if runtime.process != std::process::id() {
             std::mem::forget(runtime);
             return;
@@ -68,8 +74,12 @@ impl Runtime {
         &self.registry
     }
 
-    /// Stops the job when it has not ended in time.
-    fn expire_after(&self, job: &Job, timeout_ms: u64) -> Result<()> {
+    /// Compute threads that were given up because a node does not return, and have not come back.
+    pub fn abandoned_threads(&self) -> usize {
+        self.compute.abandoned()
+    }
+
+    fn timers(&self) -> Option<&tokio::runtime::Handle> {
         let timers = self.timers.get_or_init(|| {
             tokio::runtime::Builder::new_multi_thread()
                 .worker_threads(1)
@@ -78,11 +88,29 @@ impl Runtime {
                 .build()
                 .ok()
         });
-        let Some(timers) = timers else {
+        timers.as_ref().map(tokio::runtime::Runtime::handle)
+    }
+
+    /// Stops the job when it has not ended in time.
+    fn expire_after(&self, job: &Job, timeout_ms: u64) -> Result<()> {
+        let Some(timers) = self.timers() else {
             return Err(Error::new(ErrorKind::Internal, "no thread could be started for the timeout"));
         };
         timers.spawn(job.expire_after(timeout_ms));
         Ok(())
+    }
+
+    /// The task was told to stop: drops it if it waits, and gives up its thread if it has not stopped in a while.
+    fn watch(&self, task: &Ticket) {
+        if task.withdraw()
+            && let Some(timers) = self.timers()
+        {
+            let task = task.clone();
+            timers.spawn(async move {
+                tokio::time::sleep(GRACE).await;
+                task.give_up();
+            });
+        }
     }
 }
 
@@ -130,6 +158,7 @@ impl Pipeline {
         let (graph, problems) = compile(text, registry);
         match graph {
             Some(graph) => {
+                tracing::debug!(pipeline = %graph.name, nodes = graph.nodes.len(), "pipeline compiled");
                 Ok(Self { graph: Arc::new(graph), idle: Arc::default(), warnings: problems, manifest: text.into() })
             }
             None => {
@@ -176,7 +205,7 @@ impl Pipeline {
     /// `Closed` when the runtime is shut down. The run's own failure comes with [`Job::take`].
     pub fn start(
         &self,
-        runtime: &Runtime,
+        runtime: &Arc<Runtime>,
         items: Vec<RuntimeData>,
         options: RunOptions,
         timeout_ms: u64,
@@ -184,9 +213,16 @@ impl Pipeline {
         let stop: StopFlag = options.stop.clone();
         let (job, finisher) = Job::new(stop);
         let (graph, idle) = (self.graph.clone(), self.idle.clone());
-        if !runtime.compute.submit(move || finisher.finish(run(&graph, &idle, items, &options))) {
+        tracing::debug!(pipeline = %graph.name, items = items.len(), timeout_ms, "run started on a compute thread");
+        let Some(task) = runtime.compute.submit(move || finisher.finish(run(&graph, &idle, items, &options))) else {
             return Err(Error::new(ErrorKind::Closed, "the runtime is shut down"));
-        }
+        };
+        let watching = Arc::downgrade(runtime);
+        job.on_stop(move || {
+            if let Some(runtime) = watching.upgrade() {
+                runtime.watch(&task);
+            }
+        });
         if timeout_ms > 0 {
             runtime.expire_after(&job, timeout_ms)?;
         }

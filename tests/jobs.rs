@@ -181,3 +181,50 @@ fn a_runtime_that_goes_ends_the_jobs_that_wait() {
         blocked.release.send(()).unwrap();
     }
 }
+
+#[test]
+fn nodes_that_never_return_take_no_thread_from_others() {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = Runtime::new(Registry::default());
+    let stuck: Vec<Blocked> = (0..=cores).map(|_| blocked()).collect();
+    for one in &stuck {
+        let job = one.pipeline.start(&runtime, hello(), RunOptions::default(), 1).unwrap();
+        assert!(job.wait(LONG));
+        assert_eq!(job.take().unwrap_err().kind(), ErrorKind::Timeout);
+    }
+    // Every thread is taken by a node that does not return, and yet this ends.
+    let healthy = pipeline(&single("PassThrough", json!({})));
+    let job = healthy.start(&runtime, hello(), RunOptions::default(), 0).unwrap();
+    assert!(job.wait(LONG));
+    assert_eq!(text(result(&job.take().unwrap(), "node")[0]), "hello");
+    let abandoned = runtime.abandoned_threads();
+    assert!((1..=cores + 1).contains(&abandoned), "{abandoned} threads were given up");
+    for one in &stuck {
+        one.release.send(()).unwrap();
+    }
+}
+
+#[test]
+fn a_run_that_waits_for_a_thread_is_dropped_when_it_is_stopped() {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let runtime = Runtime::new(Registry::default());
+    let busy: Vec<Blocked> = (0..cores).map(|_| blocked()).collect();
+    let jobs: Vec<_> = busy
+        .iter()
+        .map(|one| {
+            let job = one.pipeline.start(&runtime, hello(), RunOptions::default(), 0).unwrap();
+            one.started.recv_timeout(LONG).unwrap();
+            job
+        })
+        .collect();
+    let data = std::sync::Arc::new(vec![1_u8; 1000]);
+    let items = vec![RuntimeData::Binary(data.clone())];
+    let waiting = pipeline(&single("PassThrough", json!({})));
+    let waiting = waiting.start(&runtime, items, RunOptions::default(), 0).unwrap();
+    waiting.stop();
+    assert_eq!(std::sync::Arc::strong_count(&data), 1, "what it held is free at once");
+    for one in &busy {
+        one.release.send(()).unwrap();
+    }
+    assert!(jobs.iter().all(|job| job.wait(LONG)));
+}

@@ -18,6 +18,7 @@ from remotemedia._audio_io import AudioInfo, info, read, write
 from remotemedia._dsp import SpeechSegment, resample, speech_segments
 from remotemedia._formats import AudioFormat, VideoFormat
 from remotemedia._lib import version as __version__
+from remotemedia._log import log_to_python
 from remotemedia._pipeline import Pipeline
 from remotemedia._video import VideoFrame
 from remotemedia.errors import (
@@ -74,6 +75,7 @@ __all__ = [
     "__version__",
     "errors",
     "info",
+    "log_to_python",
     "nodes",
     "read",
     "resample",

@@ -8,6 +8,7 @@ the last use has ended; the table is drained at each call and at shutdown.
 from __future__ import annotations
 
 import atexit
+import ctypes
 import itertools
 import os
 
@@ -50,6 +51,9 @@ def _shutdown() -> None:
     """Stop native work, then let go: compute threads have joined when `raw_shutdown` returns."""
     native.raw_shutdown()
     drain()
+    # A node that never returns may still read the rest: it must not be freed under it.
+    for memory in _pins.values():
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(memory))
 
 
 # In a forked child the old runtime is forgotten, together with what it had borrowed.

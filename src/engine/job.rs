@@ -1,6 +1,6 @@
 //! A run on a compute thread: waited for by blocking or by `await`, stopped at any time.
 
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -20,6 +20,8 @@ struct Shared {
     done: Condvar,
     notify: Notify,
     stop: StopFlag,
+    /// Called when the run is told to stop before it has ended.
+    on_stop: OnceLock<Box<dyn Fn() + Send + Sync>>,
 }
 
 /// A run under way. Cloning shares it; dropping the last one stops the run.
@@ -29,11 +31,11 @@ pub struct Job {
     _alive: Arc<StopOnDrop>,
 }
 
-struct StopOnDrop(StopFlag);
+struct StopOnDrop(Arc<Shared>);
 
 impl Drop for StopOnDrop {
     fn drop(&mut self) {
-        self.0.stop();
+        stop(&self.0, || Error::new(ErrorKind::Closed, "the run was stopped"));
     }
 }
 
@@ -47,9 +49,15 @@ impl Job {
             state: Mutex::new(State::Working),
             done: Condvar::new(),
             notify: Notify::new(),
-            stop: stop.clone(),
+            stop,
+            on_stop: OnceLock::new(),
         });
-        (Self { shared: shared.clone(), _alive: Arc::new(StopOnDrop(stop)) }, Finisher(shared))
+        (Self { shared: shared.clone(), _alive: Arc::new(StopOnDrop(shared.clone())) }, Finisher(shared))
+    }
+
+    /// What to do once when the run is told to stop before it has ended.
+    pub(crate) fn on_stop(&self, act: impl Fn() + Send + Sync + 'static) {
+        let _ = self.shared.on_stop.set(Box::new(act));
     }
 
     /// Blocks until the run has ended, at most `limit`. Says whether it has.
@@ -71,17 +79,15 @@ impl Job {
         async move {
             let limit = Duration::from_millis(timeout_ms);
             if tokio::time::timeout(limit, finished(&shared)).await.is_err() {
-                shared.stop.stop();
-                let late = format!("the run did not end within {timeout_ms} ms");
-                finish(&shared, Err(Error::new(ErrorKind::Timeout, late)));
+                let late = || Error::new(ErrorKind::Timeout, format!("the run did not end within {timeout_ms} ms"));
+                stop(&shared, || late().hint("allow more time, or give it less to do"));
             }
         }
     }
 
     /// Asks the run to stop: it ends soon, with an error of kind `Closed`. Whoever waits is released at once.
     pub fn stop(&self) {
-        self.shared.stop.stop();
-        finish(&self.shared, Err(Error::new(ErrorKind::Closed, "the run was stopped")));
+        stop(&self.shared, || Error::new(ErrorKind::Closed, "the run was stopped"));
     }
 
     /// The results, once.
@@ -130,14 +136,29 @@ fn lock(shared: &Shared) -> MutexGuard<'_, State> {
     shared.state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn finish(shared: &Shared, results: Result<RunResults>) {
+/// Ends a run that has not ended, with an error, and sees to it that the work stops.
+fn stop(shared: &Shared, error: impl FnOnce() -> Error) {
+    if matches!(*lock(shared), State::Working) {
+        shared.stop.stop();
+        if finish(shared, Err(error()))
+            && let Some(act) = shared.on_stop.get()
+        {
+            act();
+        }
+    }
+}
+
+/// Says whether this was the end, and not an earlier one.
+fn finish(shared: &Shared, results: Result<RunResults>) -> bool {
     let mut state = lock(shared);
-    if matches!(*state, State::Working) {
+    let first = matches!(*state, State::Working);
+    if first {
         *state = State::Done(results);
         drop(state);
         shared.done.notify_all();
         shared.notify.notify_waiters();
     }
+    first
 }
 
 impl std::fmt::Debug for Job {

@@ -11,7 +11,7 @@ mod stop;
 mod stream;
 
 pub use collect::{PortResult, ResultItem};
-pub use compute::Compute;
+pub use compute::{Compute, Ticket};
 pub use idle::Idle;
 pub use job::Job;
 pub use metrics::{NodeMetrics, RunMetrics};

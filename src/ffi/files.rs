@@ -1,11 +1,12 @@
 //! Audio files.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use camino::Utf8Path;
 
 use super::audio::AudioBuffer;
 use super::error::{RemoteMediaError, out_of_range};
+use crate::error::{Error, ErrorKind};
 use crate::media;
 
 /// What a file says of itself.
@@ -26,14 +27,17 @@ pub struct AudioInfo {
 /// What an audio file says of itself, without reading its audio.
 #[uniffi::export]
 pub fn audio_info(path: String) -> Result<AudioInfo, RemoteMediaError> {
-    let info = media::info(Utf8Path::new(&path))?;
-    Ok(AudioInfo {
+    Ok(info(&media::info(Utf8Path::new(&path))?))
+}
+
+fn info(info: &media::AudioInfo) -> AudioInfo {
+    AudioInfo {
         sample_rate_hz: i32::try_from(info.format.sample_rate_hz()).unwrap_or(i32::MAX),
         channels: info.format.channels().into(),
         frames: info.frames.and_then(|frames| i64::try_from(frames).ok()).unwrap_or(-1),
-        container: info.container,
-        subtype: info.subtype,
-    })
+        container: info.container.clone(),
+        subtype: info.subtype.clone(),
+    }
 }
 
 /// Reads a WAV or FLAC file from frame `start_frame` on, at most `frames` of it (-1: to the end). With a
@@ -52,6 +56,39 @@ pub fn read_audio(
     let inner = media::read(Utf8Path::new(&path), start, u64::try_from(frames).ok())?;
     let inner = crate::runtime::convert(inner, (rate > 0).then_some(rate), mono)?;
     Ok(Arc::new(AudioBuffer { inner }))
+}
+
+/// An audio file, read piece by piece.
+#[derive(Debug, uniffi::Object)]
+pub struct AudioReader {
+    inner: Mutex<media::AudioReader>,
+}
+
+#[uniffi::export]
+impl AudioReader {
+    /// Opens a WAV or FLAC file.
+    #[uniffi::constructor]
+    pub fn new(path: String) -> Result<Arc<Self>, RemoteMediaError> {
+        Ok(Arc::new(Self { inner: Mutex::new(media::AudioReader::open(Utf8Path::new(&path))?) }))
+    }
+
+    /// What the file says of itself.
+    pub fn info(&self) -> AudioInfo {
+        info(self.inner.lock().unwrap_or_else(PoisonError::into_inner).info())
+    }
+
+    /// The next `frames` frames, fewer at the end of the file, nothing after it. One thread at a time.
+    pub fn read(&self, frames: i64) -> Result<Option<Arc<AudioBuffer>>, RemoteMediaError> {
+        let frames = usize::try_from(frames).map_err(|_| out_of_range("frames", frames, "0 or more"))?;
+        let mut reader = match self.inner.try_lock() {
+            Ok(reader) => reader,
+            Err(TryLockError::Poisoned(reader)) => reader.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                return Err(Error::new(ErrorKind::Busy, "another thread reads from this file").into());
+            }
+        };
+        Ok(reader.read(frames)?.map(|inner| Arc::new(AudioBuffer { inner })))
+    }
 }
 
 /// Writes audio to a `.wav` or `.flac` file. `subtype` is PCM_16 (also when empty), PCM_24, PCM_32 or FLOAT.

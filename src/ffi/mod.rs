@@ -29,7 +29,7 @@ pub use batch::{RawJob, RawResults};
 pub use calls::{execute_pipeline, execute_pipeline_with_input, node_catalog, version};
 pub use error::{ErrorInfo, Problem, RemoteMediaError};
 #[cfg(feature = "files")]
-pub use files::{AudioInfo, audio_info, read_audio, write_audio};
+pub use files::{AudioInfo, AudioReader, audio_info, read_audio, write_audio};
 pub use item::{Item, Output};
 pub use pipeline::{Pipeline, PipelineRun, PortFormat};
 pub use raw::Blob;
@@ -39,5 +39,8 @@ pub use video::VideoFrame;
 
 #[cfg(feature = "cli")]
 pub use calls::cli_main;
+#[cfg(feature = "python")]
+pub use logging::{raw_log_attach, raw_log_detach, raw_log_next};
+
 #[cfg(feature = "python")]
 pub use calls::{raw_after_fork, raw_shutdown};

@@ -3,5 +3,5 @@
 mod read;
 mod write;
 
-pub use read::{AudioInfo, info, read};
+pub use read::{AudioInfo, AudioReader, info, read};
 pub use write::{Subtype, write};

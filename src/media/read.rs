@@ -2,9 +2,9 @@
 
 use std::fs::File;
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use symphonia::core::codecs::audio::well_known as codec;
-use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoderOptions};
+use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as MediaError;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
@@ -93,52 +93,126 @@ pub fn info(path: &Utf8Path) -> Result<AudioInfo> {
     Ok(open(path)?.info)
 }
 
+/// An audio file, read piece by piece.
+pub struct AudioReader {
+    path: Utf8PathBuf,
+    reader: Box<dyn FormatReader>,
+    track: u32,
+    decoder: Box<dyn AudioDecoder>,
+    info: AudioInfo,
+    /// Decoded samples; those before `given` are given out.
+    decoded: Vec<f32>,
+    given: usize,
+}
+
+impl AudioReader {
+    /// Opens a WAV or FLAC file.
+    ///
+    /// # Errors
+    /// `Io` when it cannot be opened or is not WAV or FLAC.
+    pub fn open(path: &Utf8Path) -> Result<Self> {
+        let Opened { reader, track, params, info } = open(path)?;
+        let decoder = symphonia::default::get_codecs()
+            .make_audio_decoder(&params, &AudioDecoderOptions::default())
+            .map_err(|error| io(path, error))?;
+        Ok(Self { path: path.to_owned(), reader, track, decoder, info, decoded: Vec::new(), given: 0 })
+    }
+
+    /// What the file says of itself.
+    pub fn info(&self) -> &AudioInfo {
+        &self.info
+    }
+
+    /// The next `frames` frames, fewer at the end of the file, `None` after it.
+    ///
+    /// # Errors
+    /// `Io` when the file is broken; nothing is skipped in silence.
+    pub fn read(&mut self, frames: usize) -> Result<Option<AudioBuffer>> {
+        let mut samples = Vec::new();
+        self.append(frames, &mut samples)?;
+        if samples.is_empty() {
+            return Ok(None);
+        }
+        AudioBuffer::new(samples, self.info.format).map(Some)
+    }
+
+    /// Appends up to `frames` frames.
+    fn append(&mut self, frames: usize, samples: &mut Vec<f32>) -> Result<()> {
+        let mut wanted = frames.saturating_mul(usize::from(self.info.format.channels()));
+        while wanted > 0 && (self.given < self.decoded.len() || self.decode()?) {
+            let count = wanted.min(self.decoded.len() - self.given);
+            samples.extend_from_slice(&self.decoded[self.given..self.given + count]);
+            self.given += count;
+            wanted -= count;
+        }
+        Ok(())
+    }
+
+    /// Passes over up to `frames` frames, and says how many there were.
+    fn skip(&mut self, frames: u64) -> Result<u64> {
+        let channels = usize::from(self.info.format.channels());
+        let mut skipped = 0;
+        while skipped < frames && (self.given < self.decoded.len() || self.decode()?) {
+            let held = ((self.decoded.len() - self.given) / channels) as u64;
+            let count = held.min(frames - skipped);
+            self.given += count as usize * channels;
+            skipped += count;
+        }
+        Ok(skipped)
+    }
+
+    /// Decodes the next packet. False at the end.
+    fn decode(&mut self) -> Result<bool> {
+        let path = &self.path;
+        loop {
+            let packet = match self.reader.next_packet() {
+                Ok(Some(packet)) => packet,
+                Ok(None) => return Ok(false),
+                Err(MediaError::IoError(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                    return Err(io(path, "it ends in the middle of its audio"));
+                }
+                Err(error) => return Err(io(path, error)),
+            };
+            if packet.track_id != self.track {
+                continue;
+            }
+            let decoded = self.decoder.decode(&packet);
+            let decoded = decoded.map_err(|error| io(path, format!("its audio is broken ({error})")))?;
+            let (rate, channels) = (decoded.spec().rate(), decoded.spec().channels().count());
+            let format = self.info.format;
+            if rate != format.sample_rate_hz() || channels != usize::from(format.channels()) {
+                return Err(io(path, "its format changes in the middle"));
+            }
+            decoded.copy_to_vec_interleaved(&mut self.decoded);
+            self.given = 0;
+            if !self.decoded.is_empty() {
+                return Ok(true);
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for AudioReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AudioReader").field("path", &self.path).field("info", &self.info).finish_non_exhaustive()
+    }
+}
+
 /// Reads audio from frame `start` on, at most `frames` of it.
 ///
 /// # Errors
 /// `Io` when the file cannot be read or is broken; nothing is skipped in silence. `InputValue` when `start` lies
 /// beyond the end.
 pub fn read(path: &Utf8Path, start: u64, frames: Option<u64>) -> Result<AudioBuffer> {
-    let Opened { mut reader, track, params, info } = open(path)?;
-    let mut decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(&params, &AudioDecoderOptions::default())
-        .map_err(|error| io(path, error))?;
-    let channels = usize::from(info.format.channels());
-    let wanted = frames.and_then(|frames| usize::try_from(frames).ok()).map(|frames| frames.saturating_mul(channels));
-    let mut to_skip = usize::try_from(start).unwrap_or(usize::MAX).saturating_mul(channels);
-    let stated = info.frames.unwrap_or(0).saturating_sub(start).min(frames.unwrap_or(u64::MAX));
-    // The header may lie: it decides a first size only, of at most an hour of stereo.
-    let mut samples: Vec<f32> = Vec::with_capacity(usize::try_from(stated.min(3600 * 48_000)).unwrap_or(0) * channels);
-    let mut piece: Vec<f32> = Vec::new();
-    loop {
-        let packet = match reader.next_packet() {
-            Ok(Some(packet)) => packet,
-            Ok(None) => break,
-            Err(MediaError::IoError(error)) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
-                return Err(io(path, "it ends in the middle of its audio"));
-            }
-            Err(error) => return Err(io(path, error)),
-        };
-        if packet.track_id != track {
-            continue;
-        }
-        let decoded = decoder.decode(&packet).map_err(|error| io(path, format!("its audio is broken ({error})")))?;
-        if decoded.spec().rate() != info.format.sample_rate_hz() || decoded.spec().channels().count() != channels {
-            return Err(io(path, "its format changes in the middle"));
-        }
-        decoded.copy_to_vec_interleaved(&mut piece);
-        let skipped = to_skip.min(piece.len());
-        to_skip -= skipped;
-        samples.extend_from_slice(&piece[skipped..]);
-        if wanted.is_some_and(|wanted| samples.len() >= wanted) {
-            break;
-        }
-    }
-    if to_skip > 0 {
+    let mut reader = AudioReader::open(path)?;
+    if reader.skip(start)? < start {
         return Err(Error::new(ErrorKind::InputValue, format!("start is {start}, beyond the end of {path}")));
     }
-    if let Some(wanted) = wanted {
-        samples.truncate(wanted);
-    }
-    AudioBuffer::new(samples, info.format)
+    let stated = reader.info.frames.unwrap_or(0).saturating_sub(start).min(frames.unwrap_or(u64::MAX));
+    // The header may lie: it decides a first size only, of at most an hour of stereo.
+    let first = usize::try_from(stated.min(3600 * 48_000)).unwrap_or(0);
+    let mut samples: Vec<f32> = Vec::with_capacity(first * usize::from(reader.info.format.channels()));
+    let frames = frames.map_or(usize::MAX, |frames| usize::try_from(frames).unwrap_or(usize::MAX));
+    reader.append(frames, &mut samples)?;
+    AudioBuffer::new(samples, reader.info.format)
 }
