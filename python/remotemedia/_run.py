@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Compiled", "run", "run_async"]
 
-_INLINE_NS = 500_000
-"""The most work, by the nodes' own estimate, that runs on the caller's thread."""
 _YIELD_S = 0.001
 """How long calls may follow one another before the event loop gets a turn."""
 _WAIT_MS = 50
@@ -56,7 +54,7 @@ def run(pipeline: Compiled, items: Sequence[object], *, lenient: bool, metrics: 
     inputs = Inputs(items)
     try:
         if timeout_ms == 0 and inputs.byte_len <= SMALL_BYTES:
-            answer = pipeline.try_run(inputs.for_call(), lenient, metrics, _INLINE_NS)
+            answer = pipeline.try_run(inputs.for_call(), lenient | metrics << 1)
             if len(answer) != 1:
                 return to_python(answer, pipeline.ports, inputs, metrics)
         job = pipeline.native.raw_start(inputs.lend(), lenient, metrics, timeout_ms)
@@ -85,7 +83,7 @@ async def run_async(
                 # Thousands of short awaits would starve the loop otherwise.
                 await asyncio.sleep(0)
                 _turn.at = perf_counter()
-            answer = pipeline.try_run(inputs.for_call(), lenient, metrics, _INLINE_NS)
+            answer = pipeline.try_run(inputs.for_call(), lenient | metrics << 1)
             if len(answer) != 1:
                 return to_python(answer, pipeline.ports, inputs, metrics)
         job = pipeline.native.raw_start(inputs.lend(), lenient, metrics, timeout_ms)

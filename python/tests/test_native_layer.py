@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import json
 import pickle
 import struct
 from typing import Any
 
 import numpy as np
 import pytest
-from support import PASS
+from support import PASS, manifest, node
 
 import remotemedia as rm
 from remotemedia import _wire
 from remotemedia._lib import NativeError, native
-
-LIMIT_NS = 10**9
 
 
 def item(
@@ -77,7 +76,7 @@ def test_addresses_are_checked() -> None:
         wrong.append(item(_wire.VIDEO, 0, struct.pack("<II", width, height) + name, where, 16))
     for one in wrong:
         for call in (
-            lambda records: pipe.raw_try_run(records, False, False, LIMIT_NS),
+            lambda records: pipe.raw_try_run(records, 0),
             lambda records: pipe.raw_start(records, False, False, 0),
         ):
             with pytest.raises(NativeError) as caught:
@@ -94,14 +93,14 @@ def test_any_bytes_give_an_error_or_a_result() -> None:
         if length in (0, 33, 69):
             continue
         with pytest.raises(NativeError):
-            pipe.raw_try_run(good[:length], False, False, LIMIT_NS)
+            pipe.raw_try_run(good[:length], 0)
     for _ in range(2000):
         # Kinds with addresses are left out: a wrong address cannot be told from a right one.
         broken = bytearray(good)
         broken[random.integers(2, len(good))] ^= 1 << random.integers(0, 8)
         if broken[33] in (0, 1) and broken[69] == 0:
             with contextlib.suppress(NativeError):
-                pipe.raw_try_run(bytes(broken), False, False, LIMIT_NS)
+                pipe.raw_try_run(bytes(broken), 0)
 
 
 def test_a_failed_batch_gives_back_its_tokens() -> None:
@@ -122,9 +121,12 @@ def test_a_failed_batch_gives_back_its_tokens() -> None:
 
 
 def test_what_would_take_long_is_not_run() -> None:
-    pipe = native.Pipeline(PASS)
-    assert len(pipe.raw_try_run(TEXT, False, False, LIMIT_NS)) > 1
-    assert len(pipe.raw_try_run(TEXT, False, False, -1)) == 1
+    pipe = native.Pipeline(json.dumps(manifest(node("a", "AudioResample", target_rate=16000))))
+    assert len(pipe.raw_try_run(TEXT, 1)) > 1
+    x = np.zeros(10_000_000, np.int8)
+    where = x.__array_interface__["data"][0]
+    audio = item(_wire.AUDIO, 5, struct.pack("<QII", x.size, 48000, 1), where, x.size)
+    assert len(pipe.raw_try_run(audio, 0)) == 1
 
 
 def test_each_buffer_is_taken_once() -> None:

@@ -16,6 +16,9 @@ use crate::runtime::Runtime;
 
 type Answer<T> = std::result::Result<T, RemoteMediaError>;
 
+/// The most work, by the nodes' own estimate, that runs on the caller's thread, which may be an event loop's.
+const SHORT_NS: f64 = 500_000.0;
+
 /// Ends the loans of a call, however the call ends.
 struct EndCall(Batch);
 
@@ -31,15 +34,15 @@ fn options(lenient: bool, metrics: bool) -> RunOptions {
 
 #[uniffi::export]
 impl Pipeline {
-    /// Runs a batch on the caller's thread if its estimated CPU time is at most `limit_ns`. Memory is only read until
-    /// this returns. A single byte: it would take longer, and has not run.
-    pub fn raw_try_run(&self, batch: &[u8], lenient: bool, metrics: bool, limit_ns: i64) -> Answer<Blob> {
+    /// Runs a batch on the caller's thread if it is short. Memory is only read until this returns. A single byte: it
+    /// would take longer, and has not run. `options`: 1 lenient, 2 metrics (one number, as each argument costs).
+    pub fn raw_try_run(&self, batch: &[u8], options: i32) -> Answer<Blob> {
         let mut batch = EndCall(wire::batch(batch)?);
-        if self.inner.cost_ns(batch.0.frames()) > limit_ns as f64 {
+        if self.inner.cost_ns(batch.0.frames()) > SHORT_NS {
             return Ok(Blob(vec![wire::LATER]));
         }
         let items = std::mem::take(&mut batch.0.items);
-        let results = self.inner.run(items, &options(lenient, metrics))?;
+        let results = self.inner.run(items, &self::options(options & 1 != 0, options & 2 != 0))?;
         let meta = meta(&results);
         Ok(blob(wire::inline(results, meta))?)
     }

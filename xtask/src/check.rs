@@ -1,7 +1,7 @@
 //! `check`: formats, lints, types, generated files up to date, contents of the wheel.
 
 use crate::steps::Steps;
-use crate::{bindings, catalogue, dev, files, generate, library, licences, paths, run, signatures, wheel};
+use crate::{bindings, catalogue, claims, dev, files, generate, library, licences, paths, run, signatures, wheel};
 use anyhow::{Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -22,6 +22,7 @@ pub fn all(steps: &mut Steps) {
     steps.step("exported signatures: no vectors of samples or bytes", signatures::check);
     python(steps);
     steps.step("wheel: contents", wheel_contents);
+    steps.step("claims of the README: each shown by a test or a benchmark row", claims::check);
 }
 
 fn cargo(arguments: &[&str], extra: &[&str], last: &[&str]) -> Result<()> {

@@ -4,6 +4,7 @@ mod api;
 mod bindings;
 mod catalogue;
 mod check;
+mod claims;
 mod demo;
 mod dev;
 mod elf;
