@@ -60,6 +60,8 @@ def test_the_level_changes_with_another_call() -> None:
 @pytest.mark.skipif(not hasattr(sys.modules["os"], "fork"), reason="this platform has no fork")
 def test_a_forked_child_logs_too() -> None:
     rest = """
+import warnings
+warnings.simplefilter("ignore", DeprecationWarning)  # 3.12 and later: of a fork beside threads, which is the point
 compiled(1)
 child = os.fork()
 if child == 0:
