@@ -122,6 +122,12 @@ pub struct Problem {
     pub line: Option<u32>,
     /// Column in characters, from 1.
     pub column: Option<u32>,
+    /// The column behind what is meant, on the same line.
+    pub end_column: Option<u32>,
+    /// The line with a mark under the place, as a compiler shows it. A few lines of text.
+    pub excerpt: Option<String>,
+    /// Whether the place is the key and not its value.
+    pub at_key: bool,
 }
 
 impl Problem {
@@ -139,6 +145,9 @@ impl Problem {
             node: None,
             line: None,
             column: None,
+            end_column: None,
+            excerpt: None,
+            at_key: false,
         }
     }
 
@@ -168,6 +177,12 @@ impl Problem {
         self
     }
 
+    /// The key is wrong, not its value.
+    pub fn at_key(mut self) -> Self {
+        self.at_key = true;
+        self
+    }
+
     /// Adds what to do about it.
     pub fn fix(mut self, fix: impl Into<String>) -> Self {
         self.fix = Some(fix.into());
@@ -178,6 +193,22 @@ impl Problem {
     pub fn node(mut self, node: impl Into<String>) -> Self {
         self.node = Some(node.into());
         self
+    }
+}
+
+/// The most problems of a manifest that its error's message spells out.
+const MOST_SHOWN: usize = 20;
+
+impl Problem {
+    /// The line and, where there is one, the excerpt, each line of it behind `indent`.
+    pub fn report(&self, indent: &str) -> String {
+        let mut text = self.to_string();
+        for line in self.excerpt.iter().flat_map(|excerpt| excerpt.lines()) {
+            text.push('\n');
+            text.push_str(indent);
+            text.push_str(line);
+        }
+        text
     }
 }
 
@@ -246,13 +277,16 @@ impl Error {
     pub fn manifest(problems: Vec<Problem>) -> Self {
         let errors: Vec<&Problem> = problems.iter().filter(|p| p.severity == Severity::Error).collect();
         let mut message = match errors.as_slice() {
-            [one] => one.to_string(),
+            [one] => one.report(""),
             many => format!("the manifest has {} problems", many.len()),
         };
         if errors.len() > 1 {
-            for problem in &errors {
+            for problem in errors.iter().take(MOST_SHOWN) {
                 message.push_str("\n  ");
-                message.push_str(&problem.to_string());
+                message.push_str(&problem.report("  "));
+            }
+            if let Some(more) = errors.len().checked_sub(MOST_SHOWN).filter(|more| *more > 0) {
+                message.push_str(&format!("\n  and {more} more: `problems` has them all"));
             }
         }
         let first = errors.first().copied().cloned();

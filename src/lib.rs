@@ -15,12 +15,13 @@
 //! ```
 //!
 //! `docs/architecture.md` walks through the modules. Each may use only those above it:
-//! [`error`], [`data`], `dsp`, `media`, [`manifest`], [`node`], [`graph`], [`builtin`], [`engine`], [`runtime`],
+//! [`error`], [`codes`], [`data`], `dsp`, `media`, [`manifest`], [`node`], [`graph`], [`builtin`], [`engine`], [`runtime`],
 //! `cli`, `ffi`.
 
 pub mod builtin;
 #[cfg(feature = "cli")]
 pub mod cli;
+pub mod codes;
 pub mod data;
 #[cfg(feature = "audio")]
 mod dsp;

@@ -11,7 +11,7 @@ use crate::data::{AudioBuffer, Format, RuntimeData};
 use crate::engine::{Compute, Idle, Job, RunOptions, RunResults, StopFlag, Ticket, run};
 use crate::error::{Error, ErrorKind, Problem, Result, Severity};
 use crate::graph::{self, Graph};
-use crate::manifest::{self, Manifest};
+use crate::manifest::{self, Manifest, Source};
 use crate::node::Registry;
 
 /// Threads and timers, and the nodes there are.
@@ -155,7 +155,15 @@ impl Pipeline {
     /// # Errors
     /// `Manifest`, with every problem at once.
     pub fn with_registry(text: &str, registry: &Registry) -> Result<Self> {
-        let (graph, problems) = compile(text, registry);
+        Self::compile(text, Source::Text, registry)
+    }
+
+    /// Compiles a manifest whose text comes from `source`, with nodes of your own.
+    ///
+    /// # Errors
+    /// `Manifest`, with every problem at once.
+    pub fn compile(text: &str, source: Source<'_>, registry: &Registry) -> Result<Self> {
+        let (graph, problems) = compile(text, source, registry);
         match graph {
             Some(graph) => {
                 tracing::debug!(pipeline = %graph.name, nodes = graph.nodes.len(), "pipeline compiled");
@@ -172,7 +180,12 @@ impl Pipeline {
 
     /// Everything that is wrong with a manifest, and whether it can run.
     pub fn validate(text: &str) -> (bool, Vec<Problem>) {
-        let (graph, problems) = compile(text, Runtime::shared().registry());
+        Self::validate_from(text, Source::Text)
+    }
+
+    /// Like [`validate`](Self::validate), for a text that comes from `source`.
+    pub fn validate_from(text: &str, source: Source<'_>) -> (bool, Vec<Problem>) {
+        let (graph, problems) = compile(text, source, Runtime::shared().registry());
         (graph.is_some(), problems)
     }
 
@@ -276,14 +289,14 @@ impl Pipeline {
     }
 }
 
-fn compile(text: &str, registry: &Registry) -> (Option<Graph>, Vec<Problem>) {
-    let parsed = manifest::parse(text);
+fn compile(text: &str, source: Source<'_>, registry: &Registry) -> (Option<Graph>, Vec<Problem>) {
+    let parsed = manifest::parse_from(text, source);
     let mut problems = parsed.problems;
     let Some(manifest): Option<Manifest> = parsed.manifest else { return (None, problems) };
     let clean = !problems.iter().any(|problem| problem.severity == Severity::Error);
     let checked = graph::check(&manifest, registry);
     problems.extend(checked.problems);
-    manifest::locate(text, &mut problems);
+    manifest::locate(text, source, &mut problems);
     (checked.graph.filter(|_| clean), problems)
 }
 
@@ -291,7 +304,7 @@ fn format_error(problems: Vec<Problem>) -> Error {
     let Some(first) = problems.iter().find(|problem| problem.severity == Severity::Error) else {
         return Error::new(ErrorKind::Internal, "no problem to report");
     };
-    let mut error = Error::new(ErrorKind::Format, first.to_string()).code_of(first.code).at_path(&first.path);
+    let mut error = Error::new(ErrorKind::Format, first.report("")).code_of(first.code).at_path(&first.path);
     if let Some(node) = &first.node {
         error = error.at_node(node);
     }

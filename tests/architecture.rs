@@ -13,6 +13,7 @@ use syn::spanned::Spanned;
 /// The modules in their order, each with the modules it may use.
 const LAYERS: &[(&str, &[&str])] = &[
     ("error", &[]),
+    ("codes", &["error"]),
     ("words", &[]),
     ("data", &["error"]),
     ("dsp", &[]),
@@ -23,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("builtin", &["error", "data", "dsp", "node"]),
     ("engine", &["error", "data", "manifest::OnError", "node", "graph"]),
     ("runtime", &["error", "data", "manifest", "node", "graph", "builtin", "engine"]),
-    ("cli", &["error", "words", "data", "media", "manifest", "node", "graph", "engine", "runtime", "VERSION"]),
+    ("cli", &["error", "codes", "words", "data", "media", "manifest", "node", "graph", "engine", "runtime", "VERSION"]),
     // The two edges: `ffi` stands after `cli` because the Python package starts the command line through it.
     ("ffi", &["error", "data", "media", "manifest", "node", "graph", "engine", "runtime", "cli", "VERSION"]),
     ("main", &["remotemedia::cli"]),
@@ -48,7 +49,7 @@ const CRATES: &[(&str, &[&str])] = &[
 const PRINTING: &[&str] = &["print", "println", "eprint", "eprintln", "dbg"];
 
 /// Files, network, clocks, threads: not for these modules.
-const PURE: &[&str] = &["error", "words", "data", "dsp", "manifest", "node", "graph"];
+const PURE: &[&str] = &["error", "codes", "words", "data", "dsp", "manifest", "node", "graph"];
 const OUTSIDE: &[&str] =
     &["std::fs", "std::net", "std::process", "std::env", "std::thread", "std::time::Instant", "std::time::SystemTime"];
 

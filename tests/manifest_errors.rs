@@ -2,7 +2,8 @@
 
 mod support;
 
-use remotemedia::{ErrorKind, Pipeline, Problem, Severity};
+use remotemedia::manifest::Source;
+use remotemedia::{ErrorKind, Pipeline, Problem, Runtime, Severity};
 use serde_json::{Value, json};
 
 fn errors(text: &str) -> Vec<Problem> {
@@ -34,9 +35,13 @@ const fn bad(code: &'static str, path: &'static str, line: u32, advice: &'static
 
 /// Each text starts on line 1; `[\n` and so on put the fault on a line of its own.
 const BAD: &[Bad] = &[
-    bad("RM0101", "", 2, "column", "{\"version\": \"v1\",\n \"nodes\": [}"),
+    bad("RM0101", "", 2, "a value is missing before the bracket", "{\"version\": \"v1\",\n \"nodes\": [}"),
     bad("RM0101", "", 1, "a JSON object", ""),
-    bad("RM0101", "", 1, "column", "nodes: []"),
+    bad("RM0101", "", 1, "double quotes", "nodes: []"),
+    bad("RM0101", "", 1, "no comments", "{\"version\": \"v1\", // the first\n}"),
+    bad("RM0101", "", 1, "take out the comma", "{\"version\": \"v1\",}"),
+    bad("RM0101", "", 1, "double quotes", "{'version': 'v1'}"),
+    bad("RM0101", "", 1, "bracket or a quote is not closed", "{\"version\": \"v1\""),
     bad("RM0105", "", 1, "a JSON object", "[1, 2]"),
     bad("RM0104", "", 2, "\"version\": \"v1\"", "\n{\"nodes\": [{\"id\": \"a\", \"node_type\": \"PassThrough\"}]}"),
     bad(
@@ -337,6 +342,22 @@ fn each_bad_manifest_gives_its_error() {
         if problem.column.is_none_or(|column| column == 0) {
             wrong.push(format!("no column: {problem:?}"));
         }
+        // What is marked in the excerpt is what stands there in the text.
+        let excerpt = problem.excerpt.as_deref().unwrap_or_default();
+        let lines: Vec<&str> = excerpt.lines().collect();
+        let line = bad.text.lines().nth(bad.line as usize - 1).unwrap_or_default();
+        let column = problem.column.unwrap_or_default() as usize;
+        let marks = lines.get(3).map_or(0, |line| line.matches('^').count());
+        let shown: String = lines.get(2).unwrap_or(&"").chars().collect();
+        let at = lines.get(3).and_then(|line| line.find('^')).unwrap_or_default();
+        let under: String = shown.chars().skip(at).take(marks).collect();
+        let meant: String = line.chars().skip(column - 1).take(marks).collect();
+        if marks == 0 || under != meant {
+            wrong.push(format!("`{under}` is marked instead of `{meant}`:\n{excerpt}\n{}", bad.text));
+        }
+        if problem.end_column.is_none_or(|end| (end as usize) < column) {
+            wrong.push(format!("end_column: {problem:?}"));
+        }
     }
     assert!(wrong.is_empty(), "\n{}\n", wrong.join("\n\n"));
 }
@@ -349,7 +370,8 @@ fn the_error_of_a_pipeline_carries_the_problem() {
         assert_eq!((error.kind(), error.code()), (kind, bad.code), "{}", bad.text);
         assert_eq!(error.path(), Some(bad.path), "{}", bad.text);
         assert_eq!(error.problems().len(), 1, "{}", bad.text);
-        assert!(!error.to_string().contains('\n'), "one problem is one line: {error}");
+        let problem = &error.problems()[0];
+        assert_eq!(error.to_string(), format!("{problem}\n{}", problem.excerpt.as_deref().unwrap()));
     }
 }
 
@@ -484,4 +506,49 @@ fn long_values_are_shown_short() {
     assert!(the_error(&text).to_string().len() < 300);
     let text = json!({"version": "v1", "nodes": [{"id": "a", "node_type": "y".repeat(10_000)}]}).to_string();
     assert_eq!(the_error(&text).code, "RM0103");
+}
+
+#[test]
+fn a_manifest_made_by_a_program_has_no_lines() {
+    for bad in BAD {
+        let registry = Runtime::shared();
+        let error = Pipeline::compile(bad.text, Source::Value, registry.registry()).expect_err(bad.text);
+        let problem = &error.problems()[0];
+        let place = (problem.line, problem.column, problem.end_column, problem.excerpt.as_deref());
+        assert_eq!(place, (None, None, None, None), "{}", bad.text);
+        assert_eq!((problem.code, problem.path.as_str()), (bad.code, bad.path));
+        assert!(!error.to_string().contains('\n'), "one problem is one line: {error}");
+    }
+}
+
+#[test]
+fn the_file_is_named_with_line_and_column() {
+    let text = "{\n \"version\": \"v1\",\n \"nodes\": [{\"id\": \"a\", \"node_type\": \"Gian\"}]}";
+    let (_, problems) = Pipeline::validate_from(text, Source::File("talk.json"));
+    let excerpt = problems[0].excerpt.as_deref().unwrap();
+    assert_eq!(
+        excerpt,
+        " --> talk.json:3:37\n  |\n3 |  \"nodes\": [{\"id\": \"a\", \"node_type\": \"Gian\"}]}\n  |                                     ^^^^^^"
+    );
+}
+
+#[test]
+fn names_of_other_systems_lead_to_ours() {
+    let table = include_str!("../src/graph/hints.rs");
+    let runtime = Runtime::shared();
+    let mut seen = 0;
+    for line in table.lines().filter_map(|line| line.trim().strip_prefix("(\"")) {
+        let name = line.split('"').next().unwrap();
+        assert!(runtime.registry().find(name).is_none(), "{name} is a node of ours");
+        let problem = the_error(&format!(r#"{{"version": "v1", "nodes": [{{"id": "a", "node_type": "{name}"}}]}}"#));
+        let fix = problem.fix.unwrap();
+        if let Some(ours) = line.split("Ours(\"").nth(1).and_then(|rest| rest.split('"').next()) {
+            assert!(runtime.registry().find(ours).is_some(), "{ours}");
+            assert_eq!((problem.nearest.as_deref(), fix), (Some(ours), format!("that is `{ours}` here")));
+        } else {
+            assert!(problem.nearest.is_none() && !fix.is_empty(), "{name}");
+        }
+        seen += 1;
+    }
+    assert!(seen > 70, "{seen} names");
 }

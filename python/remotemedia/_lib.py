@@ -76,6 +76,8 @@ if TYPE_CHECKING:
         node: str | None
         line: int | None
         column: int | None
+        end_column: int | None
+        excerpt: str | None
 
 
 __all__ = ["NativeError", "native", "problem", "reraise", "version"]
@@ -120,6 +122,8 @@ def problem(raw: NativeProblem) -> errors.Problem:
         raw.node,
         raw.line,
         raw.column,
+        raw.end_column,
+        raw.excerpt,
     )
 
 

@@ -6,49 +6,59 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from remotemedia import _json
 from remotemedia._formats import Format
 from remotemedia._node import Node
 from remotemedia.errors import InputTypeError, IoError, ManifestError, Problem
 
-__all__ = ["chain", "manifest_text", "published_text"]
+__all__ = ["ManifestText", "chain", "manifest_text", "published_text"]
 
 _MAX_BYTES = 64 * 1024 * 1024
 
 
-def published_text(manifest: object) -> str:
+class ManifestText(NamedTuple):
+    """The JSON text of a manifest, and where it comes from."""
+
+    text: str
+    file: str = ""
+    """The name of the file it stands in."""
+    written: bool = True
+    """Whether a person wrote the text: then problems have a line."""
+
+
+def published_text(manifest: object) -> ManifestText:
     """Return the text for the published functions: a str is JSON text; dicts and paths are accepted too."""
     if isinstance(manifest, str):
-        return manifest
+        return ManifestText(manifest)
     if isinstance(manifest, os.PathLike):
         return _read(cast("os.PathLike[str]", manifest))
     if isinstance(manifest, Mapping):
-        return _text(dict(cast("Mapping[str, object]", manifest)))
+        return _made(dict(cast("Mapping[str, object]", manifest)))
     raise InputTypeError(
         f"the manifest is of type {type(manifest).__name__}, expected JSON text, a dict or a path object"
     )
 
 
-def manifest_text(manifest: object, input: Format | None) -> str:
+def manifest_text(manifest: object, input: Format | None) -> ManifestText:
     """Return the text for `remotemedia.Pipeline`: a path, a dict, JSON text or a list of nodes."""
     if isinstance(manifest, str):
         first = manifest.lstrip()[:1]
-        text = manifest if first in ("{", "[") else _read(manifest)
+        given = ManifestText(manifest) if first in ("{", "[") else _read(manifest)
     elif isinstance(manifest, os.PathLike):
-        text = _read(cast("os.PathLike[str]", manifest))
+        given = _read(cast("os.PathLike[str]", manifest))
     elif isinstance(manifest, Mapping):
-        return _text(_declare(dict(cast("Mapping[str, object]", manifest)), input))
+        return _made(_declare(dict(cast("Mapping[str, object]", manifest)), input))
     elif isinstance(manifest, Node):
-        return _text(_declare(chain([manifest]), input))
+        return _made(_declare(chain([manifest]), input))
     elif isinstance(manifest, Sequence) and not isinstance(manifest, (bytes, bytearray, memoryview)):
-        return _text(_declare(chain(cast("Sequence[object]", manifest)), input))
+        return _made(_declare(chain(cast("Sequence[object]", manifest)), input))
     else:
         raise InputTypeError(
             f"the manifest is of type {type(manifest).__name__}, expected a path, a dict, JSON text or a list of nodes"
         )
-    return text if input is None and text.lstrip()[:1] != "[" else _declared_text(text, input)
+    return given if input is None and given.text.lstrip()[:1] != "[" else _declared(given, input)
 
 
 def chain(nodes: Sequence[object]) -> dict[str, object]:
@@ -104,26 +114,26 @@ def _declare(manifest: dict[str, object], input: Format | None) -> dict[str, obj
     return {**manifest, "input": input.to_dict()}
 
 
-def _declared_text(text: str, input: Format | None) -> str:
+def _declared(given: ManifestText, input: Format | None) -> ManifestText:
     import json
 
     try:
-        value: Any = json.loads(text)
+        value: Any = json.loads(given.text)
     except (ValueError, RecursionError):
-        return text  # The native parser says what is wrong, and where.
+        return given  # The native parser says what is wrong, and where.
     if isinstance(value, list):
-        return _text(_declare(chain(cast("list[object]", value)), input))
-    return _text(_declare(cast("dict[str, object]", value), input)) if isinstance(value, dict) else text
+        return _made(_declare(chain(cast("list[object]", value)), input))
+    return _made(_declare(cast("dict[str, object]", value), input)) if isinstance(value, dict) else given
 
 
-def _text(manifest: dict[str, object]) -> str:
+def _made(manifest: dict[str, object]) -> ManifestText:
     try:
-        return _json.dumps(manifest)
+        return ManifestText(_json.dumps(manifest), written=False)
     except _json.NotJsonError as error:
         raise _problem(error.path, error.reason, None) from None
 
 
-def _read(path: str | os.PathLike[str]) -> str:
+def _read(path: str | os.PathLike[str]) -> ManifestText:
     name = os.fspath(path)
     try:
         with open(name, "rb") as file:
@@ -137,7 +147,7 @@ def _read(path: str | os.PathLike[str]) -> str:
     if len(data) > _MAX_BYTES:
         raise _problem("", f"the manifest {name!r} is larger than 64 MiB", None)
     try:
-        return data.decode("utf-8-sig")
+        return ManifestText(data.decode("utf-8-sig"), file=name)
     except UnicodeDecodeError as error:
         raise _problem("", f"the manifest {name!r} is not UTF-8 at byte {error.start}", "save it as UTF-8") from None
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from remotemedia import _run
 from remotemedia._formats import Format
 from remotemedia._lib import NativeError, native, problem, reraise
-from remotemedia._manifest import manifest_text
+from remotemedia._manifest import ManifestText, manifest_text
 from remotemedia._node import Node
 from remotemedia._results import warn
 from remotemedia.errors import ManifestWarning, Problem
@@ -22,10 +22,16 @@ if TYPE_CHECKING:
 __all__ = ["Pipeline", "compiled"]
 
 
-def compiled(text: str) -> _run.Compiled:
-    """Return the compiled pipeline of a manifest's text; what has no effect in it is warned of."""
+def compiled(manifest: ManifestText) -> _run.Compiled:
+    """Return the compiled pipeline of a manifest; what has no effect in it is warned of."""
     try:
-        pipeline: NativePipeline = native.Pipeline(text)
+        pipeline: NativePipeline
+        if not manifest.written:
+            pipeline = native.Pipeline.from_value(manifest.text)
+        elif manifest.file:
+            pipeline = native.Pipeline.from_file_text(manifest.text, manifest.file)
+        else:
+            pipeline = native.Pipeline(manifest.text)
         for one in map(problem, pipeline.warnings()):
             warn(str(one), ManifestWarning)
     except NativeError as error:
@@ -70,8 +76,9 @@ class Pipeline:
         *,
         input: Format | None = None,
     ) -> None:
-        self._text = manifest_text(manifest, input)
-        self._compiled = compiled(self._text)
+        given = manifest_text(manifest, input)
+        self._text = given.text
+        self._compiled = compiled(given)
 
     def run(self, *items: object, metrics: bool = False, timeout: float | None = None) -> Any:
         """Run and wait for the result; Ctrl-C stops it.

@@ -69,8 +69,11 @@ class Problem:
         All of it in one line: code, what is wrong, where, and the fix last.
     found, expected, nearest, fix, node : str or None
         The value found, what was expected, the nearest known name, what to do, the node's id.
-    line, column : int or None
-        The place in the manifest's text, both counted from 1.
+    line, column, end_column : int or None
+        The place in the manifest's text, counted from 1, and the column behind it; None for a manifest that was given
+        as a dict or a list of nodes.
+    excerpt : str or None
+        The line of the text with a mark under the place, as a compiler shows it.
     """
 
     code: str
@@ -84,6 +87,8 @@ class Problem:
     node: str | None = None
     line: int | None = None
     column: int | None = None
+    end_column: int | None = None
+    excerpt: str | None = None
 
     def __str__(self) -> str:
         return self.reason
@@ -99,7 +104,8 @@ class RemoteMediaError(Exception):
     Parameters
     ----------
     reason : str
-        One clear line with the fix last; a `ManifestError` adds one line per problem.
+        One clear line with the fix last; a `ManifestError` adds a line per problem, and the line of the manifest with a
+        mark under the place when it was given as text or file.
     code : str, optional
         Stable code; the kind's own when left out.
     node, path, hint : str, optional

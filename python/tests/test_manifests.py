@@ -90,6 +90,32 @@ def test_text_has_the_line() -> None:
         rm.Pipeline(text)
 
 
+def test_text_and_files_get_an_excerpt_and_dicts_do_not(tmp_path: Path) -> None:
+    wrong = manifest(node("a", "AudioResampel"))
+    text = json.dumps(wrong, indent=1)
+    path = tmp_path / "talk.json"
+    path.write_text(text, encoding="utf-8")
+    for form, place in ((text, "line 9, column 17"), (path, f"{path}:9:17"), (str(path), f"{path}:9:17")):
+        with pytest.raises(rm.ManifestError) as caught:
+            rm.Pipeline(form)
+        (problem,) = caught.value.problems
+        assert (problem.line, problem.column, problem.end_column) == (9, 17, 32)
+        assert problem.excerpt is not None
+        assert problem.excerpt.splitlines() == [
+            f" --> {place}",
+            "  |",
+            '9 |    "node_type": "AudioResampel"',
+            "  |                 ^^^^^^^^^^^^^^^",
+        ]
+        assert str(caught.value) == f"{problem}\n{problem.excerpt}"
+        assert caught.value.to_dict()["problems"] == [problem.to_dict()]
+    with pytest.raises(rm.ManifestError) as caught:
+        rm.Pipeline(wrong)
+    (problem,) = caught.value.problems
+    assert (problem.line, problem.column, problem.end_column, problem.excerpt) == (None, None, None, None)
+    assert "\n" not in str(caught.value)
+
+
 def test_all_problems_come_at_once_one_per_line() -> None:
     wrong = {**manifest(node("a", "AudioResampel"), node("b", "Gain", gain_db="loud")), "version": "v2"}
     with pytest.raises(rm.ManifestError) as caught:

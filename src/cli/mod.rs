@@ -1,8 +1,10 @@
 //! The command line: arguments in, text and exit code out.
 
+mod explain;
 mod nodes;
 mod validate;
 
+use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
@@ -25,9 +27,17 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say what the code of an error means, or list all codes.
+    Explain {
+        /// Such as RM0103.
+        code: Option<String>,
+        /// As JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Check a manifest. Exit code 1 when it cannot run.
     Validate {
-        /// The manifest's file.
+        /// The manifest's file; `-` reads standard input.
         manifest: PathBuf,
         /// The problems as JSON.
         #[arg(long)]
@@ -49,6 +59,20 @@ pub fn main(arguments: impl IntoIterator<Item = String>) -> i32 {
     };
     match command {
         Command::Nodes { name, json } => nodes::run(name.as_deref(), json),
+        Command::Explain { code, json } => explain::run(code.as_deref(), json),
         Command::Validate { manifest, json } => validate::run(&manifest, json),
     }
+}
+
+/// Prints a text and returns the exit code. A reader that has gone, such as `head`, is no failure.
+fn say(text: &str, code: i32) -> i32 {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
+    code
+}
+
+/// Says what went wrong, and returns the exit code of a failure.
+fn complain(text: &str) -> i32 {
+    let _ = writeln!(std::io::stderr(), "error: {text}");
+    1
 }

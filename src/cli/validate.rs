@@ -1,33 +1,55 @@
 //! `validate`: what is wrong with a manifest.
 
+use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::{complain, say};
 use crate::error::{Problem, Severity};
+use crate::manifest::{MAX_BYTES, Source};
 use crate::runtime::Pipeline;
 
 pub(super) fn run(path: &Path, as_json: bool) -> i32 {
-    let text = match std::fs::read_to_string(path) {
+    let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
+    let text = match read(path) {
         Ok(text) => text,
-        Err(error) => {
-            eprintln!("error: {}: {error}", path.display());
-            return 1;
-        }
+        Err(error) => return complain(&format!("{name}: {error}")),
     };
-    let (fine, problems) = Pipeline::validate(&text);
+    let (fine, problems) = Pipeline::validate_from(&text, Source::File(&name));
     if as_json {
-        println!("{:#}", json!({"valid": fine, "problems": problems.iter().map(entry).collect::<Vec<_>>()}));
-    } else {
-        for problem in &problems {
-            let place = problem.line.zip(problem.column).map(|(line, column)| format!(":{line}:{column}"));
-            println!("{}{}: {}: {problem}", path.display(), place.unwrap_or_default(), severity(problem));
-        }
-        if fine {
-            println!("{}: valid", path.display());
-        }
+        let problems: Vec<Value> = problems.iter().map(entry).collect();
+        return say(&format!("{:#}", json!({"file": name, "valid": fine, "problems": problems})), i32::from(!fine));
     }
-    i32::from(!fine)
+    let mut report = String::new();
+    for problem in &problems {
+        report.push_str(&format!("{}: {}\n\n", severity(problem), problem.report("  ")));
+    }
+    let count = |severity| problems.iter().filter(|problem| problem.severity == severity).count();
+    let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+    report.push_str(&match (fine, warnings) {
+        (true, 0) => format!("{name}: valid"),
+        (true, _) => format!("{name}: valid, with {}", plural(warnings, "warning")),
+        (false, _) => format!(
+            "{name}: {}, {}; `remotemedia explain CODE` says more",
+            plural(errors, "error"),
+            plural(warnings, "warning")
+        ),
+    });
+    say(&report, i32::from(!fine))
+}
+
+/// The text of a file, or of standard input: no more of it than a manifest may have.
+fn read(path: &Path) -> std::io::Result<String> {
+    let mut text = String::new();
+    let limit = MAX_BYTES as u64 + 1;
+    if path == Path::new("-") {
+        std::io::stdin().take(limit).read_to_string(&mut text)?;
+    } else {
+        std::fs::File::open(path)?.take(limit).read_to_string(&mut text)?;
+    }
+    Ok(text.trim_start_matches('\u{feff}').to_owned())
 }
 
 fn severity(problem: &Problem) -> &'static str {
@@ -44,6 +66,8 @@ fn entry(problem: &Problem) -> Value {
         "path": problem.path,
         "line": problem.line,
         "column": problem.column,
+        "end_column": problem.end_column,
+        "excerpt": problem.excerpt,
         "message": problem.message,
         "found": problem.found,
         "expected": problem.expected,

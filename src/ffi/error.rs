@@ -27,6 +27,10 @@ pub struct Problem {
     pub line: Option<i32>,
     /// Column in characters, from 1.
     pub column: Option<i32>,
+    /// The column behind what is meant, on the same line.
+    pub end_column: Option<i32>,
+    /// The line with a mark under the place: a few lines of text.
+    pub excerpt: Option<String>,
 }
 
 impl From<&crate::error::Problem> for Problem {
@@ -48,6 +52,8 @@ impl From<&crate::error::Problem> for Problem {
             node: problem.node.clone(),
             line: place(problem.line),
             column: place(problem.column),
+            end_column: place(problem.end_column),
+            excerpt: problem.excerpt.clone(),
         }
     }
 }

@@ -7,6 +7,7 @@ use super::error::{Problem, RemoteMediaError};
 use super::item::{Item, Output, outputs};
 use crate::engine::RunOptions;
 use crate::error::Result;
+use crate::manifest::Source;
 use crate::runtime::{self, Runtime};
 
 /// A manifest, compiled once. Share it, and run it as often as you like.
@@ -35,9 +36,22 @@ impl Pipeline {
     /// Compiles a manifest from JSON text.
     #[uniffi::constructor]
     pub fn new(manifest_json: String) -> std::result::Result<Arc<Self>, RemoteMediaError> {
-        #[cfg(feature = "python")]
-        super::logging::start();
-        Ok(Arc::new(Self { inner: runtime::Pipeline::new(&manifest_json)? }))
+        Self::compile(&manifest_json, Source::Text)
+    }
+
+    /// Compiles the JSON text of a file. Problems name the file.
+    #[uniffi::constructor]
+    pub fn from_file_text(
+        manifest_json: String,
+        file_name: String,
+    ) -> std::result::Result<Arc<Self>, RemoteMediaError> {
+        Self::compile(&manifest_json, Source::File(&file_name))
+    }
+
+    /// Compiles a manifest that a program has put together, as JSON text. Problems have no line.
+    #[uniffi::constructor]
+    pub fn from_value(manifest_json: String) -> std::result::Result<Arc<Self>, RemoteMediaError> {
+        Self::compile(&manifest_json, Source::Value)
     }
 
     /// Runs items as one stream and waits. Cancelling the wait stops the run.
@@ -80,6 +94,15 @@ impl Pipeline {
     /// What the manifest says to no effect.
     pub fn warnings(&self) -> Vec<Problem> {
         self.inner.warnings().iter().map(Problem::from).collect()
+    }
+}
+
+impl Pipeline {
+    fn compile(text: &str, source: Source<'_>) -> std::result::Result<Arc<Self>, RemoteMediaError> {
+        #[cfg(feature = "python")]
+        super::logging::start();
+        let inner = runtime::Pipeline::compile(text, source, Runtime::shared().registry())?;
+        Ok(Arc::new(Self { inner }))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::Arc;
 
+use super::hints::{Hint, hint};
 use super::{Graph, GraphNode, ResultPort};
 use crate::data::{Format, Kind, Kinds};
 use crate::error::{Problem, Severity};
@@ -51,27 +52,19 @@ struct Checker<'a> {
     problems: Vec<Problem>,
 }
 
-/// Names that other systems use for what we have under another name.
-const HINTS: [(&str, &str); 9] = [
-    ("audioresample", "AudioResample"),
-    ("audioconvert", "AudioChannels"),
-    ("resample", "AudioResample"),
-    ("resampler", "AudioResample"),
-    ("volume", "Gain"),
-    ("level", "AudioLevel"),
-    ("vad", "SpeechVAD"),
-    ("videoscale", "VideoScale"),
-    ("identity", "PassThrough"),
-];
-
 impl Checker<'_> {
     fn types(&mut self, registry: &Registry) -> Types {
         let mut types = Vec::with_capacity(self.manifest.nodes.len());
         for node in &self.manifest.nodes {
             let path = format!("/nodes/{}", node.index);
             let Some(kind) = registry.find(&node.node_type) else {
-                let lower = node.node_type.to_lowercase();
-                let hint = HINTS.iter().find(|(theirs, _)| *theirs == lower).map(|(_, ours)| *ours);
+                let hint = hint(&node.node_type);
+                let ours = match hint {
+                    Some(Hint::Ours(name)) => Some(name),
+                    // A near name would mislead: what is meant is known, and it is something else.
+                    Some(Hint::Instead(_)) => None,
+                    None => nearest(&node.node_type, registry.names()),
+                };
                 let mut problem = Problem::error(
                     "RM0103",
                     format!("{path}/node_type"),
@@ -79,7 +72,12 @@ impl Checker<'_> {
                 )
                 .found(node.node_type.clone())
                 .node(node.id.clone())
-                .nearest(hint.or_else(|| nearest(&node.node_type, registry.names())));
+                .nearest(ours);
+                match hint {
+                    Some(Hint::Ours(name)) => problem = problem.fix(format!("that is `{name}` here")),
+                    Some(Hint::Instead(instead)) => problem = problem.fix(instead),
+                    None => {}
+                }
                 if problem.fix.is_none() {
                     problem = problem.fix("`remotemedia nodes` lists the nodes there are");
                 }

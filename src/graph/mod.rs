@@ -2,6 +2,7 @@
 
 mod check;
 mod formats;
+mod hints;
 
 use std::sync::Arc;
 

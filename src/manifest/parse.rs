@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::model::{Connection, InputFormats, Manifest, NodeSpec, OnError, PortRef};
 use super::span::{Event, escape, locate, scan};
-use super::{MAX_BYTES, MAX_CONNECTIONS, MAX_NODES};
+use super::{MAX_BYTES, MAX_CONNECTIONS, MAX_NODES, Source};
 use crate::data::{Format, Kind, PixelFormat};
 use crate::error::Problem;
 use crate::words::{nearest, shown};
@@ -28,6 +28,11 @@ pub struct Parsed {
 /// assert_eq!(parsed.problems[0].to_string(), "RM0107: `nodes` is empty, expected at least one node (at /nodes, line 1)");
 /// ```
 pub fn parse(text: &str) -> Parsed {
+    parse_from(text, Source::Text)
+}
+
+/// Like [`parse`], for a text that comes from `source`.
+pub fn parse_from(text: &str, source: Source<'_>) -> Parsed {
     let fail = |problem| Parsed { manifest: None, problems: vec![problem] };
     if text.len() > MAX_BYTES {
         return fail(
@@ -37,7 +42,11 @@ pub fn parse(text: &str) -> Parsed {
     }
     let value = match serde_json::from_str::<Value>(text) {
         Ok(value) => value,
-        Err(error) => return fail(not_json(text, &error)),
+        Err(error) => {
+            let mut problems = [not_json(text, &error)];
+            locate(text, source, &mut problems);
+            return Parsed { manifest: None, problems: problems.into() };
+        }
     };
     let mut reader = Reader { problems: Vec::new() };
     scan(text, &mut |event, _| {
@@ -45,13 +54,14 @@ pub fn parse(text: &str) -> Parsed {
             let path = format!("{pointer}/{}", escape(key));
             reader.problems.push(
                 Problem::error("RM0122", path, format!("the key `{key}` is written twice"))
+                    .at_key()
                     .fix("keep one of the two; JSON readers drop the other in silence"),
             );
         }
     });
     let manifest = reader.manifest(&value);
     let mut problems = reader.problems;
-    locate(text, &mut problems);
+    locate(text, source, &mut problems);
     Parsed { manifest, problems }
 }
 
@@ -64,14 +74,35 @@ fn not_json(text: &str, error: &serde_json::Error) -> Problem {
     } else if text.trim().is_empty() {
         Problem::error("RM0101", "", "the manifest is empty").expected("a JSON object")
     } else {
+        // serde_json's word for true, false and null.
+        let message = message.replace("expected ident", "unknown word");
         Problem::error("RM0101", "", format!("the manifest is not JSON: {message}"))
     };
     problem.line = u32::try_from(error.line()).ok();
     problem.column = u32::try_from(error.column().max(1)).ok();
-    if let Some(column) = problem.column.filter(|_| problem.expected.is_none()) {
-        problem.fix = Some(format!("look at column {column}"));
+    if problem.expected.is_none() {
+        let here = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
+        let here = here.as_bytes().get(error.column().saturating_sub(1)).copied();
+        problem.fix = Some(repair(message, here).to_owned());
     }
     problem
+}
+
+/// What to do about a text that is not JSON, from the parser's words and the byte it stopped at.
+fn repair(message: &str, here: Option<u8>) -> &'static str {
+    match here {
+        Some(b'\'') => "JSON wants double quotes around text",
+        Some(b'/' | b'#') => "JSON has no comments: take it out",
+        _ if message.starts_with("EOF") => "the text ends too early: a bracket or a quote is not closed",
+        Some(b']' | b'}') if message == "expected value" => "a value is missing before the bracket",
+        _ if message.contains("trailing comma") => "take out the comma before it",
+        _ if message.contains("key must be a string") => "put the key in double quotes",
+        _ if message.contains("expected `,`") => "a comma or a closing bracket is missing before it",
+        _ if message.contains("expected `:`") => "a colon is missing before it",
+        _ if message.contains("trailing characters") => "the manifest has ended before it: take out what follows",
+        _ if message.contains("control character") => "write line breaks and tabs in text as \\n and \\t",
+        _ => "this is no JSON value: text wants double quotes, and true, false and null are in small letters",
+    }
 }
 
 struct Reader {
@@ -100,6 +131,7 @@ impl Reader {
             let near = nearest(key, known.iter().copied());
             let mut problem =
                 Problem::warning("RM0130", format!("{path}/{}", escape(key)), format!("the key `{key}` has no effect"))
+                    .at_key()
                     .nearest(near);
             if near.is_none() {
                 problem = problem.expected(known.join(", "));
@@ -161,6 +193,7 @@ impl Reader {
             if metadata.get("auto_negotiate").is_some_and(|value| value != &Value::Bool(false)) {
                 self.push(
                     Problem::warning("RM0131", "/metadata/auto_negotiate", "`auto_negotiate` has no effect")
+                        .at_key()
                         .fix("formats are checked, never converted unasked: put AudioResample or AudioChannels where one is needed"),
                 );
             }
@@ -172,6 +205,7 @@ impl Reader {
         if top.contains_key("budget") {
             self.push(
                 Problem::error("RM0121", "/budget", "`budget` is not checked by this version")
+                    .at_key()
                     .fix("remove it: a limit that nobody checks would mislead"),
             );
         }

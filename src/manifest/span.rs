@@ -4,51 +4,99 @@
 //! the places it has not reached stay unknown.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
+use super::Source;
+use super::excerpt::Lines;
 use crate::error::Problem;
 
 /// What the scan comes across.
 pub(super) enum Event<'a> {
-    /// The value at this pointer starts here.
+    /// The value at this pointer, whole.
     Value(&'a str),
+    /// The key that leads to the value at this pointer.
+    Key(&'a str),
     /// A key of the object at this pointer is written a second time.
     Duplicate(&'a str, &'a str),
 }
 
-/// Walks through JSON text that is known to be valid, calling `visit` with each event and its byte offset.
-pub(super) fn scan(text: &str, visit: &mut dyn FnMut(Event<'_>, usize)) {
+/// Walks through JSON text that is known to be valid, calling `visit` with each event and where it stands, in bytes.
+pub(super) fn scan(text: &str, visit: &mut dyn FnMut(Event<'_>, Range<usize>)) {
     Scan { bytes: text.as_bytes(), text, at: 0, pointer: String::new(), visit }.value();
 }
 
-/// Fills in line and column of every problem, as far as its pointer can be found in the text.
+/// The most problems that get an excerpt: nobody reads further.
+const EXCERPTS: usize = 100;
+
+#[derive(Default)]
+struct Place {
+    key: Option<Range<usize>>,
+    value: Option<Range<usize>>,
+}
+
+/// Fills in line, column and excerpt of every problem, as far as its pointer can be found in the text.
 ///
-/// A pointer to something absent gets the place of the nearest parent that is there.
-pub(crate) fn locate(text: &str, problems: &mut [Problem]) {
-    if problems.iter().all(|problem| problem.line.is_some()) {
+/// A pointer to something absent gets the place of the nearest parent that is there. A text that was made from a value
+/// has no places: nobody has seen it.
+pub(crate) fn locate(text: &str, source: Source<'_>, problems: &mut [Problem]) {
+    let name = match source {
+        Source::Value => {
+            for problem in problems {
+                (problem.line, problem.column) = (None, None);
+            }
+            return;
+        }
+        Source::Text => None,
+        Source::File(name) => Some(name),
+    };
+    if problems.iter().all(|problem| problem.end_column.is_some()) {
         return;
     }
     // Every place that is asked for, and its parents.
-    let mut places: HashMap<String, Option<usize>> = HashMap::from([(String::new(), None)]);
+    let mut places: HashMap<String, Place> = HashMap::from([(String::new(), Place::default())]);
     for problem in problems.iter() {
         for end in parents(&problem.path) {
             places.entry(problem.path[..end].to_owned()).or_default();
         }
     }
-    scan(text, &mut |event, offset| {
-        if let Event::Value(pointer) = event
-            && let Some(place) = places.get_mut(pointer)
-        {
-            *place = Some(offset);
+    let mut visit = |event: Event<'_>, range| match event {
+        Event::Value(pointer) => {
+            if let Some(place) = places.get_mut(pointer) {
+                place.value = Some(range);
+            }
         }
-    });
-    let ascii = text.is_ascii();
-    let lines: Vec<usize> =
-        std::iter::once(0).chain(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(at, _)| at + 1)).collect();
-    for problem in problems.iter_mut().filter(|problem| problem.line.is_none()) {
-        let found = parents(&problem.path).find_map(|end| places.get(&problem.path[..end]).copied().flatten());
-        let (line, column) = line_and_column(text, ascii, &lines, found.unwrap_or(0));
-        problem.line = Some(line);
-        problem.column = Some(column);
+        Event::Key(pointer) => {
+            if let Some(place) = places.get_mut(pointer) {
+                place.key = Some(range);
+            }
+        }
+        Event::Duplicate(..) => {}
+    };
+    // Where the parser of JSON has stopped is known; such text must not be scanned, as its nesting has no bound.
+    if problems.iter().any(|problem| problem.line.is_none()) {
+        scan(text, &mut visit);
+    }
+    let lines = Lines::new(text);
+    for (index, problem) in problems.iter_mut().enumerate().filter(|(_, problem)| problem.end_column.is_none()) {
+        let range = match problem.line.zip(problem.column) {
+            // The parser of JSON has said where.
+            Some((line, column)) => {
+                let start = lines.offset(line as usize, column as usize);
+                start..start + text.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8)
+            }
+            None => {
+                let exact =
+                    places.get(&problem.path).and_then(|place| if problem.at_key { place.key.clone() } else { None });
+                let near = || parents(&problem.path).find_map(|end| places.get(&problem.path[..end])?.value.clone());
+                exact.or_else(near).unwrap_or(0..0)
+            }
+        };
+        let (line, column) = lines.place(range.start);
+        (problem.line, problem.column) = (Some(line), Some(column));
+        problem.end_column = Some(lines.place(lines.end_of_mark(&range)).1);
+        if index < EXCERPTS {
+            problem.excerpt = Some(lines.excerpt(&range, name));
+        }
     }
 }
 
@@ -57,21 +105,12 @@ fn parents(path: &str) -> impl Iterator<Item = usize> + '_ {
     std::iter::once(path.len()).chain(path.rmatch_indices('/').map(|(at, _)| at))
 }
 
-/// `lines` holds the offset of the start of each line.
-fn line_and_column(text: &str, ascii: bool, lines: &[usize], offset: usize) -> (u32, u32) {
-    let line = lines.partition_point(|start| *start <= offset).max(1);
-    let before = text.get(lines[line - 1]..offset).unwrap_or_default();
-    // Most manifests are ASCII: no need to count, which would take long for many problems on one long line.
-    let column = 1 + if ascii { before.len() } else { before.chars().count() };
-    (u32::try_from(line).unwrap_or(u32::MAX), u32::try_from(column).unwrap_or(u32::MAX))
-}
-
 struct Scan<'a> {
     bytes: &'a [u8],
     text: &'a str,
     at: usize,
     pointer: String,
-    visit: &'a mut dyn FnMut(Event<'_>, usize),
+    visit: &'a mut dyn FnMut(Event<'_>, Range<usize>),
 }
 
 impl Scan<'_> {
@@ -84,7 +123,13 @@ impl Scan<'_> {
     /// One value. Its nesting is bounded by serde_json, which has read the text before. Returns false at the end.
     fn value(&mut self) -> bool {
         self.space();
-        (self.visit)(Event::Value(&self.pointer), self.at);
+        let start = self.at;
+        let more = self.content();
+        (self.visit)(Event::Value(&self.pointer), start..self.at.min(self.bytes.len()));
+        more
+    }
+
+    fn content(&mut self) -> bool {
         match self.bytes.get(self.at) {
             Some(b'{') => self.members(),
             Some(b'[') => self.elements(),
@@ -113,12 +158,14 @@ impl Scan<'_> {
             let key_at = self.at;
             let Some(key) = self.string() else { return false };
             if !keys.insert(key.clone()) {
-                (self.visit)(Event::Duplicate(&self.pointer, &key), key_at);
+                (self.visit)(Event::Duplicate(&self.pointer, &key), key_at..self.at);
             }
+            let key_end = self.at;
             self.space();
             self.at += 1; // `:`
             self.pointer.push('/');
             self.pointer.push_str(&escape(&key));
+            (self.visit)(Event::Key(&self.pointer), key_at..key_end);
             let more = self.value();
             self.pointer.truncate(parent);
             if !more || !self.next_is_comma(b'}') {
@@ -187,7 +234,7 @@ mod tests {
         let text = "{\n  \"ä\": 1, \"nodes\": [\n    {\"id\": \"a\"},\n    {\"id\": \"b\", \"x~/y\": [true]}]}";
         let mut problems = ["/nodes/1/id", "/nodes/1/x~0~1y/0", "/nodes/0/absent", "/nodes", ""]
             .map(|path| Problem::error("RM0100", path, "x"));
-        locate(text, &mut problems);
+        locate(text, Source::Text, &mut problems);
         let places: Vec<_> = problems.iter().map(|p| (p.line.unwrap(), p.column.unwrap())).collect();
         assert_eq!(places, [(4, 12), (4, 26), (3, 5), (2, 20), (1, 1)]);
     }

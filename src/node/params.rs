@@ -39,6 +39,7 @@ impl Params {
                 let expected = if known.is_empty() { "no parameters".to_owned() } else { known.join(", ") };
                 problems.push(
                     Problem::error("RM0110", path, format!("there is no parameter `{name}`"))
+                        .at_key()
                         .found(name.clone())
                         .expected(expected)
                         .nearest(near),

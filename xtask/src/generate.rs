@@ -2,7 +2,7 @@
 
 use crate::bindings::{self, Generated};
 use crate::catalogue::NodeType;
-use crate::{catalogue, files, library, nodes_md, nodes_py, paths};
+use crate::{catalogue, errors_md, files, library, nodes_md, nodes_py, paths};
 use anyhow::Result;
 use camino::Utf8PathBuf;
 use std::collections::BTreeMap;
@@ -36,6 +36,7 @@ pub fn committed(generated: &Generated, nodes: &[NodeType]) -> Result<BTreeMap<U
         (paths::api_txt()?, generated.api.clone()),
         (paths::nodes_py()?, nodes_py::render(nodes)?),
         (paths::nodes_md()?, nodes_md::render(nodes)?),
+        (paths::root()?.join("docs/errors.md"), errors_md::render()?),
     ]))
 }
 

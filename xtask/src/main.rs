@@ -8,6 +8,7 @@ mod claims;
 mod demo;
 mod dev;
 mod elf;
+mod errors_md;
 mod files;
 mod generate;
 mod kotlin;
@@ -36,7 +37,7 @@ cargo xtask COMMAND
   demo                            run the demo over the recordings in examples/data; report in target/demo/report.html
   test [--quick]                  everything CI runs; --quick leaves the packages and the other Pythons out
   dev                             make .venv with the package (editable) and the development tools
-  generate                        library, bindings for Python, Kotlin and Swift, bindings/api.txt, nodes.py, docs/nodes.md
+  generate                        library, bindings for Python, Kotlin and Swift, bindings/api.txt, nodes.py, docs/nodes.md, docs/errors.md
   check                           formats, lints, types, generated files up to date, wheel contents
   build-wheel [--glibc X.Y] [--out DIR]   one wheel for every CPython from 3.10 on
   build-sdist [--out DIR]         a source archive from which the wheel can be built
