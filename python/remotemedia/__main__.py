@@ -15,12 +15,19 @@ def main(arguments: list[str] | None = None) -> int:
             from remotemedia._demo import main as demo
 
             return demo(given[1:])
+        if given[:1] == ["bench"]:
+            from remotemedia._bench import main as bench
+
+            return bench(given[1:])
         from remotemedia._lib import native
 
         sys.stdout.flush()
         code = int(native.cli_main(given))
         if given in (["--help"], ["-h"], ["help"]):
-            print("\nIn this package also:\n  demo      Find speech in a recording and write a report")
+            print(
+                "\nIn this package also:\n  demo      Find speech in a recording and write a report"
+                "\n  bench     Time RemoteMedia and the peers that are installed"
+            )
         return code
     except KeyboardInterrupt:
         return 130

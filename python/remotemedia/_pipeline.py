@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from remotemedia import _run
 from remotemedia._formats import Format
 from remotemedia._lib import NativeError, native, problem, reraise
 from remotemedia._manifest import ManifestText, manifest_text
+from remotemedia._map import Progress, map_clips, map_clips_async
 from remotemedia._node import Node
 from remotemedia._results import warn
 from remotemedia.errors import ManifestWarning, Problem
@@ -127,6 +128,59 @@ class Pipeline:
         'Good Morning'
         """
         return await _run.run_async(self._compiled, items, lenient=False, metrics=metrics, timeout=timeout)
+
+    def map(
+        self,
+        clips: Iterable[object],
+        threads: int | None = None,
+        *,
+        progress: Progress | None = None,
+        timeout: float | None = None,
+    ) -> list[Any]:
+        """Run independent clips on all cores and wait for all results, in the order of the clips.
+
+        Parameters
+        ----------
+        clips : iterable
+            Each is one item, as `run` takes it, and a stream of its own. A generator is read only as far as is
+            needed to keep the threads busy.
+        threads : int, optional
+            How many clips are computed at a time, at most as many as there are cores. All cores when left out.
+        progress : bool or callable, optional
+            True draws a bar on stderr, when it is a terminal. A function is called as ``progress(done, total)``;
+            ``total`` is None for a generator.
+        timeout : float, optional
+            Seconds for each clip, from when it starts to wait for a thread.
+
+        Returns
+        -------
+        list
+            What `run` would return for each clip.
+
+        Raises
+        ------
+        RemoteMediaError
+            The error of the first clip that failed; `item_index` is its number. The others are stopped.
+
+        Examples
+        --------
+        >>> import numpy as np, remotemedia as rm
+        >>> clips = [rm.Audio(np.zeros(seconds * 48000, np.float32), 48000) for seconds in (1, 2, 3)]
+        >>> [clip.frames for clip in rm.Pipeline([rm.nodes.AudioResample(target_rate=16000)]).map(clips)]
+        [16000, 32000, 48000]
+        """
+        return map_clips(self._compiled, clips, threads, progress, _run.milliseconds(timeout))
+
+    async def map_async(
+        self,
+        clips: Iterable[object],
+        threads: int | None = None,
+        *,
+        progress: Progress | None = None,
+        timeout: float | None = None,
+    ) -> list[Any]:
+        """Like `map`, for asyncio: the event loop stays free, and cancelling the task stops the work."""
+        return await map_clips_async(self._compiled, clips, threads, progress, _run.milliseconds(timeout))
 
     @property
     def formats(self) -> dict[str, dict[str, object] | None]:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from remotemedia._lib import NativePipeline
     from remotemedia._results import Ports
 
-__all__ = ["Compiled", "run", "run_async"]
+__all__ = ["Compiled", "milliseconds", "run", "run_async"]
 
 _YIELD_S = 0.001
 """How long calls may follow one another before the event loop gets a turn."""
@@ -50,7 +50,7 @@ class Compiled:
 
 def run(pipeline: Compiled, items: Sequence[object], *, lenient: bool, metrics: bool, timeout: float | None) -> Any:
     """Run on the caller's thread when short, else wait for a compute thread; Ctrl-C stops it."""
-    timeout_ms = _milliseconds(timeout)
+    timeout_ms = milliseconds(timeout)
     inputs = Inputs(items)
     try:
         if timeout_ms == 0 and inputs.byte_len <= SMALL_BYTES:
@@ -74,7 +74,7 @@ async def run_async(
     pipeline: Compiled, items: Sequence[object], *, lenient: bool, metrics: bool, timeout: float | None
 ) -> Any:
     """Run inline when short, with a turn for the loop once a millisecond; else await a compute thread."""
-    timeout_ms = _milliseconds(timeout)
+    timeout_ms = milliseconds(timeout)
     slow = is_slow(items)
     inputs = await asyncio.to_thread(Inputs, items) if slow else Inputs(items)
     try:
@@ -102,7 +102,8 @@ async def run_async(
         reraise(error)
 
 
-def _milliseconds(timeout: float | None) -> int:
+def milliseconds(timeout: float | None) -> int:
+    """Return a timeout in whole milliseconds, 0 for none, or raise the error that names it."""
     if timeout is None:
         return 0
     if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):

@@ -1,6 +1,7 @@
 //! The project's chores, as `cargo xtask COMMAND`. One file per command; this one only dispatches.
 
 mod api;
+mod bench;
 mod bindings;
 mod catalogue;
 mod check;
@@ -35,6 +36,7 @@ const USAGE: &str = "\
 cargo xtask COMMAND
 
   demo                            run the demo over the recordings in examples/data; report in target/demo/report.html
+  bench [--quick] [--only WORD] [--seed-claims] [--no-peers]   time ours and the peers; writes docs/benchmarks.md
   test [--quick]                  everything CI runs; --quick leaves the packages and the other Pythons out
   dev                             make .venv with the package (editable) and the development tools
   generate                        library, bindings for Python, Kotlin and Swift, bindings/api.txt, nodes.py, docs/nodes.md, docs/errors.md
@@ -57,6 +59,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         None => ("help", &[][..]),
     };
     match command {
+        "bench" => bench::run(rest),
         "demo" => demo::run(rest),
         "test" => test::run(rest),
         "dev" => dev::run(rest),

@@ -68,7 +68,7 @@ fn environment(python: &Python, wheel: &Utf8Path) -> Result<Utf8PathBuf> {
 }
 
 /// A Python that sees the installed package only.
-fn isolated(program: &Utf8Path, folder: &Utf8Path) -> Result<std::process::Command> {
+pub fn isolated(program: &Utf8Path, folder: &Utf8Path) -> Result<std::process::Command> {
     let mut command = run::command(program, folder);
     for name in ["PYTHONPATH", "PYTHONHOME", "MYPYPATH", "VIRTUAL_ENV"] {
         command.env_remove(name);

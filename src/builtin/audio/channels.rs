@@ -29,7 +29,7 @@ impl TypedNode for AudioChannels {
             inputs: vec![PortInfo::input(Kind::Audio)],
             outputs: vec![PortInfo::out(Kind::Audio)],
             params: serde_json::Value::Null,
-            cost_ns_per_frame: 1.0,
+            cost_ns_per_frame: 2.0,
         }
     }
 

@@ -33,7 +33,7 @@ impl TypedNode for Gain {
             inputs: vec![PortInfo::input(Kind::Audio)],
             outputs: vec![PortInfo::out(Kind::Audio)],
             params: Value::Null,
-            cost_ns_per_frame: 0.5,
+            cost_ns_per_frame: 1.0,
         }
     }
 

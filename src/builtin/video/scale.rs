@@ -60,7 +60,7 @@ impl TypedNode for VideoScale {
             inputs: vec![PortInfo::input(Kind::Video)],
             outputs: vec![PortInfo::out(Kind::Video)],
             params: serde_json::Value::Null,
-            cost_ns_per_frame: 1_200_000.0,
+            cost_ns_per_frame: 400_000.0,
         }
     }
 

@@ -1,0 +1,126 @@
+"""The benchmark command: its arithmetic, its refusals, what it writes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from remotemedia._bench import main, peers, report, seed, sound
+from remotemedia._bench.measure import Contender, Figure, Row, compare, percentile
+
+
+def test_percentiles_are_nearest_ranks() -> None:
+    values = list(range(100))
+    assert (percentile(values, 0.5), percentile(values, 0.99), percentile([7], 0.99)) == (50, 99, 7)
+    with pytest.raises(ValueError, match="no values"):
+        percentile([], 0.5)
+
+
+def test_contenders_take_turns_and_the_first_round_does_not_count() -> None:
+    order: list[str] = []
+    now = 0
+
+    def tick(name: str, takes: int) -> Contender:
+        def call() -> None:
+            nonlocal now
+            order.append(name)
+            now += takes * (10 if order.count(name) <= 2 else 1)
+
+        return Contender(name, call)
+
+    found = compare([tick("a", 3), tick("b", 5)], rounds=4, calls=2, clock=lambda: now, cpu_clock=lambda: now)
+    assert order == ["a", "a", "b", "b"] * 5
+    assert [(one.name, one.median, one.p99, one.cpu_median, one.calls) for one in found] == [
+        ("a", 3, 3, 3, 8),
+        ("b", 5, 5, 5, 8),
+    ]
+
+
+def test_a_peer_with_another_result_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Wrong:
+        @staticmethod
+        def resample(x: object, *rates: object) -> object:
+            import numpy as np
+
+            return np.zeros(5, np.float32) + 1
+
+    monkeypatch.setattr(peers, "find", lambda module: Wrong if module == "soxr" else None)
+    measure = dict(sound.rows(0.01))["resample: 60 s, 8 -> 16 kHz, mono"]
+    row = measure()
+    assert not row.comparable and row.ratio is None
+    assert [figure.name for figure in row.figures] == ["remotemedia high", "soxr HQ"]
+
+
+def test_what_is_absent_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(peers, "is_installed", lambda module: module != "soxr")
+    assert main(["--quick", "--only", "call: five"]) == 0
+    assert "soxr is not installed, its rows are shorter: pip install soxr" in capsys.readouterr().out
+
+
+def test_a_quick_run_writes_json_and_markdown(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wanted = ["--quick", "--only", "call: Pipeline.run of", "--seed-claims"]
+    assert main([*wanted, "--json", str(tmp_path / "b.json"), "--markdown", str(tmp_path / "b.md")]) == 0
+    found = json.loads((tmp_path / "b.json").read_text(encoding="utf-8"))
+    assert found["format"] == 1
+    assert {"date", "processor", "cores", "python", "remotemedia", "numpy", "peers"} <= set(found["machine"])
+    (row,) = found["rows"]
+    assert row["id"] == "call: Pipeline.run of 960 float32"
+    assert all(figure["median"] > 0 and figure["p99"] >= figure["median"] for figure in row["figures"])
+    sentences = [claim["sentence"] for claim in found["seed_claims"]]
+    for published in ("Audio processing: 2-16x", "VAD", "Resampling: 4-6x", "Zero-copy", "~1ms"):
+        assert any(published in sentence for sentence in sentences)
+    page = (tmp_path / "b.md").read_text(encoding="utf-8")
+    assert page.startswith("# Benchmarks\n") and "| call: Pipeline.run of 960 float32 | Pipeline.run |" in page
+    assert "reached" in page and "reached" in capsys.readouterr().out
+
+
+def test_pure_python_computes_the_same() -> None:
+    """A peer that computes something else would make any factor."""
+    import numpy as np
+
+    import remotemedia as rm
+
+    x = (0.1 * np.sin(np.arange(4800) * 0.05)).astype(np.float32)
+    ours, theirs = rm.resample(x, 48_000, 16_000), np.array(seed._resampled(x.tolist()))
+    assert len(ours) == len(theirs)
+    assert np.abs(ours - theirs)[100:-100].max() < 1e-3
+    audio = rm.Audio(x, 16_000)
+    levels = rm.Pipeline([rm.nodes.AudioLevel(window_ms=50)]).run(audio)
+    events = next(value for name, value in levels.items() if name.endswith(".events"))
+    np.testing.assert_allclose(
+        [event["rms_db"] for event in events], [rms for rms, _ in seed._levels(x.tolist())], atol=1e-3
+    )
+
+
+def test_wrong_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--nothing"]) == 2
+    assert main(["--only", "no such row"]) == 2
+    assert "--list names them" in capsys.readouterr().err
+    assert main(["--list"]) == 0
+    assert "import: remotemedia, more than numpy and asyncio" in capsys.readouterr().out
+
+
+def test_a_row_that_fails_is_1_and_the_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from remotemedia._bench import calls
+
+    def broken(rounds: int) -> Row:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(calls, "_five", broken)
+    assert main(["--quick", "--only", "call: "]) == 1
+    seen = capsys.readouterr()
+    assert "FAILED: RuntimeError: on purpose" in seen.err and "call: an error with its excerpt" in seen.out
+
+
+def test_a_row_in_words() -> None:
+    row = Row("x: y", "us", [Figure("ours", 1500.0, 2_500_000.0, 900.0, 3)], 0.5, goal="small", note="a note")
+    assert report.line(row).splitlines() == [
+        "x: y",
+        "    ours: 1.5 us (p99 2,500, CPU 0.9)",
+        "    ratio 0.50 (wall), goal: small",
+        "    a note",
+    ]
