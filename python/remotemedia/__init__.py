@@ -20,6 +20,7 @@ from remotemedia._formats import AudioFormat, VideoFormat
 from remotemedia._lib import version as __version__
 from remotemedia._log import log_to_python
 from remotemedia._pipeline import Pipeline
+from remotemedia._stream import AudioStream, stream
 from remotemedia._video import VideoFrame
 from remotemedia.errors import (
     AssumedFormatWarning,
@@ -49,6 +50,7 @@ __all__ = [
     "Audio",
     "AudioFormat",
     "AudioInfo",
+    "AudioStream",
     "BusyError",
     "ClosedError",
     "FormatError",
@@ -81,6 +83,7 @@ __all__ = [
     "resample",
     "runtime",
     "speech_segments",
+    "stream",
     "write",
 ]
 

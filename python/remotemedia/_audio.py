@@ -138,6 +138,12 @@ class Audio:
             f"{self._samples.dtype}, {self.duration:.3f} s)"
         )
 
+    def _repr_html_(self) -> str:
+        """Return a player and a waveform for a notebook."""
+        from remotemedia._display import audio_html
+
+        return audio_html(self)
+
     def __reduce__(self) -> tuple[object, tuple[object, int]]:
         return audio_of, (self._samples, self._rate)
 

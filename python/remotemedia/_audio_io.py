@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     Path = str | os.PathLike[str]
 
-__all__ = ["AudioInfo", "info", "read", "write"]
+__all__ = ["AudioInfo", "file_name", "info", "read", "write"]
 
 _FLOAT32 = 10
 _SCALES = {"int16": 2**15, "int32": 2**31}
@@ -67,7 +67,7 @@ def info(path: Path) -> AudioInfo:
     (16000, 1, 9.34, 'FLAC')
     """
     try:
-        found: NativeAudioInfo = native.audio_info(_name(path))
+        found: NativeAudioInfo = native.audio_info(file_name(path))
     except NativeError as error:
         reraise(error)
     frames = found.frames if found.frames >= 0 else read(path).frames  # A stream's header does not say.
@@ -122,7 +122,7 @@ def read(
     first = whole_number("start", start, _MOST_FRAMES, least=0)
     length = -1 if frames is None else whole_number("frames", frames, _MOST_FRAMES, least=0)
     try:
-        buffer: NativeAudioBuffer = native.read_audio(_name(path), first, length, rate, bool(mono))
+        buffer: NativeAudioBuffer = native.read_audio(file_name(path), first, length, rate, bool(mono))
         count, channels = buffer.frames(), buffer.channels()
         samples = view(buffer.raw_export(), _FLOAT32, (count,) if channels == 1 else (count, channels))
         return audio_of(_as_type(samples, dtype), buffer.sample_rate_hz())
@@ -164,7 +164,7 @@ def write(path: Path, audio: object, *, sample_rate: int | None = None, subtype:
         buffer = native.AudioBuffer.raw_copy_from(
             address(memory), memory.nbytes, dtype_code(memory.dtype), sound.channels, sound.sample_rate
         )
-        native.write_audio(_name(path), buffer, subtype or "")
+        native.write_audio(file_name(path), buffer, subtype or "")
     except NativeError as error:
         reraise(error)
 
@@ -189,7 +189,7 @@ def _as_type(samples: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:
     return np.asarray(scaled.clip(-scale, scale - 1), dtype)
 
 
-def _name(path: Path) -> str:
+def file_name(path: Path) -> str:
     name: Any = os.fspath(path)
     if not isinstance(name, str):
         raise InputTypeError(f"the path is of type {type(name).__name__}, expected str")

@@ -62,6 +62,12 @@ if TYPE_CHECKING:
         container: str
         subtype: str
 
+    class NativeAudioReader(Protocol):
+        """An audio file that is read piece by piece."""
+
+        def info(self) -> NativeAudioInfo: ...
+        def read(self, frames: int) -> NativeAudioBuffer | None: ...
+
     class NativeProblem(Protocol):
         """One problem of a manifest."""
 
