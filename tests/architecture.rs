@@ -37,6 +37,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("tokio", &["engine", "runtime", "ffi", "cli"]),
     ("tracing_subscriber", &["ffi", "cli"]),
     ("clap", &["cli"]),
+    ("indicatif", &["cli"]),
     ("rubato", &["dsp"]),
     ("audioadapter_buffers", &["dsp"]),
     ("symphonia", &["media"]),

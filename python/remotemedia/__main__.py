@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 __all__ = ["main"]
 
@@ -22,7 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
         from remotemedia._lib import native
 
         sys.stdout.flush()
-        code = int(native.cli_main(given))
+        if given[:1] == ["doctor"]:
+            given = [*given, *_about_python()]
+        code = _native(native, given)
         if given in (["--help"], ["-h"], ["help"]):
             print(
                 "\nIn this package also:\n  demo      Find speech in a recording and write a report"
@@ -36,6 +39,40 @@ def main(arguments: list[str] | None = None) -> int:
 
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _native(native: Any, given: list[str]) -> int:
+    """Run a command of the core. Ctrl-C ends the process there and then: Python could not act before it returns."""
+    import signal
+    import threading
+
+    if threading.current_thread() is not threading.main_thread():
+        return int(native.cli_main(given))
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        return int(native.cli_main(given))
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _about_python() -> list[str]:
+    """Return what `doctor` should say of this Python, as its hidden options."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    found = [
+        f"ok:Python:{sys.implementation.name} {sys.version.split()[0]}",
+        f"ok:numpy:{version('numpy')}",
+        f"ok:package:{__file__.rpartition('/')[0]}",
+    ]
+    try:
+        other = version("remotemedia-ffi")
+    except PackageNotFoundError:
+        pass
+    else:
+        found.append(f"problem:remotemedia-ffi:{other} is installed too; run: pip uninstall remotemedia-ffi")
+    return [f"--also={one}" for one in found]
 
 
 if __name__ == "__main__":

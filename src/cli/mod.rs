@@ -1,13 +1,20 @@
 //! The command line: arguments in, text and exit code out.
 
+mod doctor;
 mod explain;
+mod inputs;
 mod nodes;
+mod outputs;
+mod run;
 mod validate;
 
 use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
+use serde_json::json;
+
+use crate::error::Error;
 
 /// Runs media pipelines described by a JSON manifest.
 #[derive(Debug, Parser)]
@@ -19,6 +26,11 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run a manifest over files. They are one stream, in the order given, and are read whole.
+    #[command(after_help = run::EXAMPLES)]
+    Run(run::Options),
+    /// Check that the library works here.
+    Doctor(doctor::Options),
     /// List the nodes, or describe one.
     Nodes {
         /// The node to describe.
@@ -59,9 +71,30 @@ pub fn main(arguments: impl IntoIterator<Item = String>) -> i32 {
     };
     match command {
         Command::Nodes { name, json } => nodes::run(name.as_deref(), json),
+        Command::Run(options) => run::run(&options),
+        Command::Doctor(options) => doctor::run(&options),
         Command::Explain { code, json } => explain::run(code.as_deref(), json),
         Command::Validate { manifest, json } => validate::run(&manifest, json),
     }
+}
+
+/// Says what went wrong, as text or as JSON, and returns the exit code of a failure.
+fn fail(error: &Error, as_json: bool) -> i32 {
+    if as_json {
+        let value = json!({
+            "error": {
+                "kind": error.kind().name(),
+                "code": error.code(),
+                "message": error.to_string(),
+                "node": error.node(),
+                "path": error.path(),
+                "item_index": error.item_index(),
+                "problems": error.problems().iter().map(validate::entry).collect::<Vec<_>>(),
+            }
+        });
+        return say(&format!("{value:#}"), 1);
+    }
+    complain(&error.to_string())
 }
 
 /// Prints a text and returns the exit code. A reader that has gone, such as `head`, is no failure.

@@ -1,7 +1,11 @@
 //! `nodes`: what there is.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
+use super::{complain, say};
+use crate::node::NodeType;
 use crate::runtime::Runtime;
 
 pub(super) fn run(name: Option<&str>, json: bool) -> i32 {
@@ -9,41 +13,37 @@ pub(super) fn run(name: Option<&str>, json: bool) -> i32 {
     let registry = runtime.registry();
     let Some(name) = name else {
         if json {
-            println!("{:#}", registry.catalog());
-            return 0;
+            return say(&format!("{:#}", registry.catalog()), 0);
         }
-        for node in registry.iter() {
+        let line = |node: &Arc<dyn NodeType>| {
             let info = node.info();
-            println!("{:<16}{:<9}{}", info.name, info.category, info.description);
-        }
-        return 0;
+            format!("{:<16}{:<9}{}", info.name, info.category, info.description)
+        };
+        return say(&registry.iter().map(line).collect::<Vec<_>>().join("\n"), 0);
     };
     let Some(node) = registry.find(name) else {
         let near = crate::words::nearest(name, registry.names());
         let hint =
             near.map_or_else(|| "`remotemedia nodes` lists them".to_owned(), |near| format!("did you mean `{near}`?"));
-        eprintln!("error: unknown node `{name}`; {hint}");
-        return 1;
+        return complain(&format!("unknown node `{name}`; {hint}"));
     };
     let info = node.info();
-    let entry = registry.catalog().as_array().and_then(|all| all.iter().find(|e| e["name"] == info.name).cloned());
     if json {
-        println!("{:#}", entry.unwrap_or(Value::Null));
-        return 0;
+        let catalog = registry.catalog();
+        let entry = catalog.as_array().and_then(|all| all.iter().find(|entry| entry["name"] == info.name));
+        return say(&format!("{:#}", entry.unwrap_or(&Value::Null)), 0);
     }
-    println!("{}: {}", info.name, info.description);
+    let mut lines = vec![format!("{}: {}", info.name, info.description)];
     if !info.aliases.is_empty() {
-        println!("older names: {}", info.aliases.join(", "));
+        lines.push(format!("older names: {}", info.aliases.join(", ")));
     }
     for (what, ports) in [("in", &info.inputs), ("out", &info.outputs)] {
-        for port in ports {
-            println!("{what:<4}{}: {}", port.name, port.kinds);
-        }
+        lines.extend(ports.iter().map(|port| format!("{what:<4}{}: {}", port.name, port.kinds)));
     }
     for (name, schema) in info.params.get("properties").and_then(Value::as_object).into_iter().flatten() {
         let default = schema.get("default").map(|value| format!(" (default {value})")).unwrap_or_default();
         let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-        println!("    {name}{default}: {text}");
+        lines.push(format!("    {name}{default}: {text}"));
     }
-    0
+    say(&lines.join("\n"), 0)
 }

@@ -41,7 +41,7 @@ pub(super) fn run(path: &Path, as_json: bool) -> i32 {
 }
 
 /// The text of a file, or of standard input: no more of it than a manifest may have.
-fn read(path: &Path) -> std::io::Result<String> {
+pub(super) fn read(path: &Path) -> std::io::Result<String> {
     let mut text = String::new();
     let limit = MAX_BYTES as u64 + 1;
     if path == Path::new("-") {
@@ -59,7 +59,7 @@ fn severity(problem: &Problem) -> &'static str {
     }
 }
 
-fn entry(problem: &Problem) -> Value {
+pub(super) fn entry(problem: &Problem) -> Value {
     json!({
         "code": problem.code,
         "severity": severity(problem),

@@ -1,6 +1,7 @@
 //! A one-shot run: every input item in order, then the end.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::collect::{Collector, ItemShape, PortResult};
 use super::idle::Idle;
@@ -21,6 +22,8 @@ pub struct RunOptions {
     pub clock: Option<Arc<dyn Clock>>,
     /// The flag that stops the run.
     pub stop: StopFlag,
+    /// Counts the audio frames of the items that have gone in, for whoever wants to show progress.
+    pub progress: Option<Arc<AtomicU64>>,
 }
 
 /// What a run gives back.
@@ -76,6 +79,9 @@ pub fn run(graph: &Arc<Graph>, idle: &Idle, items: Vec<RuntimeData>, options: &R
         let packet = Packet { data, pts, item: u32::try_from(index).unwrap_or(u32::MAX), generation: 0 };
         stream.push(packet).map_err(|error| error.at_item(index))?;
         collect(&mut stream);
+        if let Some(progress) = &options.progress {
+            progress.fetch_add(shapes[index].frames, Ordering::Relaxed);
+        }
     }
     stream.end()?;
     collect(&mut stream);

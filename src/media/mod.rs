@@ -4,4 +4,4 @@ mod read;
 mod write;
 
 pub use read::{AudioInfo, AudioReader, info, read};
-pub use write::{Subtype, write};
+pub use write::{Subtype, wav_bytes, write};

@@ -8,7 +8,7 @@ use symphonia::core::codecs::audio::{AudioCodecParameters, AudioDecoder, AudioDe
 use symphonia::core::errors::Error as MediaError;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
-use symphonia::core::io::MediaSourceStream;
+use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::MetadataOptions;
 
 use crate::data::{AudioBuffer, AudioFormat};
@@ -43,7 +43,11 @@ fn open(path: &Utf8Path) -> Result<Opened> {
     if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
         return Err(io(path, "it is a folder"));
     }
-    let stream = MediaSourceStream::new(Box::new(file), Default::default());
+    probe(path, Box::new(file))
+}
+
+fn probe(path: &Utf8Path, source: Box<dyn MediaSource>) -> Result<Opened> {
+    let stream = MediaSourceStream::new(source, Default::default());
     let mut hint = Hint::new();
     if let Some(extension) = path.extension() {
         hint.with_extension(extension);
@@ -111,7 +115,20 @@ impl AudioReader {
     /// # Errors
     /// `Io` when it cannot be opened or is not WAV or FLAC.
     pub fn open(path: &Utf8Path) -> Result<Self> {
-        let Opened { reader, track, params, info } = open(path)?;
+        Self::new(path, open(path)?)
+    }
+
+    /// Reads a file that is in memory. `name` stands in errors.
+    ///
+    /// # Errors
+    /// `Io` when it is not WAV or FLAC.
+    pub fn from_bytes(bytes: Vec<u8>, name: &str) -> Result<Self> {
+        let path = Utf8Path::new(name);
+        Self::new(path, probe(path, Box::new(std::io::Cursor::new(bytes)))?)
+    }
+
+    fn new(path: &Utf8Path, opened: Opened) -> Result<Self> {
+        let Opened { reader, track, params, info } = opened;
         let decoder = symphonia::default::get_codecs()
             .make_audio_decoder(&params, &AudioDecoderOptions::default())
             .map_err(|error| io(path, error))?;

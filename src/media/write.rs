@@ -1,5 +1,6 @@
 //! Writing: WAV with hound, FLAC with flacenc.
 
+use std::io::{Seek, Write};
 use std::str::FromStr;
 
 use camino::Utf8Path;
@@ -52,7 +53,10 @@ fn io(path: &Utf8Path, reason: impl std::fmt::Display) -> Error {
 pub fn write(path: &Utf8Path, audio: &AudioBuffer, subtype: Option<Subtype>) -> Result<()> {
     let subtype = subtype.unwrap_or(Subtype::Pcm16);
     match path.extension().map(str::to_ascii_lowercase).as_deref() {
-        Some("wav" | "wave") => wav(path, audio, subtype),
+        Some("wav" | "wave") => {
+            let file = std::fs::File::create(path).map_err(|error| io(path, &error).caused_by(error))?;
+            wav(path, std::io::BufWriter::new(file), audio, subtype)
+        }
         Some("flac") => flac(path, audio, subtype),
         _ => Err(Error::new(ErrorKind::InputValue, format!("{path}: the extension is not known"))
             .hint("name the file .wav or .flac")),
@@ -66,7 +70,17 @@ fn integer(sample: f32, bits: u32) -> i32 {
     if value.is_nan() { 0 } else { value.clamp(-scale, scale - 1.0) as i32 }
 }
 
-fn wav(path: &Utf8Path, audio: &AudioBuffer, subtype: Subtype) -> Result<()> {
+/// A WAV file in memory.
+///
+/// # Errors
+/// `Io` when it would be larger than a WAV file can be (4 GiB).
+pub fn wav_bytes(audio: &AudioBuffer, subtype: Option<Subtype>) -> Result<Vec<u8>> {
+    let mut bytes = std::io::Cursor::new(Vec::new());
+    wav(Utf8Path::new("the WAV file"), &mut bytes, audio, subtype.unwrap_or(Subtype::Pcm16))?;
+    Ok(bytes.into_inner())
+}
+
+fn wav(path: &Utf8Path, file: impl Write + Seek, audio: &AudioBuffer, subtype: Subtype) -> Result<()> {
     let (bits, float) = match subtype {
         Subtype::Pcm16 => (16, false),
         Subtype::Pcm24 => (24, false),
@@ -79,7 +93,7 @@ fn wav(path: &Utf8Path, audio: &AudioBuffer, subtype: Subtype) -> Result<()> {
         bits_per_sample: bits,
         sample_format: if float { hound::SampleFormat::Float } else { hound::SampleFormat::Int },
     };
-    let mut writer = hound::WavWriter::create(path, spec).map_err(|error| io(path, error))?;
+    let mut writer = hound::WavWriter::new(file, spec).map_err(|error| io(path, error))?;
     for &sample in audio.samples() {
         let written =
             if float { writer.write_sample(sample) } else { writer.write_sample(integer(sample, bits.into())) };

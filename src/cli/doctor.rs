@@ -1,0 +1,157 @@
+//! `doctor`: whether the library works on this machine.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::say;
+use crate::VERSION;
+use crate::data::{AudioBuffer, AudioFormat, RuntimeData};
+use crate::engine::RunOptions;
+use crate::error::{Error, ErrorKind, Result};
+use crate::media::{self, AudioReader};
+use crate::runtime::{Pipeline, Runtime};
+
+/// How to report.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+    /// A further line, as STATE:NAME:TEXT. The Python package adds its own.
+    #[arg(long, hide = true)]
+    also: Vec<String>,
+}
+
+struct Finding {
+    /// `ok`, `warning`, `problem`.
+    state: String,
+    name: String,
+    text: String,
+}
+
+fn finding(state: &str, name: &str, text: impl Into<String>) -> Finding {
+    Finding { state: state.to_owned(), name: name.to_owned(), text: text.into() }
+}
+
+/// Runs a test: what it says when it passes, or the error.
+fn test(name: &str, test: impl FnOnce() -> Result<String>) -> Finding {
+    match test() {
+        Ok(text) => finding("ok", name, text),
+        Err(error) => finding("problem", name, error.to_string()),
+    }
+}
+
+pub(super) fn run(options: &Options) -> i32 {
+    let mut findings = vec![
+        finding("ok", "library", format!("remotemedia {VERSION}, {} {}", std::env::consts::OS, std::env::consts::ARCH)),
+        cores(),
+        log(),
+    ];
+    findings.extend(options.also.iter().filter_map(|line| {
+        let mut parts = line.splitn(3, ':');
+        Some(finding(parts.next()?, parts.next()?, parts.next()?))
+    }));
+    findings.push(test("compute threads", threads));
+    findings.push(test("resampling", resampling));
+    findings.push(test("speech detection", speech));
+    findings.push(test("audio files", files));
+    let sick = findings.iter().any(|one| one.state == "problem");
+    let text = if options.json {
+        let all: Vec<_> =
+            findings.iter().map(|one| json!({"state": one.state, "name": one.name, "text": one.text})).collect();
+        format!("{:#}", json!({"ok": !sick, "findings": all}))
+    } else {
+        findings
+            .iter()
+            .map(|one| format!("{:<8} {:<18} {}", one.state, one.name, one.text))
+            .collect::<Vec<_>>()
+            .join("\n")
+    };
+    say(&text, i32::from(sick))
+}
+
+fn cores() -> Finding {
+    match std::thread::available_parallelism().map(usize::from) {
+        Ok(1) => finding("warning", "cores", "1: runs in asyncio share it with the event loop"),
+        Ok(cores) => finding("ok", "cores", format!("{cores} may be used")),
+        Err(error) => finding("warning", "cores", format!("not known ({error}); one is used")),
+    }
+}
+
+fn log() -> Finding {
+    match std::env::var("RUST_LOG") {
+        Ok(filter) => finding("ok", "RUST_LOG", filter),
+        Err(_) => finding("ok", "RUST_LOG", "not set: info"),
+    }
+}
+
+fn wrong(text: String) -> Error {
+    Error::new(ErrorKind::Internal, text)
+}
+
+/// A second of a tone of 1 kHz at -6.02 dBFS peak.
+fn tone() -> Result<AudioBuffer> {
+    let tone = |frame: u32| 0.5 * (f64::from(frame) * 1000.0 * std::f64::consts::TAU / 48_000.0).sin();
+    let samples: Vec<f32> = (0..48_000).map(|frame| tone(frame) as f32).collect();
+    AudioBuffer::new(samples, AudioFormat::new(48_000, 1)?)
+}
+
+fn one_node(node_type: &str, params: serde_json::Value) -> Result<Pipeline> {
+    Pipeline::new(
+        &json!({"version": "v1", "nodes": [{"id": "it", "node_type": node_type, "params": params}]}).to_string(),
+    )
+}
+
+fn threads() -> Result<String> {
+    let pipeline = one_node("PassThrough", json!({}))?;
+    let job = pipeline.start(&Runtime::shared(), vec![RuntimeData::text("hello")], RunOptions::default(), 0)?;
+    if !job.wait(Duration::from_secs(10)) {
+        return Err(wrong("no thread took the work within 10 s".to_owned()));
+    }
+    match job.take()?.ports.first().and_then(|port| port.items.first()).map(|item| &item.data) {
+        Some(RuntimeData::Text(text)) if &**text == "hello" => Ok("a run on one gave its result".to_owned()),
+        other => Err(wrong(format!("a run on one gave {other:?}"))),
+    }
+}
+
+fn resampling() -> Result<String> {
+    let pipeline = one_node("AudioResample", json!({"target_rate": 16_000}))?;
+    let results = pipeline.run(vec![tone()?.into()], &RunOptions::default())?;
+    let Some(RuntimeData::Audio(audio)) = results.ports[0].items.first().map(|item| &item.data) else {
+        return Err(wrong("no audio came out".to_owned()));
+    };
+    let middle = &audio.samples()[audio.frames().min(1000)..audio.frames().saturating_sub(1000)];
+    let power = middle.iter().map(|sample| f64::from(*sample).powi(2)).sum::<f64>() / middle.len().max(1) as f64;
+    let rms_db = 10.0 * power.log10();
+    // A sine of amplitude 0.5 has -9.03 dBFS.
+    if audio.frames() != 16_000 || (rms_db + 9.0309).abs() > 0.01 {
+        return Err(wrong(format!("a tone came out with {} frames at {rms_db:.3} dBFS", audio.frames())));
+    }
+    Ok(format!("48 to 16 kHz: 16000 frames, {rms_db:.2} dBFS, as it must be"))
+}
+
+fn speech() -> Result<String> {
+    let pipeline = one_node("SpeechVAD", json!({}))?;
+    let silence = AudioBuffer::new(vec![0.0; 16_000], AudioFormat::new(16_000, 1)?)?;
+    let results = pipeline.run(vec![silence.into()], &RunOptions::default())?;
+    let events: usize = results.ports.iter().filter(|port| port.port.stream).map(|port| port.items.len()).sum();
+    if events > 0 {
+        return Err(wrong(format!("{events} events in silence")));
+    }
+    Ok("no speech in silence".to_owned())
+}
+
+fn files() -> Result<String> {
+    let audio = tone()?;
+    let bytes = media::wav_bytes(&audio, None)?;
+    let read = AudioReader::from_bytes(bytes, "a WAV file in memory")?.read(usize::MAX)?;
+    let Some(read) = read.filter(|read| read.frames() == audio.frames()) else {
+        return Err(wrong("a WAV file in memory lost frames".to_owned()));
+    };
+    let worst = read.samples().iter().zip(audio.samples()).map(|(a, b)| (a - b).abs()).fold(0.0_f32, f32::max);
+    if worst > 1.0 / 32_768.0 {
+        return Err(wrong(format!("a WAV file in memory differs by {worst}")));
+    }
+    Ok("WAV written and read".to_owned())
+}

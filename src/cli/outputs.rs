@@ -1,0 +1,169 @@
+//! What comes out of `run`: files that appear whole or not at all, and standard output.
+
+use std::io::Write as _;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::{Value, json};
+
+use super::inputs::Raw;
+use crate::data::{AudioBuffer, RuntimeData};
+use crate::engine::{PortResult, ResultItem};
+use crate::error::{Error, ErrorKind, Result};
+use crate::media::{Subtype, wav_bytes, write};
+use crate::words::nearest;
+
+/// Where a result goes: `FILE`, or `NODE=FILE`, or `NODE.PORT=FILE`.
+#[derive(Debug, Clone)]
+pub(super) struct Target {
+    /// The result; the only one when absent.
+    port: Option<String>,
+    file: String,
+}
+
+impl Target {
+    pub(super) fn new(text: &str) -> Self {
+        match text.split_once('=') {
+            Some((port, file)) => Self { port: Some(port.to_owned()), file: file.to_owned() },
+            None => Self { port: None, file: text.to_owned() },
+        }
+    }
+
+    pub(super) fn is_standard_output(&self) -> bool {
+        self.file == "-"
+    }
+
+    /// Refuses what would destroy something: a file that goes in, or one that is there already.
+    pub(super) fn check(&self, inputs: &[String], force: bool) -> Result<()> {
+        let same = |input: &String| {
+            std::fs::canonicalize(input).ok().is_some_and(|path| std::fs::canonicalize(&self.file).ok() == Some(path))
+        };
+        let refuse = |text: String| Err(Error::new(ErrorKind::InputValue, text).at_path(self.file.as_str()));
+        if inputs.iter().any(same) {
+            return refuse(format!("{} is an input too", self.file));
+        }
+        if !force && !self.is_standard_output() && Utf8Path::new(&self.file).exists() {
+            return refuse(format!("{} is there already; --force replaces it", self.file));
+        }
+        Ok(())
+    }
+
+    /// The result that is meant.
+    pub(super) fn result<'a>(&self, ports: &'a [PortResult]) -> Result<&'a PortResult> {
+        let names: Vec<String> = ports.iter().map(|port| port.port.name()).collect();
+        let Some(wanted) = &self.port else {
+            let outs: Vec<&PortResult> = ports.iter().filter(|port| !port.port.stream).collect();
+            return match (ports, outs.as_slice()) {
+                ([one], _) => Ok(one),
+                (_, [one]) => Ok(one),
+                _ => Err(Error::new(
+                    ErrorKind::InputValue,
+                    format!("the pipeline has {} results: {}", ports.len(), names.join(", ")),
+                )
+                .hint(format!(
+                    "say which: -o {}={}",
+                    names.first().map_or("node", String::as_str),
+                    self.file
+                ))),
+            };
+        };
+        ports.iter().find(|port| port.port.name() == *wanted).ok_or_else(|| {
+            let error = Error::new(
+                ErrorKind::InputValue,
+                format!("there is no result `{wanted}`, expected {}", names.join(" or ")),
+            );
+            match nearest(wanted, names.iter().map(String::as_str)) {
+                Some(near) => error.hint(format!("did you mean `{near}`?")),
+                None => error,
+            }
+        })
+    }
+
+    /// Writes the result. A file gets its name when it is whole.
+    pub(super) fn write(&self, items: &[ResultItem], subtype: Option<Subtype>, raw: Option<Raw>) -> Result<()> {
+        let audio = joined(items)?;
+        if self.is_standard_output() {
+            let bytes = match (&audio, raw) {
+                (Some(audio), Some(raw)) => raw.bytes(audio),
+                (Some(audio), None) => wav_bytes(audio, subtype)?,
+                (None, _) => lines(items)?.into_bytes(),
+            };
+            let mut out = std::io::stdout().lock();
+            return match out.write_all(&bytes).and_then(|()| out.flush()) {
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(self.failed(error)),
+                _ => Ok(()),
+            };
+        }
+        let path = Utf8Path::new(&self.file);
+        let part = part_of(path);
+        let written = match (&audio, raw) {
+            (Some(audio), Some(raw)) => std::fs::write(&part, raw.bytes(audio)).map_err(|error| self.failed(error)),
+            (Some(audio), None) => write(&part, audio, subtype),
+            (None, _) => lines(items).and_then(|text| std::fs::write(&part, text).map_err(|error| self.failed(error))),
+        };
+        let done = written.and_then(|()| std::fs::rename(&part, path).map_err(|error| self.failed(error)));
+        if done.is_err() {
+            let _ = std::fs::remove_file(&part);
+        }
+        done
+    }
+
+    fn failed(&self, error: std::io::Error) -> Error {
+        Error::new(ErrorKind::Io, format!("{}: {error}", self.file)).at_path(self.file.as_str()).caused_by(error)
+    }
+}
+
+/// A name beside the file, with its extension, which says how to write it.
+fn part_of(path: &Utf8Path) -> Utf8PathBuf {
+    let name = path.file_name().unwrap_or("output");
+    path.with_file_name(format!(".part-{}-{name}", std::process::id()))
+}
+
+/// The audio of all items, as one; nothing when they are no audio.
+fn joined(items: &[ResultItem]) -> Result<Option<AudioBuffer>> {
+    let mut format = None;
+    let mut samples = Vec::new();
+    for item in items {
+        match &item.data {
+            RuntimeData::Audio(audio) => {
+                format.get_or_insert(audio.format());
+                samples.extend_from_slice(audio.samples());
+            }
+            _ if format.is_some() => {
+                return Err(Error::new(ErrorKind::Unsupported, "the result is partly audio and partly something else"));
+            }
+            _ => {}
+        }
+    }
+    format.map(|format| AudioBuffer::new(samples, format)).transpose()
+}
+
+/// Text as it is, all else as JSON; a line an item.
+fn lines(items: &[ResultItem]) -> Result<String> {
+    let mut text = String::new();
+    for item in items {
+        match &item.data {
+            RuntimeData::Text(line) => text.push_str(line),
+            RuntimeData::Json(value) => text.push_str(&value.to_string()),
+            other => {
+                let kind = other.kind();
+                return Err(Error::new(ErrorKind::Unsupported, format!("a result of kind {kind} cannot be written")));
+            }
+        }
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+/// A result in JSON: events and texts themselves, of audio what it is.
+pub(super) fn summary(port: &PortResult) -> Result<Value> {
+    if let Some(audio) = joined(&port.items)? {
+        let (rate, channels) = (audio.sample_rate_hz(), audio.channels());
+        return Ok(json!({"frames": audio.frames(), "sample_rate_hz": rate, "channels": channels}));
+    }
+    let value = |item: &ResultItem| match &item.data {
+        RuntimeData::Text(text) => json!(&**text),
+        RuntimeData::Json(value) => (**value).clone(),
+        other => json!({"kind": other.kind().name()}),
+    };
+    Ok(Value::Array(port.items.iter().map(value).collect()))
+}

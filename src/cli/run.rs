@@ -1,0 +1,191 @@
+//! `run`: a manifest over files.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::{Map, Value, json};
+
+use super::inputs::{Raw, read};
+use super::outputs::{Target, summary};
+use super::{complain, fail, say, validate};
+use crate::data::RuntimeData;
+use crate::engine::{RunMetrics, RunOptions, RunResults};
+use crate::error::{Error, ErrorKind, Result};
+use crate::manifest::Source;
+use crate::media::Subtype;
+use crate::node::MonotonicClock;
+use crate::runtime::{Pipeline, Runtime};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  remotemedia run talk.json -i in.wav -o out.wav
+  remotemedia run talk.json -i in.flac -o vad.events=speech.jsonl -o level.events=-
+  cat in.raw | remotemedia run talk.json -i - --raw s16le,48000,1 -o - > out.raw";
+
+/// How to run.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// The manifest's file.
+    manifest: PathBuf,
+    /// A .wav or .flac file, .txt or .json; `-` is standard input (WAV, FLAC, or --raw). May be repeated.
+    #[arg(short, long = "input", value_name = "FILE")]
+    input: Vec<String>,
+    /// Where a result goes: [NODE[.PORT]=]FILE. Audio to .wav or .flac, events and text as lines; `-` is standard
+    /// output. May be repeated.
+    #[arg(short, long = "output", value_name = "FILE")]
+    output: Vec<String>,
+    /// Samples without a header, in and out: s16le or f32le, the rate in Hz, the channels.
+    #[arg(long, value_name = "ENCODING,RATE,CHANNELS")]
+    raw: Option<String>,
+    /// How audio files store samples: PCM_16, PCM_24, PCM_32, FLOAT.
+    #[arg(long)]
+    subtype: Option<String>,
+    /// Replace files that are there already.
+    #[arg(long)]
+    force: bool,
+    /// Print what each node took.
+    #[arg(long)]
+    metrics: bool,
+    /// Print results, metrics and errors as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Give up after so many seconds.
+    #[arg(long, value_name = "SECONDS")]
+    timeout_s: Option<f64>,
+    /// Draw no progress bar. It is drawn on a terminal only.
+    #[arg(long)]
+    no_progress: bool,
+}
+
+pub(super) fn run(options: &Options) -> i32 {
+    let name = options.manifest.display().to_string();
+    let text = match validate::read(&options.manifest) {
+        Ok(text) => text,
+        Err(error) => return complain(&format!("{name}: {error}")),
+    };
+    match work(options, &text, &name) {
+        Ok(report) if report.is_empty() => 0,
+        Ok(report) => say(&report, 0),
+        Err(error) => fail(&error, options.json),
+    }
+}
+
+fn work(options: &Options, text: &str, name: &str) -> Result<String> {
+    let runtime = Runtime::shared();
+    let pipeline = Pipeline::compile(text, Source::File(name), runtime.registry())?;
+    let raw: Option<Raw> = options.raw.as_deref().map(str::parse).transpose()?;
+    let subtype: Option<Subtype> = options.subtype.as_deref().map(str::parse).transpose()?;
+    let targets: Vec<Target> = options.output.iter().map(|text| Target::new(text)).collect();
+    for target in &targets {
+        target.check(&options.input, options.force)?;
+    }
+    let items = read(&options.input, raw)?;
+    let results = compute(options, &runtime, &pipeline, items)?;
+    for target in &targets {
+        target.write(&target.result(&results.ports)?.items, subtype, raw)?;
+    }
+    // Standard output belongs to the result that goes there.
+    if targets.iter().any(Target::is_standard_output) {
+        return Ok(String::new());
+    }
+    report(options, &results)
+}
+
+fn compute(
+    options: &Options,
+    runtime: &Arc<Runtime>,
+    pipeline: &Pipeline,
+    items: Vec<RuntimeData>,
+) -> Result<RunResults> {
+    let total: u64 = items.iter().map(RuntimeData::frames).sum();
+    let rate = items.iter().find_map(|item| match item {
+        RuntimeData::Audio(audio) => Some(audio.sample_rate_hz()),
+        _ => None,
+    });
+    let done = Arc::new(AtomicU64::new(0));
+    let run = RunOptions {
+        clock: options.metrics.then(|| Arc::new(MonotonicClock::default()) as _),
+        progress: Some(done.clone()),
+        ..RunOptions::default()
+    };
+    let timeout_ms = match options.timeout_s {
+        None => 0,
+        Some(seconds) if seconds > 0.0 && seconds <= 1e9 => (seconds * 1000.0).ceil() as u64,
+        Some(seconds) => {
+            let text = format!("--timeout-s is {seconds}, expected more than 0 and at most 1e9");
+            return Err(Error::new(ErrorKind::InputValue, text));
+        }
+    };
+    let job = pipeline.start(runtime, items, run, timeout_ms)?;
+    let bar =
+        rate.filter(|_| !options.no_progress && std::io::stderr().is_terminal()).map(|rate| (bar(total, rate), rate));
+    while !job.wait(Duration::from_millis(50)) {
+        if let Some((bar, rate)) = &bar {
+            let frames = done.load(Ordering::Relaxed);
+            bar.set_position(frames / u64::from(*rate));
+            let speed = frames as f64 / f64::from(*rate) / bar.elapsed().as_secs_f64().max(1e-3);
+            bar.set_message(format!("{speed:.0}x real time"));
+        }
+    }
+    if let Some((bar, _)) = bar {
+        bar.finish_and_clear();
+    }
+    job.take()
+}
+
+fn bar(frames: u64, rate: u32) -> ProgressBar {
+    let bar = ProgressBar::new(frames.div_ceil(u64::from(rate)));
+    if let Ok(style) = ProgressStyle::with_template("[{bar:30}] {pos} of {len} s of audio, {msg}") {
+        bar.set_style(style.progress_chars("#>."));
+    }
+    bar
+}
+
+fn report(options: &Options, results: &RunResults) -> Result<String> {
+    let mut by_name = Map::new();
+    for port in &results.ports {
+        by_name.insert(port.port.name(), summary(port)?);
+    }
+    if options.json {
+        let metrics = results.metrics.as_ref().map(metrics);
+        return Ok(format!("{:#}", json!({"results": by_name, "metrics": metrics})));
+    }
+    let mut lines: Vec<String> = Vec::new();
+    for (name, value) in &by_name {
+        lines.push(match value {
+            Value::Array(items) => format!("{name}: {}", count(items)),
+            audio => {
+                let seconds = audio["frames"].as_f64().unwrap_or(0.0) / audio["sample_rate_hz"].as_f64().unwrap_or(1.0);
+                format!(
+                    "{name}: {seconds:.3} s of audio, {} Hz, {} channels",
+                    audio["sample_rate_hz"], audio["channels"]
+                )
+            }
+        });
+    }
+    for node in results.metrics.iter().flat_map(|metrics| &metrics.nodes) {
+        lines.push(format!("{:<20} {:>10.3} ms, {} calls", node.node_id, node.total_ns as f64 / 1e6, node.calls));
+    }
+    Ok(lines.join("\n"))
+}
+
+fn count(items: &[Value]) -> String {
+    match items {
+        [] => "nothing".to_owned(),
+        [one] if one.to_string().len() <= 100 => one.to_string(),
+        many => format!("{} items; --json or -o shows them", many.len()),
+    }
+}
+
+fn metrics(run: &RunMetrics) -> Value {
+    let nodes: Vec<Value> = run
+        .nodes
+        .iter()
+        .map(|node| json!({"node": node.node_id, "calls": node.calls, "total_ms": node.total_ns as f64 / 1e6}))
+        .collect();
+    json!({"total_ms": run.total_ns as f64 / 1e6, "peak_memory_bytes": run.peak_bytes, "nodes": nodes})
+}
