@@ -41,10 +41,11 @@ class AudioStream:
         if not 0 < chunk_ms <= _MOST_MS:
             raise InputValueError(f"chunk_ms is {chunk_ms}, expected more than 0 and at most {_MOST_MS}")
         try:
-            self._reader: NativeAudioReader | None = native.AudioReader(file_name(path))
-            info = self._reader.info()
+            reader: NativeAudioReader = native.AudioReader(file_name(path))
+            info = reader.info()
         except NativeError as error:
             reraise(error)
+        self._reader: NativeAudioReader | None = reader
         self.sample_rate: int = info.sample_rate_hz
         self.channels: int = info.channels
         self.frames: int | None = info.frames if info.frames >= 0 else None

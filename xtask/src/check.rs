@@ -1,7 +1,10 @@
 //! `check`: formats, lints, types, generated files up to date, contents of the wheel.
 
 use crate::steps::Steps;
-use crate::{bindings, catalogue, claims, dev, files, generate, library, licences, paths, run, signatures, wheel};
+use crate::{
+    bindings, catalogue, claims, deny, dev, files, generate, library, licences, metadata, paths, run, sbom, signatures,
+    wheel,
+};
 use anyhow::{Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -22,6 +25,7 @@ pub fn all(steps: &mut Steps) {
     steps.step("exported signatures: no vectors of samples or bytes", signatures::check);
     python(steps);
     steps.step("wheel: contents", wheel_contents);
+    steps.step("packages: licences, versions, sources", deny::check);
     steps.step("claims of the README: each shown by a test or a benchmark row", claims::check);
 }
 
@@ -100,6 +104,12 @@ fn wheel_contents() -> Result<()> {
     let needed = [module.join("remotemedia.py"), module.join(library::file_name()), "remotemedia_ffi.py".into()];
     if let Some(missing) = needed.iter().find(|one| !names.contains(one)) {
         bail!("{missing} is not in the wheel");
+    }
+    let sboms = format!("{}/sboms/{}", metadata::load()?.dist_info(), sbom::NAME);
+    for needed in [sboms.as_str(), &format!("{}/licenses/THIRD-PARTY-LICENSES", metadata::load()?.dist_info())] {
+        if !names.iter().any(|name| name == needed) {
+            bail!("{needed} is not in the wheel");
+        }
     }
     if !names.iter().any(|name| name.starts_with("remotemedia/_demo_data")) {
         bail!("the demo's recording (remotemedia/_demo_data) is not in the wheel");

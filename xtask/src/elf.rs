@@ -4,6 +4,18 @@ use anyhow::{Context, Result, bail};
 use goblin::elf::Elf;
 use goblin::elf::header::{EM_AARCH64, EM_X86_64};
 
+/// The libraries that every manylinux system has (PEP 600), as far as a library of Rust may need them.
+const PROVIDED: &[&str] = &[
+    "libc.so.6",
+    "libm.so.6",
+    "libpthread.so.0",
+    "libdl.so.2",
+    "librt.so.1",
+    "libgcc_s.so.1",
+    "ld-linux-x86-64.so.2",
+    "ld-linux-aarch64.so.1",
+];
+
 /// The wheel's platform tag, such as `manylinux_2_34_x86_64`.
 pub fn platform_tag(library: &[u8]) -> Result<String> {
     let elf = Elf::parse(library).context("the library is not an ELF file: wheels are made on Linux only so far")?;
@@ -12,6 +24,10 @@ pub fn platform_tag(library: &[u8]) -> Result<String> {
         EM_AARCH64 => "aarch64",
         other => bail!("there is no wheel tag for the ELF machine {other}"),
     };
+    let foreign: Vec<&str> = elf.libraries.iter().copied().filter(|name| !PROVIDED.contains(name)).collect();
+    if !foreign.is_empty() {
+        bail!("the library needs {}, which a manylinux wheel may not expect of the system", foreign.join(", "));
+    }
     let (major, minor) = highest_glibc(versions(&elf))?;
     Ok(format!("manylinux_{major}_{minor}_{arch}"))
 }

@@ -7,14 +7,18 @@ mod catalogue;
 mod check;
 mod claims;
 mod demo;
+mod deny;
 mod dev;
 mod elf;
 mod errors_md;
+mod exits;
 mod files;
+mod fuzz;
 mod generate;
 mod kotlin;
 mod library;
 mod licences;
+mod linked;
 mod metadata;
 mod nodes_md;
 mod nodes_py;
@@ -22,6 +26,8 @@ mod patches;
 mod paths;
 mod python;
 mod run;
+mod sanitize;
+mod sbom;
 mod schema;
 mod sdist;
 mod signatures;
@@ -43,6 +49,9 @@ cargo xtask COMMAND
   check                           formats, lints, types, generated files up to date, wheel contents
   build-wheel [--glibc X.Y] [--out DIR]   one wheel for every CPython from 3.10 on
   build-sdist [--out DIR]         a source archive from which the wheel can be built
+  exits [--runs N]                start and end N (200) interpreters with work in flight, pinned and not: all exit with 0
+  fuzz [--seconds N]              random manifests, steered by coverage, for N (60) seconds
+  sanitize                        the unsafe code under Miri or AddressSanitizer
   licences                        rewrite THIRD-PARTY-LICENSES from the packages in Cargo.lock";
 
 fn main() {
@@ -63,6 +72,9 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "demo" => demo::run(rest),
         "test" => test::run(rest),
         "dev" => dev::run(rest),
+        "exits" => exits::run(rest),
+        "fuzz" => fuzz::run(rest),
+        "sanitize" => sanitize::run(rest),
         "generate" => generate::run(rest),
         "check" => check::run(rest),
         "build-wheel" => wheel::run(rest),

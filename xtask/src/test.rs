@@ -2,7 +2,7 @@
 
 use crate::python::{self, Python};
 use crate::steps::Steps;
-use crate::{check, files, generate, kotlin, metadata, paths, run, sdist, wheel};
+use crate::{check, files, fuzz, generate, kotlin, metadata, paths, run, sanitize, sdist, wheel};
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeMap;
@@ -23,6 +23,14 @@ pub fn run(arguments: &[String]) -> Result<()> {
     pythons(&mut steps, quick);
     if !quick {
         packages(&mut steps);
+        match sanitize::missing() {
+            Ok(Some(reason)) => steps.left_out("unsafe code: sanitized", &reason),
+            _ => steps.step("unsafe code: sanitized", sanitize::sanitize),
+        }
+        match fuzz::missing() {
+            Some(reason) => steps.left_out("manifests: a minute of fuzzing", &reason),
+            None => steps.step("manifests: a minute of fuzzing", || fuzz::fuzz(60)),
+        }
         match kotlin::missing() {
             Some(reason) => steps.left_out("Kotlin compiles", reason),
             None => steps.step("Kotlin compiles", || generate::bindings().and_then(|_| kotlin::compile())),
@@ -55,11 +63,12 @@ fn pythons(steps: &mut Steps, quick: bool) {
     }
     if !quick {
         steps.step("demo of the wheel in an empty folder", || demo(&wheel));
+        steps.step("no network", || no_network(&wheel));
     }
 }
 
 /// An environment that holds the wheel, numpy and the test tools; kept until the requirements change.
-fn environment(python: &Python, wheel: &Utf8Path) -> Result<Utf8PathBuf> {
+pub fn environment(python: &Python, wheel: &Utf8Path) -> Result<Utf8PathBuf> {
     let folder = paths::target()?.join(format!("test-envs/3.{}", python.minor));
     let program = python::venv(python, &folder)?;
     python::requirements(&program, &[paths::python()?.join("test-requirements.txt")])?;
@@ -103,6 +112,24 @@ fn demo(wheel: &Utf8Path) -> Result<()> {
         true => Ok(()),
         false => bail!("remotemedia-demo.html is no page"),
     }
+}
+
+/// The core in a process that has no network at all, where the system lets us make one.
+fn no_network(wheel: &Utf8Path) -> Result<()> {
+    let program = environment(&python::default()?, wheel)?;
+    let script = paths::python()?.join("tests/offline.py");
+    let folder = paths::target()?.join("test-runs");
+    let alone = ["-rn", "--"];
+    let may = run::probe(std::process::Command::new("unshare").args(alone).arg("true")).is_some();
+    let mut command = if may {
+        let mut unshare = isolated("unshare".into(), &folder)?;
+        unshare.args(alone).arg(&program);
+        unshare
+    } else {
+        println!("no network namespace can be made here: only what Python's audit hook sees is checked");
+        isolated(&program, &folder)?
+    };
+    run::must(command.arg(script))
 }
 
 /// Installing from source, and the archive: a wheel built from it elsewhere has the same files.

@@ -2,7 +2,7 @@
 
 use crate::metadata::{self, Package};
 use crate::wheel_zip::{self, Files};
-use crate::{bindings, elf, files, generate, library, paths};
+use crate::{bindings, elf, files, generate, library, paths, sbom};
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -53,6 +53,7 @@ pub fn build(out: &Utf8Path, glibc: Option<&str>) -> Result<Wheel> {
     contents.insert("remotemedia/_native/remotemedia.py".to_owned(), module.into_bytes());
     contents.insert(format!("remotemedia/_native/{}", library::file_name()), library);
     contents.extend(package.dist_info_files()?);
+    contents.insert(format!("{}/sboms/{}", package.dist_info(), sbom::NAME), sbom::render(&package)?.into_bytes());
     contents.insert(format!("{}/WHEEL", package.dist_info()), wheel_zip::wheel_file(&tag, false).into_bytes());
     write(out, &package, &contents, &tag)
 }
