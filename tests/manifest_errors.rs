@@ -20,323 +20,47 @@ fn the_error(text: &str) -> Problem {
     }
 }
 
-/// One bad manifest: code, pointer, line, and a word that says what to do or what was expected.
+/// One bad manifest: code, pointer, line, and words that say what to do or what was expected.
 struct Bad {
-    text: &'static str,
-    code: &'static str,
-    path: &'static str,
+    text: String,
+    code: String,
+    path: String,
     line: u32,
-    advice: &'static str,
+    advice: String,
 }
 
-const fn bad(code: &'static str, path: &'static str, line: u32, advice: &'static str, text: &'static str) -> Bad {
-    Bad { text, code, path, line, advice }
+/// The cases that every language shares.
+fn bad_manifests() -> Vec<Bad> {
+    let file: Value = serde_json::from_str(include_str!("conformance/manifest_errors.json")).unwrap();
+    let cases = file["cases"].as_array().unwrap().iter();
+    let bad: Vec<Bad> = cases
+        .map(|case| {
+            let word = |key: &str| case[key].as_str().unwrap().to_owned();
+            let line = u32::try_from(case["line"].as_u64().unwrap()).unwrap();
+            Bad { text: word("manifest"), code: word("code"), path: word("path"), line, advice: word("says") }
+        })
+        .collect();
+    assert!(bad.len() >= 50, "{} cases", bad.len());
+    bad
 }
-
-/// Each text starts on line 1; `[\n` and so on put the fault on a line of its own.
-const BAD: &[Bad] = &[
-    bad("RM0101", "", 2, "a value is missing before the bracket", "{\"version\": \"v1\",\n \"nodes\": [}"),
-    bad("RM0101", "", 1, "a JSON object", ""),
-    bad("RM0101", "", 1, "double quotes", "nodes: []"),
-    bad("RM0101", "", 1, "no comments", "{\"version\": \"v1\", // the first\n}"),
-    bad("RM0101", "", 1, "take out the comma", "{\"version\": \"v1\",}"),
-    bad("RM0101", "", 1, "double quotes", "{'version': 'v1'}"),
-    bad("RM0101", "", 1, "bracket or a quote is not closed", "{\"version\": \"v1\""),
-    bad("RM0105", "", 1, "a JSON object", "[1, 2]"),
-    bad("RM0104", "", 2, "\"version\": \"v1\"", "\n{\"nodes\": [{\"id\": \"a\", \"node_type\": \"PassThrough\"}]}"),
-    bad(
-        "RM0106",
-        "/version",
-        2,
-        "\"v1\"",
-        "{\n\"version\": \"v99\", \"nodes\": [{\"id\": \"a\", \"node_type\": \"PassThrough\"}]}",
-    ),
-    bad("RM0106", "/version", 1, "\"v1\"", r#"{"version": 1, "nodes": [{"id": "a", "node_type": "PassThrough"}]}"#),
-    bad("RM0104", "", 1, "a list of nodes", r#"{"version": "v1"}"#),
-    bad("RM0107", "/nodes", 3, "at least one node", "{\"version\": \"v1\",\n\n\"nodes\": []}"),
-    bad("RM0105", "/nodes", 1, "a list of nodes", r#"{"version": "v1", "nodes": {}}"#),
-    bad("RM0105", "/nodes/0", 1, "an object", r#"{"version": "v1", "nodes": ["PassThrough"]}"#),
-    bad("RM0104", "/nodes/0", 1, "a non-empty string", r#"{"version": "v1", "nodes": [{"node_type": "PassThrough"}]}"#),
-    bad("RM0104", "/nodes/0", 1, "a non-empty string", r#"{"version": "v1", "nodes": [{"id": "a"}]}"#),
-    bad(
-        "RM0108",
-        "/nodes/1/id",
-        3,
-        "/nodes/0",
-        r#"{"version": "v1", "nodes": [
-{"id": "a", "node_type": "PassThrough"},
-{"id": "a", "node_type": "PassThrough"}], "connections": []}"#,
-    ),
-    bad(
-        "RM0103",
-        "/nodes/0/node_type",
-        4,
-        "AudioResample",
-        "{\"version\": \"v1\", \"nodes\": [{\n\"id\": \"a\",\n\n\"node_type\": \"AudioResampel\"}]}",
-    ),
-    bad(
-        "RM0103",
-        "/nodes/0/node_type",
-        1,
-        "remotemedia nodes",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "Frobnicate"}]}"#,
-    ),
-    bad(
-        "RM0110",
-        "/nodes/0/params/target_rates",
-        2,
-        "target_rate",
-        "{\"version\": \"v1\", \"nodes\": [{\"id\": \"a\", \"node_type\": \"AudioResample\", \"params\": {\"target_rate\": 16000,\n\"target_rates\": 1}}]}",
-    ),
-    bad(
-        "RM0110",
-        "/nodes/0/params/x",
-        1,
-        "no parameters",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "PassThrough", "params": {"x": 1}}]}"#,
-    ),
-    bad(
-        "RM0111",
-        "/nodes/0/params/target_rate",
-        1,
-        "a whole number from 1 to 1536000",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "AudioResample", "params": {"target_rate": "16000"}}]}"#,
-    ),
-    bad(
-        "RM0111",
-        "/nodes/0/params/target_rate",
-        1,
-        "a whole number",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "AudioResample", "params": {"target_rate": 16000.5}}]}"#,
-    ),
-    bad(
-        "RM0112",
-        "/nodes/0/params/gain_db",
-        2,
-        "a number from -120 to 60",
-        "{\"version\": \"v1\", \"nodes\": [{\"id\": \"a\", \"node_type\": \"Gain\", \"params\": {\n\"gain_db\": 61}}]}",
-    ),
-    bad(
-        "RM0112",
-        "/nodes/0/params/mode",
-        1,
-        "\"upper\" or \"lower\" or \"title\"",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "TextCase", "params": {"mode": "shout"}}]}"#,
-    ),
-    bad(
-        "RM0113",
-        "/nodes/0/params",
-        1,
-        "Channels of the output",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "AudioChannels", "params": {}}]}"#,
-    ),
-    bad(
-        "RM0105",
-        "/nodes/0/params",
-        1,
-        "an object",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "PassThrough", "params": [1]}]}"#,
-    ),
-    bad(
-        "RM0114",
-        "/connections/0/from",
-        4,
-        "did you mean `first`?",
-        r#"{"version": "v1", "nodes": [
-{"id": "first", "node_type": "PassThrough"}, {"id": "second", "node_type": "PassThrough"}],
-"connections": [
-{"from": "frist", "to": "second"}]}"#,
-    ),
-    bad(
-        "RM0114",
-        "/connections/0/to",
-        4,
-        "the id of a node",
-        r#"{"version": "v1", "nodes": [
-{"id": "first", "node_type": "PassThrough"}, {"id": "second", "node_type": "PassThrough"}],
-"connections": [{"from": "first",
-"to": "nowhere"}]}"#,
-    ),
-    bad(
-        "RM0114",
-        "/connections/0/from",
-        3,
-        "\"from_port\": \"events\"",
-        r#"{"version": "v1", "nodes": [
-{"id": "level", "node_type": "AudioLevel"}, {"id": "b", "node_type": "PassThrough"}],
-"connections": [{"from": "level.events", "to": "b"}]}"#,
-    ),
-    bad(
-        "RM0116",
-        "/connections/1",
-        4,
-        "one way",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "PassThrough"}, {"id": "b", "node_type": "PassThrough"}],
-"connections": [
-{"from": "a", "to": "b"},
-{"from": "b", "to": "b"}]}"#,
-    ),
-    bad(
-        "RM0117",
-        "/connections",
-        2,
-        "one way",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "PassThrough"}, {"id": "b", "node_type": "PassThrough"}],
-"connections": [{"from": "a", "to": "b"}, {"from": "b", "to": "a"}]}"#,
-    ),
-    bad(
-        "RM0115",
-        "/connections/0/from_port",
-        3,
-        "out or events",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "AudioLevel"}, {"id": "b", "node_type": "PassThrough"}],
-"connections": [{"from": "a", "to": "b",
-"from_port": "event_list"}]}"#,
-    ),
-    bad(
-        "RM0115",
-        "/connections/0/to_port",
-        2,
-        "in",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "PassThrough"}, {"id": "b", "node_type": "PassThrough"}],
-"connections": [{"from": "a", "to": "b", "to_port": "left"}]}"#,
-    ),
-    bad(
-        "RM0118",
-        "/connections/1",
-        5,
-        "/connections/0",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "PassThrough"}, {"id": "b", "node_type": "PassThrough"},
-{"id": "c", "node_type": "PassThrough"}],
-"connections": [
-{"from": "a", "to": "c"},
-{"from": "b", "to": "c"}]}"#,
-    ),
-    bad(
-        "RM0119",
-        "/connections/0",
-        2,
-        "text",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "Gain"}, {"id": "b", "node_type": "TextCase", "params": {"mode": "upper"}}],
-"connections": [{"from": "a", "to": "b"}]}"#,
-    ),
-    bad(
-        "RM0120",
-        "/connections",
-        2,
-        "{\"from\": \"a\", \"to\": \"b\"}",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "PassThrough"}, {"id": "b", "node_type": "PassThrough"}],
-"connections": []}"#,
-    ),
-    bad(
-        "RM0201",
-        "/nodes/1",
-        3,
-        "expected 16000",
-        r#"{"version": "v1", "nodes": [
-{"id": "a", "node_type": "PassThrough"},
-{"id": "b", "node_type": "AudioResample", "params": {"target_rate": 8000, "source_rate": 16000}}],
-"connections": [{"from": "a", "to": "b"}], "input": {"type": "audio", "sample_rate_hz": 44100, "channels": 2}}"#,
-    ),
-    bad(
-        "RM0201",
-        "/nodes/0",
-        2,
-        "expected 6 to 2",
-        r#"{"version": "v1", "nodes": [
-{"id": "a", "node_type": "AudioChannels", "params": {"channels": 2}}],
-"input": {"type": "audio", "sample_rate_hz": 44100, "channels": 4}}"#,
-    ),
-    bad(
-        "RM0121",
-        "/budget",
-        2,
-        "remove it",
-        "{\"version\": \"v1\", \"nodes\": [{\"id\": \"a\", \"node_type\": \"PassThrough\"}],\n\"budget\": {\"latency_ms\": 5}}",
-    ),
-    bad(
-        "RM0121",
-        "/nodes/0/execution/placement",
-        1,
-        "\"inline\"",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "PassThrough", "execution": {"placement": "worker"}}]}"#,
-    ),
-    bad(
-        "RM0105",
-        "/nodes/0/execution/on_error",
-        1,
-        "\"fail\" or \"skip\"",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "PassThrough", "execution": {"on_error": "retry"}}]}"#,
-    ),
-    bad(
-        "RM0122",
-        "/nodes/0/params/gain_db",
-        1,
-        "keep one",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "Gain", "params": {"gain_db": 1, "gain_db": 2}}]}"#,
-    ),
-    bad(
-        "RM0123",
-        "/outputs/1",
-        2,
-        "did you mean `first`?",
-        r#"{"version": "v1", "nodes": [{"id": "first", "node_type": "PassThrough"}], "outputs": ["first",
-"frist"]}"#,
-    ),
-    bad(
-        "RM0123",
-        "/outputs/1",
-        1,
-        "keep one",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "PassThrough"}], "outputs": ["a", "a"]}"#,
-    ),
-    bad(
-        "RM0115",
-        "/outputs/0",
-        1,
-        "out or events",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "AudioLevel"}], "outputs": ["a.loudness"]}"#,
-    ),
-    bad(
-        "RM0125",
-        "/input/mic",
-        1,
-        "formats by node id",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "Gain"}], "input": {"mic": {"type": "audio"}}}"#,
-    ),
-    bad(
-        "RM0112",
-        "/input/sample_rate_hz",
-        1,
-        "from 1 to 1536000",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "Gain"}], "input": {"type": "audio", "sample_rate_hz": 0}}"#,
-    ),
-    bad(
-        "RM0112",
-        "/input/type",
-        1,
-        "did you mean `audio`?",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "Gain"}], "input": {"type": "Audoi"}}"#,
-    ),
-];
 
 #[test]
 fn each_bad_manifest_gives_its_error() {
     let mut wrong = Vec::new();
-    for bad in BAD {
-        let found = errors(bad.text);
+    for bad in &bad_manifests() {
+        let found = errors(&bad.text);
         let [problem] = found.as_slice() else {
             wrong.push(format!("{} problems instead of one: {found:#?}\n{}", found.len(), bad.text));
             continue;
         };
         let is = (problem.code, problem.path.as_str(), problem.line);
-        if is != (bad.code, bad.path, Some(bad.line)) {
-            wrong.push(format!("{is:?} instead of {:?}\n{}", (bad.code, bad.path, bad.line), bad.text));
+        if is != (bad.code.as_str(), bad.path.as_str(), Some(bad.line)) {
+            wrong.push(format!("{is:?} instead of {:?}\n{}", (&bad.code, &bad.path, bad.line), bad.text));
         }
         if problem.fix.is_none() && problem.expected.is_none() && !problem.message.contains("expected") {
             wrong.push(format!("neither a fix nor what was expected: {problem:?}\n{}", bad.text));
         }
-        if !problem.to_string().contains(bad.advice) {
+        if !problem.to_string().contains(&bad.advice) {
             wrong.push(format!("`{problem}` does not say `{}`\n{}", bad.advice, bad.text));
         }
         if problem.column.is_none_or(|column| column == 0) {
@@ -364,11 +88,11 @@ fn each_bad_manifest_gives_its_error() {
 
 #[test]
 fn the_error_of_a_pipeline_carries_the_problem() {
-    for bad in BAD {
-        let error = Pipeline::new(bad.text).expect_err(bad.text);
+    for bad in &bad_manifests() {
+        let error = Pipeline::new(&bad.text).expect_err(&bad.text);
         let kind = if bad.code.starts_with("RM02") { ErrorKind::Format } else { ErrorKind::Manifest };
-        assert_eq!((error.kind(), error.code()), (kind, bad.code), "{}", bad.text);
-        assert_eq!(error.path(), Some(bad.path), "{}", bad.text);
+        assert_eq!((error.kind(), error.code()), (kind, bad.code.as_str()), "{}", bad.text);
+        assert_eq!(error.path(), Some(bad.path.as_str()), "{}", bad.text);
         assert_eq!(error.problems().len(), 1, "{}", bad.text);
         let problem = &error.problems()[0];
         assert_eq!(error.to_string(), format!("{problem}\n{}", problem.excerpt.as_deref().unwrap()));
@@ -510,13 +234,13 @@ fn long_values_are_shown_short() {
 
 #[test]
 fn a_manifest_made_by_a_program_has_no_lines() {
-    for bad in BAD {
+    for bad in &bad_manifests() {
         let registry = Runtime::shared();
-        let error = Pipeline::compile(bad.text, Source::Value, registry.registry()).expect_err(bad.text);
+        let error = Pipeline::compile(&bad.text, Source::Value, registry.registry()).expect_err(&bad.text);
         let problem = &error.problems()[0];
         let place = (problem.line, problem.column, problem.end_column, problem.excerpt.as_deref());
         assert_eq!(place, (None, None, None, None), "{}", bad.text);
-        assert_eq!((problem.code, problem.path.as_str()), (bad.code, bad.path));
+        assert_eq!((problem.code, problem.path.as_str()), (bad.code.as_str(), bad.path.as_str()));
         assert!(!error.to_string().contains('\n'), "one problem is one line: {error}");
     }
 }
