@@ -26,7 +26,13 @@ from remotemedia._inputs import Inputs
 jobs = [pipe._compiled.native.raw_start(Inputs([audio]).lend(), False, False, 0) for _ in range(4)]
 """,
     "with a daemon thread in a call": """
-thread = threading.Thread(target=lambda: [pipe.run(audio) for _ in range(1000)], daemon=True)
+def work():
+    try:
+        for _ in range(1000):
+            pipe.run(audio)
+    except rm.ClosedError:  # The run that the end of the interpreter stopped.
+        pass
+thread = threading.Thread(target=work, daemon=True)
 thread.start()
 pipe.run(frame)
 """,

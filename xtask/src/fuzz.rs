@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 /// What cargo-fuzz passes, without the parts that only the nightly compiler knows.
 const FLAGS: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
     -Cllvm-args=-sanitizer-coverage-inline-8bit-counters -Cllvm-args=-sanitizer-coverage-pc-table \
-    -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 --cfg fuzzing";
+    -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing";
 
 pub fn run(arguments: &[String]) -> Result<()> {
     files::only(arguments, &["--seconds"], &[])?;
