@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import json
 import os
 import subprocess
 import sys
@@ -12,11 +14,29 @@ from support import must
 
 import remotemedia as rm
 
-EXAMPLES = ["manifest_file", "published_v04", "quickstart", "video_scale"]
+EXAMPLES = ["manifest_file", "map_clips", "published_v04", "quickstart", "video_scale"]
 
 
 def test_all_examples_are_listed(root: Path) -> None:
     assert sorted(path.stem for path in (root / "examples").glob("*.py")) == EXAMPLES
+
+
+def test_the_notebook_runs_and_has_no_outputs(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook = json.loads((root / "examples" / "notebook.ipynb").read_text(encoding="utf-8"))
+    monkeypatch.chdir(root / "examples")
+    names: dict[str, object] = {}
+    shown = 0
+    for cell in notebook["cells"]:
+        if cell["cell_type"] != "code":
+            continue
+        assert cell["outputs"] == [] and cell["execution_count"] is None
+        body = ast.parse("".join(cell["source"]))
+        last = body.body.pop() if isinstance(body.body[-1], ast.Expr) else None
+        exec(compile(body, "notebook", "exec"), names)
+        if isinstance(last, ast.Expr):
+            value = eval(compile(ast.Expression(last.value), "notebook", "eval"), names)
+            shown += hasattr(value, "_repr_html_") and "<svg" in value._repr_html_()
+    assert shown == 2
 
 
 @pytest.mark.parametrize("name", EXAMPLES)

@@ -56,6 +56,8 @@ uniffi::derive_ffi_traits!(impl<UT> LowerReturn<UT> for Blob);
 uniffi::derive_ffi_traits!(impl<UT> LiftRef<UT> for Blob);
 uniffi::derive_ffi_traits!(impl<UT> LowerError<UT> for Blob);
 
+#[cfg(all(test, feature = "python"))]
+pub(super) use python::released_by_one_test;
 #[cfg(feature = "python")]
 pub(super) use python::{PinnedMemory, copy_in, release};
 #[cfg(feature = "python")]
@@ -140,6 +142,13 @@ mod python {
         pub(in crate::ffi) fn revoke(&self) {
             self.revoked.store(true, Ordering::Relaxed);
         }
+    }
+
+    /// The list of released tokens is one for the process: tests that empty it take turns.
+    #[cfg(test)]
+    pub(in crate::ffi) fn released_by_one_test() -> MutexGuard<'static, ()> {
+        static TURN: Mutex<()> = Mutex::new(());
+        TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     /// Copies `target.len()` bytes from an address.
@@ -250,6 +259,7 @@ mod python {
 
         #[test]
         fn memory_is_read_by_copying_and_its_token_comes_back() {
+            let _alone = released_by_one_test();
             let array: Vec<u8> = (0..100).collect();
             let memory = PinnedMemory::new(array.as_ptr().expose_provenance() as u64, 100, 7, true).unwrap();
             let mut part = [0; 3];

@@ -365,3 +365,83 @@ fn keep(buffers: &mut Buffers, buffer: RawBuffer) -> u64 {
 fn axes(shape: &[usize]) -> Vec<u8> {
     shape.iter().flat_map(|axis| (*axis as u64).to_le_bytes()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+    use crate::engine::RunOptions;
+    use crate::ffi::raw_next_released;
+    use crate::runtime::Pipeline;
+
+    /// The record of an array of float32 in our own memory.
+    fn record(samples: &[f32], flags: u8, token: u64) -> Vec<u8> {
+        let mut record = vec![ARRAY, flags];
+        record.extend_from_slice(&number(DType::F32, ByteOrder::Native).to_le_bytes());
+        record.extend_from_slice(&8_u32.to_le_bytes());
+        let address = samples.as_ptr().expose_provenance() as u64;
+        for number in [address, size_of_val(samples) as u64, token, samples.len() as u64] {
+            record.extend_from_slice(&number.to_le_bytes());
+        }
+        record
+    }
+
+    fn run(manifest: &str, records: &[u8]) -> Vec<u8> {
+        let batch = batch(records).unwrap();
+        let results = Pipeline::new(manifest).unwrap().run(batch.items.clone(), &RunOptions::default()).unwrap();
+        batch.end_call();
+        inline(results, None)
+    }
+
+    const GAIN: &str = r#"{"version": "v1", "input": {"type": "audio", "sample_rate_hz": 8000},
+        "nodes": [{"id": "a", "node_type": "Gain", "params": {"gain_db": 0}}]}"#;
+
+    #[test]
+    fn an_array_is_read_in_place_and_its_samples_come_back() {
+        let samples: Vec<f32> = (0..200_000).map(|n| n as f32 / 1000.0).collect();
+        let answer = run(GAIN, &record(&samples, 0, 0));
+        assert_eq!((answer[0], answer[1]), (ARRAY, INLINE));
+        let found: Vec<f32> =
+            answer[RECORD + 8..].as_chunks::<4>().0.iter().map(|sample| f32::from_ne_bytes(*sample)).collect();
+        assert_eq!(found, samples);
+        // What no node touches comes back as its token.
+        let pass = r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "PassThrough"}]}"#;
+        let answer = run(pass, &record(&samples, 0, 77));
+        assert_eq!((answer[0], answer.len(), answer[16]), (SAME, RECORD, 77));
+    }
+
+    #[test]
+    fn memory_of_a_call_is_refused_after_it() {
+        let samples = vec![1.0_f32; 16];
+        let batch = batch(&record(&samples, 0, 0)).unwrap();
+        let RuntimeData::Numpy(array) = &batch.items[0] else { panic!("no array") };
+        let ArrayBytes::Foreign(memory) = array.bytes.clone() else { panic!("not foreign") };
+        let mut bytes = [0; 4];
+        memory.read(60, &mut bytes);
+        assert_eq!(f32::from_ne_bytes(bytes), 1.0);
+        assert!(catch_unwind(AssertUnwindSafe(|| memory.read(61, &mut [0; 4]))).is_err(), "beyond the end");
+        batch.end_call();
+        drop(samples);
+        assert!(catch_unwind(AssertUnwindSafe(|| memory.read(0, &mut [0; 4]))).is_err(), "after the call");
+    }
+
+    #[test]
+    fn lent_memory_gives_its_token_back_also_when_the_batch_is_wrong() {
+        let _alone = crate::ffi::raw::released_by_one_test();
+        let samples = vec![0.0_f32; 4];
+        let tokens = |count| std::iter::from_fn(raw_next_released_or_none).take(count).collect::<Vec<_>>();
+        fn raw_next_released_or_none() -> Option<u64> {
+            Some(raw_next_released()).filter(|token| *token != 0)
+        }
+        let mut records = record(&samples, LENT, 1_000_001);
+        records.extend(record(&samples, LENT, 1_000_002));
+        records[0] = 200; // No kind of record: the memory of an array is not looked for.
+        let mut wrong = record(&samples, LENT, 1_000_003);
+        wrong[8..16].fill(0); // A null address.
+        records.extend(wrong);
+        assert_eq!(batch(&records).err().and_then(|error| error.item_index()), Some(0));
+        let released = tokens(10_000);
+        assert!(released.contains(&1_000_002) && released.contains(&1_000_003), "{released:?}");
+    }
+}
