@@ -237,18 +237,7 @@ def _must_have(kind: str, value: dict[str, Any], *keys: str) -> None:
 
 
 def _at_item(error: RemoteMediaError, index: int) -> RemoteMediaError:
-    if error.item_index is not None:
-        return error
-    named = type(error)(
-        f"item {index}: {error}",
-        code=error.code,
-        node=error.node,
-        path=error.path,
-        hint=error.hint,
-        item_index=index,
-        problems=error.problems,
-    )
-    return named
+    return error if error.item_index is not None else error._of_item(f"item {index}: {error}", index)
 
 
 def is_slow(items: Sequence[object]) -> bool:

@@ -122,15 +122,7 @@ async def map_clips_async(
 def _of_clip(error: Exception, index: int) -> RemoteMediaError:
     """Return the error with the number of the clip: each is item 0 of its own stream."""
     known = error if isinstance(error, RemoteMediaError) else translate(error)
-    return type(known)(
-        f"clip {index}: {str(known).removeprefix('item 0: ')}",
-        code=known.code,
-        node=known.node,
-        path=known.path,
-        hint=known.hint,
-        item_index=index,
-        problems=known.problems,
-    )
+    return known._of_item(f"clip {index}: {str(known).removeprefix('item 0: ')}", index)
 
 
 def _count(threads: object) -> int:

@@ -154,6 +154,18 @@ class RemoteMediaError(Exception):
         self.item_index = item_index
         self.problems = tuple(problems)
 
+    def _of_item(self, reason: str, item_index: int) -> RemoteMediaError:
+        """Return the same error in other words, of this item."""
+        return type(self)(
+            reason,
+            code=self.code,
+            node=self.node,
+            path=self.path,
+            hint=self.hint,
+            item_index=item_index,
+            problems=self.problems,
+        )
+
     def to_dict(self) -> dict[str, object]:
         """Return kind, code, text and place as a dict that `json.dumps` takes."""
         return {

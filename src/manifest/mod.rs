@@ -4,6 +4,7 @@
 //! [`graph`](crate::graph).
 
 mod excerpt;
+mod json;
 mod model;
 mod parse;
 mod span;
