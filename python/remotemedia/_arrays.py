@@ -124,17 +124,23 @@ def check_audio(array: Array, channels: int | None = None) -> None:
         For another element type, more dimensions, or channels that come first.
     """
     if array.dtype.str[1:] not in _AUDIO:
-        raise FormatError(f"audio samples have dtype {array.dtype}, expected {AUDIO_TYPES}; use x.astype('float32')")
+        raise FormatError(
+            f"audio samples have dtype {array.dtype}, expected {AUDIO_TYPES}; use x.astype('float32')", code="RM0204"
+        )
     if array.ndim not in (1, 2):
-        raise FormatError(f"audio samples have shape {array.shape}, expected (frames,) or (frames, channels)")
+        raise FormatError(
+            f"audio samples have shape {array.shape}, expected (frames,) or (frames, channels)", code="RM0206"
+        )
     if array.ndim == 1:
         return
     first, second = array.shape
     if first <= 8 < second and second != channels:
-        raise FormatError(f"audio samples have shape {array.shape}: channels first, pass x.T")
+        raise FormatError(f"audio samples have shape {array.shape}: channels first, pass x.T", code="RM0205")
     if second == 0 or (channels is not None and second != channels):
         expected = "at least 1" if channels is None else channels
-        raise FormatError(f"audio samples have shape {array.shape}: {second} channels, expected {expected}")
+        raise FormatError(
+            f"audio samples have shape {array.shape}: {second} channels, expected {expected}", code="RM0206"
+        )
 
 
 def to_float32(array: Array) -> np.ndarray[Any, np.dtype[np.float32]]:

@@ -73,7 +73,7 @@ def _check(value: object, depth: int) -> None:
                 raise error.within(key) from None
     else:
         hint = "pass it as an item of its own" if hasattr(value, "__array_interface__") else "convert it first"
-        raise NotJsonError(f"a {type(value).__name__} is no JSON value; {hint}", wrong_type=True)
+        raise NotJsonError(f"a value of type {type(value).__name__} is no JSON value; {hint}", wrong_type=True)
 
 
 def _check_depth(depth: int) -> None:

@@ -93,7 +93,8 @@ impl GraphNode {
                 return Ok(vec![inputs.first().cloned().unwrap_or_default(); info.outputs.len()]);
             } else {
                 return Err(Error::new(ErrorKind::InputType, format!("{kind} comes in, expected {}", port.kinds))
-                    .code_of("RM0301"));
+                    .code_of("RM0301")
+                    .hint("pass what the first node takes"));
             }
         }
         self.kind.negotiate(&self.params, &taken)
