@@ -12,6 +12,13 @@
 
 from __future__ import annotations
 
+import sys as _sys
+
+if _sys.implementation.name != "cpython":
+    raise ImportError(f"remotemedia is tested on CPython alone, and this is {_sys.implementation.name}")
+if not getattr(_sys, "_is_gil_enabled", lambda: True)():
+    raise ImportError("remotemedia is not tested without the GIL; run this Python with PYTHON_GIL=1")
+
 from remotemedia import errors, nodes, runtime
 from remotemedia._audio import Audio
 from remotemedia._audio_io import AudioInfo, info, read, write

@@ -44,6 +44,19 @@ def test_import_starts_no_thread_and_says_nothing() -> None:
     assert must(run_python(code)) == ""
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("sys._is_gil_enabled = lambda: False", "PYTHON_GIL=1"),
+        ("sys.implementation = types.SimpleNamespace(name='pypy', cache_tag='x', version=sys.version_info)", "pypy"),
+    ],
+)
+def test_other_pythons_are_refused_in_one_line(change: str, said: str) -> None:
+    done = run_python(f"import sys, types, numpy\n{change}\nimport remotemedia")
+    last = done.stderr.strip().splitlines()[-1]
+    assert done.returncode == 1 and last.startswith("ImportError: remotemedia") and said in last, done.stderr
+
+
 def test_a_quiet_run_prints_nothing() -> None:
     assert must(run_python(USE)) == ""
     assert must(run_python(USE, RUST_LOG="info")) == ""

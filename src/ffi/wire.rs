@@ -347,11 +347,7 @@ impl Writer {
         match behind {
             Some(Payload::Text(text)) => self.bytes.extend_from_slice(text.as_bytes()),
             Some(Payload::Bytes(bytes)) => self.bytes.extend_from_slice(&bytes),
-            Some(Payload::Samples(samples)) => {
-                for sample in samples {
-                    self.bytes.extend_from_slice(&sample.to_ne_bytes());
-                }
-            }
+            Some(Payload::Samples(samples)) => self.bytes.extend_from_slice(bytemuck::cast_slice(&samples)),
             Some(Payload::Token(_)) | None => {}
         }
     }
