@@ -57,14 +57,24 @@ def to_python(answer: bytes, ports: Ports, inputs: Inputs, metrics: bool, buffer
     """
     by_port: list[list[tuple[int, object]]] = [[] for _ in ports]
     figures: object = None
+    texts: list[bytes] = []
+    places: list[tuple[int, int]] = []
     for record in records(answer):
-        if record.kind == META:
+        if record.kind == JSON:
+            # All JSON is parsed at once below: a stream of events may have thousands of them.
+            texts.append(answer[record.start : record.start + record.byte_len])
+            places.append((record.port, len(by_port[record.port])))
+            by_port[record.port].append((record.item, None))
+        elif record.kind == META:
             meta = json.loads(answer[record.start : record.start + record.byte_len])
             figures = meta["metrics"]
             for warning in meta["warnings"]:
                 warn(warning["text"], _WARNINGS.get(warning["code"], errors.RemoteMediaWarning))
         else:
             by_port[record.port].append((record.item, _value(answer, record, inputs, buffers)))
+    if texts:
+        for value, (port, at) in zip(json.loads(b"[%b]" % b",".join(texts)), places, strict=True):
+            by_port[port][at] = (by_port[port][at][0], value)
     outputs: object
     if len(ports) == 1:
         outputs = _port(ports[0], by_port[0], inputs.count)
@@ -101,9 +111,8 @@ def _value(answer: bytes, record: Record, inputs: Inputs, buffers: RawResults | 
     kind = record.kind
     if kind == SAME:
         return _same(inputs.shown[record.place], record.item in inputs.dicts)
-    if kind in (TEXT, JSON):
-        text = str(memoryview(answer)[record.start : record.start + record.byte_len], "utf-8")
-        return text if kind == TEXT else json.loads(text)
+    if kind == TEXT:
+        return str(memoryview(answer)[record.start : record.start + record.byte_len], "utf-8")
     if kind == ARRAY:
         shape = _SHAPES[len(record.extra) // 8](record.extra)
         return _memory(answer, record, record.dtype, shape, buffers)
