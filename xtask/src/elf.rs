@@ -24,12 +24,33 @@ pub fn platform_tag(library: &[u8]) -> Result<String> {
         EM_AARCH64 => "aarch64",
         other => bail!("there is no wheel tag for the ELF machine {other}"),
     };
-    let foreign: Vec<&str> = elf.libraries.iter().copied().filter(|name| !PROVIDED.contains(name)).collect();
+    not_provided(&elf.libraries)?;
+    let (major, minor) = highest_glibc(versions(&elf))?;
+    Ok(format!("manylinux_{major}_{minor}_{arch}"))
+}
+
+/// Fails when the library could open a connection.
+pub fn opens_no_connection(library: &[u8]) -> Result<()> {
+    let elf = Elf::parse(library).context("the library is not an ELF file")?;
+    let imported = elf.dynsyms.iter().filter(|symbol| symbol.is_import());
+    no_network(imported.filter_map(|symbol| elf.dynstrtab.get_at(symbol.st_name)))
+}
+
+fn not_provided(libraries: &[&str]) -> Result<()> {
+    let foreign: Vec<&str> = libraries.iter().copied().filter(|name| !PROVIDED.contains(name)).collect();
     if !foreign.is_empty() {
         bail!("the library needs {}, which a manylinux wheel may not expect of the system", foreign.join(", "));
     }
-    let (major, minor) = highest_glibc(versions(&elf))?;
-    Ok(format!("manylinux_{major}_{minor}_{arch}"))
+    Ok(())
+}
+
+/// The names of the C library by which a connection is opened.
+fn no_network<'a>(imported: impl IntoIterator<Item = &'a str>) -> Result<()> {
+    let forbidden = ["connect", "bind", "listen", "sendto", "sendmsg", "getaddrinfo", "gethostbyname"];
+    match imported.into_iter().find(|name| forbidden.contains(name)) {
+        Some(name) => bail!("the library uses `{name}`: it must not use the network"),
+        None => Ok(()),
+    }
 }
 
 /// The symbol versions that the library needs: `GLIBC_2.34`, `GCC_3.0`, ...
@@ -71,6 +92,15 @@ mod tests {
         assert_eq!(highest_glibc(["GLIBC_2.17", "GLIBC_ABI_DT_RELR"]).unwrap(), (2, 36));
         assert_eq!(highest_glibc([]).unwrap(), (2, 5));
         assert!(highest_glibc(["GLIBC_PRIVATE"]).is_err());
+    }
+
+    #[test]
+    fn what_no_wheel_may_need_is_refused() {
+        assert!(not_provided(&["libc.so.6", "libm.so.6"]).is_ok());
+        let error = not_provided(&["libc.so.6", "libssl.so.3"]).unwrap_err().to_string();
+        assert!(error.contains("libssl.so.3"));
+        assert!(no_network(["memcpy", "read", "connector"]).is_ok());
+        assert!(no_network(["memcpy", "connect"]).is_err());
     }
 
     #[test]

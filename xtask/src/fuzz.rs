@@ -30,14 +30,25 @@ pub fn fuzz(seconds: u32) -> Result<()> {
     let mut cargo = run::cargo();
     // A target triple keeps the flags away from build scripts and macros.
     cargo.current_dir(&folder).env("CARGO_TARGET_DIR", &target).env("RUSTFLAGS", FLAGS);
-    run::must(cargo.args(["build", "--quiet", "--release", "--bin", "manifest", "--target", &triple]))?;
+    run::must(cargo.args(["build", "--quiet", "--locked", "--release", "--bin", "manifest", "--target", &triple]))?;
     let (corpus, artifacts) = (target.join("corpus"), target.join("artifacts/"));
     std::fs::create_dir_all(&corpus)?;
     std::fs::create_dir_all(&artifacts)?;
+    for (number, text) in known_mistakes()?.iter().enumerate() {
+        files::write(&corpus.join(format!("mistake-{number}")), text.as_bytes())?;
+    }
     let mut program = std::process::Command::new(target.join(&triple).join("release/manifest"));
     program.current_dir(&folder).arg(&corpus).arg("seeds");
     program.arg(format!("-max_total_time={seconds}")).arg(format!("-artifact_prefix={artifacts}"));
     program.args(["-dict=manifest.dict", "-max_len=8192", "-timeout=10", "-rss_limit_mb=2048", "-verbosity=0"]);
     program.args(["-print_final_stats=1"]);
     run::must(&mut program).with_context(|| format!("the text that did it is in {artifacts}"))
+}
+
+/// The bad manifests that every language is tested with: good places to start from.
+fn known_mistakes() -> Result<Vec<String>> {
+    let text = files::text(&paths::root()?.join("tests/conformance/manifest_errors.json"))?;
+    let file: serde_json::Value = serde_json::from_str(&text)?;
+    let cases = file["cases"].as_array().context("the file of bad manifests has no cases")?;
+    Ok(cases.iter().filter_map(|case| case["manifest"].as_str().map(str::to_owned)).collect())
 }

@@ -25,7 +25,13 @@ pub fn render() -> Result<String> {
     // The first is the library's own. Which licences may be in it, `deny.toml` says.
     for package in linked::load()?.iter().skip(1) {
         let _ = writeln!(list, "- {}: {}", package.title(), package.licence);
-        for text in texts(&package.folder)? {
+        let mut own = texts(&package.folder)?;
+        if own.is_empty() {
+            own.insert(
+                standard(&package.licence).with_context(|| format!("{} ships no licence text", package.title()))?,
+            );
+        }
+        for text in own {
             by_text.entry(text).or_default().push(package.title());
         }
     }
@@ -43,20 +49,45 @@ pub fn render() -> Result<String> {
     Ok(text)
 }
 
-/// The licence files of a package. Of several choices the shorter permissive ones are kept too: all of them.
+/// The text of a licence for a package that ships none: of the choices it offers, one whose text is at hand.
+fn standard(expression: &str) -> Result<String> {
+    let root = paths::root()?;
+    for choice in expression.split(" OR ") {
+        let path = match choice.trim_matches(['(', ')', ' ']) {
+            "Apache-2.0" => root.join("LICENSE-APACHE"),
+            "MPL-2.0" => root.join("licences/MPL-2.0.txt"),
+            _ => continue,
+        };
+        return Ok(trimmed(&files::text(&path)?));
+    }
+    anyhow::bail!("there is no standard text here for `{expression}`")
+}
+
+/// The licence files of a package, also those of a folder `LICENSES`. Of several choices all are kept.
 fn texts(folder: &Utf8Path) -> Result<BTreeSet<String>> {
     let mut found = BTreeSet::new();
     for entry in folder.read_dir_utf8().with_context(|| format!("cannot read {folder}"))? {
         let entry = entry?;
         let name = entry.file_name().to_uppercase();
+        if entry.file_type()?.is_dir() {
+            if name == "LICENSES" {
+                for inner in entry.path().read_dir_utf8()? {
+                    found.insert(trimmed(&String::from_utf8_lossy(&files::read(inner?.path())?)));
+                }
+            }
+            continue;
+        }
         let is_licence = ["LICENSE", "LICENCE", "COPYING", "NOTICE", "COPYRIGHT", "UNLICENSE"]
             .iter()
             .any(|word| name.starts_with(word));
-        if is_licence && entry.file_type()?.is_file() {
-            let text = String::from_utf8_lossy(&files::read(entry.path())?).replace("\r\n", "\n");
-            let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-            found.insert(lines.join("\n").trim_matches('\n').to_owned());
+        if is_licence {
+            found.insert(trimmed(&String::from_utf8_lossy(&files::read(entry.path())?)));
         }
     }
     Ok(found)
+}
+
+fn trimmed(text: &str) -> String {
+    let text = text.replace("\r\n", "\n");
+    text.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim_matches('\n').to_owned()
 }

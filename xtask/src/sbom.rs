@@ -56,7 +56,7 @@ fn document(package: &Package, linked: &[Linked]) -> Value {
                 "bom-ref": wheel,
                 "name": package.name,
                 "version": package.version,
-                "licenses": [{"expression": "MIT OR Apache-2.0"}],
+                "licenses": [{"expression": linked.first().map(|own| own.licence.as_str())}],
                 "purl": wheel,
             },
             "tools": {"components": [{"type": "application", "name": "cargo xtask build-wheel"}]},
@@ -71,6 +71,10 @@ pub fn check(text: &str) -> Result<()> {
     let bom: Value = serde_json::from_str(text)?;
     if bom["bomFormat"] != "CycloneDX" || bom["specVersion"] != "1.5" {
         bail!("the bill of materials is no CycloneDX 1.5");
+    }
+    let wheel = &bom["metadata"]["component"];
+    if wheel["version"].as_str().is_none_or(str::is_empty) || wheel["licenses"][0]["expression"].as_str().is_none() {
+        bail!("the bill of materials names no version or licence of the wheel: {wheel}");
     }
     let mut references = BTreeSet::from([bom["metadata"]["component"]["bom-ref"].to_string()]);
     for one in linked::list(&bom["components"]) {
