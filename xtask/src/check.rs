@@ -2,8 +2,8 @@
 
 use crate::steps::Steps;
 use crate::{
-    bindings, catalogue, claims, deny, dev, files, generate, library, licences, metadata, paths, run, sbom, signatures,
-    wheel,
+    bindings, catalogue, claims, deny, dev, files, generate, library, licences, metadata, paths, python, run, sbom,
+    signatures, wheel,
 };
 use anyhow::{Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -23,8 +23,11 @@ pub fn all(steps: &mut Steps) {
     rust(steps);
     steps.step("generated code: up to date, the same twice", generated);
     steps.step("exported signatures: no vectors of samples or bytes", signatures::check);
-    python(steps);
+    python_tools(steps);
     steps.step("wheel: contents", wheel_contents);
+    if cfg!(target_os = "linux") {
+        steps.step("wheel: auditwheel reads the same tag", auditwheel);
+    }
     steps.step("packages: licences, versions, sources", deny::check);
     steps.step("claims of the README: each shown by a test or a benchmark row", claims::check);
 }
@@ -51,7 +54,7 @@ fn rust(steps: &mut Steps) {
     });
 }
 
-fn python(steps: &mut Steps) {
+fn python_tools(steps: &mut Steps) {
     let tool = |arguments: &[&str]| {
         let python = dev::tools()?;
         run::must(run::command(&python, &paths::python()?).arg("-m").args(arguments))
@@ -86,6 +89,20 @@ fn generated() -> Result<()> {
     match stale.is_empty() {
         true => Ok(()),
         false => bail!("not up to date: {}; run `cargo xtask generate` and `cargo xtask licences`", stale.join(", ")),
+    }
+}
+
+/// Software that we did not write comes to the same platform tag.
+fn auditwheel() -> Result<()> {
+    let wheel = wheel::build(&paths::target()?.join("xtask/check-wheel"), None)?;
+    let program = python::tools("auditwheel", &["auditwheel==6.8.2"])?;
+    let mut show = run::command(&program, &paths::root()?);
+    let text = run::output(show.args(["-m", "auditwheel", "show", wheel.path.as_str()]))?;
+    let platform = wheel.tag.trim_start_matches("py3-none-");
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words.join(" ").contains(&format!("platform tag: \"{platform}\"")) {
+        true => Ok(()),
+        false => bail!("the wheel's tag is {platform}, and auditwheel says: {}", words.join(" ")),
     }
 }
 
