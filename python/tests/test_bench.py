@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
 from remotemedia._bench import main, peers, report, seed, sound
-from remotemedia._bench.measure import Contender, Figure, Row, compare, percentile
+from remotemedia._bench.measure import Contender, Figure, Row, compare, percentile, pinned
 
 
 def test_percentiles_are_nearest_ranks() -> None:
@@ -36,6 +40,46 @@ def test_contenders_take_turns_and_the_first_round_does_not_count() -> None:
         ("a", 3, 3, 3, 8),
         ("b", 5, 5, 5, 8),
     ]
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux")
+def test_all_threads_are_pinned_and_let_go() -> None:
+    end = threading.Event()
+    early = threading.Thread(target=end.wait)
+    late = threading.Thread(target=end.wait)
+    early.start()
+    before = os.sched_getaffinity(0)
+    try:
+        with pinned() as alone:
+            assert alone
+            late.start()
+            cores = {frozenset(os.sched_getaffinity(int(thread))) for thread in os.listdir("/proc/self/task")}
+            assert cores == {frozenset({max(before)})}
+        for thread in (early, late):
+            assert thread.native_id is not None
+            assert os.sched_getaffinity(thread.native_id) == before
+        assert os.sched_getaffinity(0) == before
+    finally:
+        end.set()
+        early.join()
+        late.join()
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux")
+def test_a_pinned_row_leaves_the_library_all_cores() -> None:
+    """In a process of its own: the library's threads start once."""
+    code = """
+import os, sys
+from remotemedia._bench import main
+assert main(["--quick", "--only", "gain: "]) == 0
+allowed = [os.sched_getaffinity(int(thread)) for thread in os.listdir("/proc/self/task")]
+assert all(cores == os.sched_getaffinity(0) for cores in allowed), allowed
+names = [open(f"/proc/self/task/{thread}/comm").read() for thread in os.listdir("/proc/self/task")]
+threads = sum(name.startswith("remotemedia-") for name in names)
+assert threads >= min(2, len(os.sched_getaffinity(0))), names
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_peer_with_another_result_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,9 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
+
+import remotemedia as rm
 from remotemedia._bench import calls, machine, nodes, peers, report, seed, sound
 from remotemedia._bench.measure import Row
 
@@ -18,6 +21,11 @@ def _rows(effort: float) -> Iterator[tuple[str, Callable[[], Row]]]:
     yield from calls.rows(effort)
     yield from sound.rows(effort)
     yield from nodes.rows(effort)
+
+
+def _start_threads() -> None:
+    """Start the library's threads while nothing is pinned: it takes as many as the cores it sees at that time."""
+    rm.Pipeline([rm.nodes.PassThrough()]).map([np.zeros(48_000, np.float32)] * 64)
 
 
 def main(arguments: list[str]) -> int:
@@ -45,6 +53,7 @@ def main(arguments: list[str]) -> int:
     for module, distribution in peers.PEERS.items():
         if not peers.is_installed(module):
             print(f"{distribution} is not installed, its rows are shorter: pip install {distribution}")
+    _start_threads()
     rows: list[Row] = []
     failed = 0
     for id, measure in chosen:
