@@ -160,6 +160,29 @@ def test_a_row_that_fails_is_1_and_the_others_go_on(
     assert "FAILED: RuntimeError: on purpose" in seen.err and "call: an error with its excerpt" in seen.out
 
 
+def test_a_path_that_cannot_be_written_is_2_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for option in ("--json", "--markdown"):
+        for path in (tmp_path, tmp_path / "missing" / "b"):
+            assert main(["--quick", "--only", "call: five", option, str(path)]) == 2
+            seen = capsys.readouterr()
+            assert str(path) in seen.err and "call: five" not in seen.out
+
+
+def test_claims_that_fail_are_1_and_the_rows_are_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(effort: float) -> list[seed.Claim]:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(seed, "claims", broken)
+    path = tmp_path / "b.json"
+    assert main(["--quick", "--only", "call: five", "--seed-claims", "--json", str(path)]) == 1
+    assert "FAILED: RuntimeError: on purpose" in capsys.readouterr().err
+    assert len(json.loads(path.read_text(encoding="utf-8"))["rows"]) == 1
+
+
 def test_a_row_in_words() -> None:
     row = Row("x: y", "us", [Figure("ours", 1500.0, 2_500_000.0, 900.0, 3)], 0.5, goal="small", note="a note")
     assert report.line(row).splitlines() == [

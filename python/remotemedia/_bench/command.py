@@ -49,6 +49,11 @@ def main(arguments: list[str]) -> int:
     if options.list:
         print("\n".join(id for id, _ in chosen))
         return 0
+    for path in (options.json, options.markdown):
+        # Said now, not after minutes of measuring.
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            print(f"error: {str(path)!r} cannot be written: expected a file in a folder that exists", file=sys.stderr)
+            return 2
     about = machine.describe()
     for module, distribution in peers.PEERS.items():
         if not peers.is_installed(module):
@@ -64,7 +69,13 @@ def main(arguments: list[str]) -> int:
             print(f"{id}\n    FAILED: {type(error).__name__}: {error}", file=sys.stderr)
         else:
             print(report.line(rows[-1]), flush=True)
-    claims = seed.claims(effort) if options.seed_claims else []
+    claims: list[seed.Claim] = []
+    if options.seed_claims:
+        try:
+            claims = seed.claims(effort)
+        except Exception as error:
+            failed += 1
+            print(f"seed claims\n    FAILED: {type(error).__name__}: {error}", file=sys.stderr)
     if claims:
         print(report.claims_table(claims))
     if options.json is not None:
