@@ -7,11 +7,15 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
-from remotemedia._bench import main, peers, report, seed, sound
+import remotemedia as rm
+from remotemedia._bench import main, peers, quality, report, resample, seed
 from remotemedia._bench.measure import Contender, Figure, Row, compare, percentile, pinned
 
 
@@ -82,19 +86,93 @@ assert threads >= min(2, len(os.sched_getaffinity(0))), names
     assert done.returncode == 0, done.stderr
 
 
-def test_a_peer_with_another_result_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Wrong:
-        @staticmethod
-        def resample(x: object, *rates: object) -> object:
-            import numpy as np
+class _Peer:
+    """Stands for soxr: gives what the function makes of ours."""
 
-            return np.zeros(5, np.float32) + 1
+    def __init__(self, change: Callable[[Any], Any]) -> None:
+        self._change = change
 
-    monkeypatch.setattr(peers, "find", lambda module: Wrong if module == "soxr" else None)
-    measure = dict(sound.rows(0.01))["resample: 60 s, 8 -> 16 kHz, mono"]
-    row = measure()
-    assert not row.comparable and row.ratio is None
+    def resample(self, x: Any, rate_in: int, rate_out: int, quality: str) -> Any:
+        return self._change(rm.resample(x, rate_in, rate_out))
+
+
+def _aliased(y: Any) -> Any:
+    return y + np.float32(1e-3) * y[::-1]
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda y: y[:5] * 0 + 1, "frames here"),
+        (lambda y: np.roll(y, 3, axis=0), "differ by"),
+        (lambda y: y * np.float32(0.9), "differ by"),
+        (_aliased, "differ by"),
+    ],
+)
+def test_a_peer_with_another_result_is_not_compared(
+    change: Callable[[Any], Any], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(peers, "find", lambda module: _Peer(change) if module == "soxr" else None)
+    if why == "frames here":
+        monkeypatch.setattr(quality, "measure", lambda *_: quality.Quality(0.0, -100.0))
+    row = dict(resample.rows(0.01))["resample: 60 s, 8 -> 16 kHz, mono"]()
+    assert not row.comparable and row.ratio is None and why in row.note
     assert [figure.name for figure in row.figures] == ["remotemedia high", "soxr HQ"]
+
+
+@pytest.mark.parametrize("word", ["mono", "stereo"])
+def test_a_peer_with_the_same_result_is_compared(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "find", lambda module: _Peer(lambda y: y) if module == "soxr" else None)
+    row = dict(resample.rows(0.01))[f"resample: 60 s, 8 -> 16 kHz, {word}"]()
+    assert row.comparable and row.ratio is not None and "unwanted" in row.note
+
+
+def test_channels_that_change_places_are_seen() -> None:
+    same, _ = quality.agree(lambda x: x, lambda x: x, 8_000, 8_000, 2)
+    swapped, how = quality.agree(lambda x: x, lambda x: x[:, ::-1], 8_000, 8_000, 2)
+    assert same and not swapped and "differ by" in how
+
+
+@pytest.mark.parametrize(("rate_in", "rate_out"), [(48_000, 16_000), (8_000, 16_000)])
+def test_a_poor_resampler_measures_as_one(rate_in: int, rate_out: int) -> None:
+    """Dropping samples aliases, repeating them leaves images; ours does neither."""
+
+    def nearest(x: Any) -> Any:
+        return x[:: rate_in // rate_out] if rate_in > rate_out else np.repeat(x, rate_out // rate_in)
+
+    poor = quality.measure(nearest, rate_in, rate_out)
+    assert poor.unwanted_db > -20 and not poor.is_good
+    ours = quality.measure(lambda x: rm.resample(x, rate_in, rate_out), rate_in, rate_out)
+    assert ours.is_good and ours.unwanted_db < -100
+
+
+def test_torchaudio_gets_time_as_its_last_axis(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Tensor:
+        def __init__(self, x: Any) -> None:
+            self.x = x
+
+        def numpy(self) -> Any:
+            return self.x
+
+    class Torch:
+        from_numpy = Tensor
+
+        @staticmethod
+        def set_num_threads(count: int) -> None:
+            assert count == 1
+
+    class Functional:
+        @staticmethod
+        def resample(x: Tensor, rate_in: int, rate_out: int) -> Tensor:
+            assert x.x.flags.c_contiguous and x.x.shape[-1] >= rate_in
+            return Tensor(np.ascontiguousarray(rm.resample(np.ascontiguousarray(x.x.T), rate_in, rate_out).T))
+
+    modules = {"torch": Torch, "torchaudio": object(), "torchaudio.functional": Functional}
+    monkeypatch.setattr(peers, "find", modules.get)
+    for word in ("mono", "stereo"):
+        row = dict(resample.rows(0.01))[f"resample: 60 s, 8 -> 16 kHz, {word}"]()
+        assert [figure.name for figure in row.figures] == ["remotemedia high", "torchaudio sinc_interp_hann"]
+        assert row.ratio is None and "soxr is not installed" in row.note
 
 
 def test_what_is_absent_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -122,10 +200,6 @@ def test_a_quick_run_writes_json_and_markdown(tmp_path: Path, capsys: pytest.Cap
 
 def test_pure_python_computes_the_same() -> None:
     """A peer that computes something else would make any factor."""
-    import numpy as np
-
-    import remotemedia as rm
-
     x = (0.1 * np.sin(np.arange(4800) * 0.05)).astype(np.float32)
     ours, theirs = rm.resample(x, 48_000, 16_000), np.array(seed._resampled(x.tolist()))
     assert len(ours) == len(theirs)

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from time import perf_counter_ns, process_time_ns
 from typing import Any
 
-__all__ = ["Contender", "Figure", "Row", "compare", "percentile", "pinned", "summarise"]
+__all__ = ["Contender", "Figure", "Row", "compare", "cpu_ratio", "percentile", "pinned", "summarise"]
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,12 @@ def _keep(thread: int, cores: set[int]) -> None:
     # A thread may have ended since it was listed.
     with contextlib.suppress(OSError):
         os.sched_setaffinity(thread, cores)
+
+
+def cpu_ratio(row: Row) -> float:
+    """Return the CPU time of a row's first figure divided by that of the second."""
+    ours, theirs = (one.cpu_median or one.median for one in row.figures[:2])
+    return ours / theirs
 
 
 @contextlib.contextmanager

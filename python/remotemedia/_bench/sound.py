@@ -1,4 +1,4 @@
-"""Audio: resampling, voice activity, level, gain, files, many clips."""
+"""Audio: voice activity, level, gain, files, many clips."""
 
 from __future__ import annotations
 
@@ -13,13 +13,11 @@ import numpy as np
 
 import remotemedia as rm
 from remotemedia._bench import peers
-from remotemedia._bench.measure import Contender, Row, compare, pinned
+from remotemedia._bench.measure import Contender, Row, compare, cpu_ratio, pinned
 
 __all__ = ["rows", "speech"]
 
 Signal = np.ndarray[Any, np.dtype[np.float32]]
-
-_RATES = [(48_000, 16_000), (44_100, 16_000), (44_100, 48_000), (48_000, 44_100), (8_000, 16_000)]
 
 
 def rows(effort: float) -> Iterator[tuple[str, Callable[[], Row]]]:
@@ -28,10 +26,6 @@ def rows(effort: float) -> Iterator[tuple[str, Callable[[], Row]]]:
     def n(full: int, least: int = 2) -> int:
         return max(least, int(full * effort))
 
-    for rate_in, rate_out in _RATES:
-        for channels, word in ((1, "mono"), (2, "stereo")):
-            id = f"resample: 60 s, {rate_in / 1000:g} -> {rate_out / 1000:g} kHz, {word}"
-            yield id, partial(_resample, id, rate_in, rate_out, channels, n(7))
     yield "vad: 60 s of speech at 16 kHz", lambda: _vad(n(7))
     yield "level: 60 s at 48 kHz in windows of 50 ms", lambda: _level(n(15))
     yield "gain: 60 s at 48 kHz", lambda: _gain(n(15))
@@ -50,46 +44,6 @@ def speech(seconds: int) -> Signal:
     path = Path(rm.__file__).parent / "_demo_data" / "librivox_ss_a.flac"
     clip = rm.read(path, sample_rate=16_000, mono=True).samples
     return np.ascontiguousarray(np.resize(clip, seconds * 16_000), np.float32)
-
-
-def _resample(id: str, rate_in: int, rate_out: int, channels: int, rounds: int) -> Row:
-    x = _noise(60 * rate_in, channels)
-    ours = rm.resample(x, rate_in, rate_out)
-    row = Row(id, "ms", compares="cpu")
-    contenders = [Contender("remotemedia high", lambda: rm.resample(x, rate_in, rate_out))]
-    soxr, signal = peers.find("soxr"), peers.find("scipy.signal")
-    if soxr is not None:
-        theirs = soxr.resample(x, rate_in, rate_out, "HQ")
-        if abs(len(theirs) - len(ours)) <= 1:
-            # Both cut differently close to the new Nyquist; below it they must agree.
-            frames = min(len(theirs), len(ours))
-            edge = rate_out // 10
-            difference = float(np.std((ours[:frames] - theirs[:frames])[edge : frames - edge]) / np.std(theirs))
-            row.comparable = difference < 0.15
-            row.note = f"differs from soxr by {difference:.3f} of the signal: white noise, the transition bands differ"
-        else:
-            row.comparable, row.note = False, f"{len(ours)} frames here, {len(theirs)} by soxr"
-        contenders.append(Contender("soxr HQ", lambda: soxr.resample(x, rate_in, rate_out, "HQ")))
-    else:
-        row.comparable, row.note = False, "soxr is not installed"
-    if signal is not None:
-        divisor = int(np.gcd(rate_in, rate_out))
-        up, down = rate_out // divisor, rate_in // divisor
-        name = "scipy resample_poly (shorter filter: about 60 dB)"
-        contenders.append(Contender(name, lambda: signal.resample_poly(x, up, down, axis=0)))
-    samplerate = peers.find("samplerate")
-    if samplerate is not None:
-        name = "samplerate sinc_medium"
-        contenders.append(Contender(name, lambda: samplerate.resample(x, rate_out / rate_in, "sinc_medium")))
-    with pinned():
-        row.figures = compare(contenders, rounds)
-    if row.comparable:
-        row.ratio = _cpu(row, 0) / _cpu(row, 1)
-    return row
-
-
-def _cpu(row: Row, index: int) -> float:
-    return row.figures[index].cpu_median or row.figures[index].median
 
 
 def _vad(rounds: int) -> Row:
@@ -171,7 +125,7 @@ def _level(rounds: int) -> Row:
     with pinned():
         figures = compare([Contender("AudioLevel", lambda: pipe.run(audio)), Contender("numpy", in_numpy)], rounds)
     row = Row("level: 60 s at 48 kHz in windows of 50 ms", "ms", figures, compares="cpu")
-    row.ratio = _cpu(row, 0) / _cpu(row, 1)
+    row.ratio = cpu_ratio(row)
     return row
 
 
@@ -184,7 +138,7 @@ def _gain(rounds: int) -> Row:
     with pinned():
         figures = compare([Contender("Gain", lambda: pipe.run(audio)), Contender("numpy", lambda: x * factor)], rounds)
     row = Row("gain: 60 s at 48 kHz", "ms", figures, compares="cpu", comparable=same)
-    row.ratio = _cpu(row, 0) / _cpu(row, 1) if same else None
+    row.ratio = cpu_ratio(row) if same else None
     return row
 
 
@@ -213,7 +167,7 @@ def _file(suffix: str, rounds: int) -> Row:
             row.comparable, row.note = False, "soundfile is not installed"
         row.figures = compare(contenders, rounds)
     if row.comparable:
-        row.ratio = _cpu(row, 0) / _cpu(row, 1)
+        row.ratio = cpu_ratio(row)
     return row
 
 
