@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 
 import remotemedia as rm
-from remotemedia._bench import main, peers, quality, report, resample, seed
+from remotemedia._bench import main, peers, quality, report, resample, seed, sound, vad
 from remotemedia._bench.measure import Contender, Figure, Row, compare, percentile, pinned
 
 
@@ -173,6 +174,55 @@ def test_torchaudio_gets_time_as_its_last_axis(monkeypatch: pytest.MonkeyPatch) 
         row = dict(resample.rows(0.01))[f"resample: 60 s, 8 -> 16 kHz, {word}"]()
         assert [figure.name for figure in row.figures] == ["remotemedia high", "torchaudio sinc_interp_hann"]
         assert row.ratio is None and "soxr is not installed" in row.note
+
+
+def test_levels_that_differ_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = rm.Pipeline.run
+    level = dict(sound.rows(0.01))["level: 60 s at 48 kHz in windows of 50 ms"]
+    assert level().ratio is not None
+
+    def louder(self: rm.Pipeline, item: Any) -> Any:
+        found: Any = real(self, item)
+        return [{**event, "peak_db": event["peak_db"] + 1} for event in found]
+
+    monkeypatch.setattr(rm.Pipeline, "run", louder)
+    row = level()
+    assert not row.comparable and row.ratio is None
+
+
+def test_clips_that_change_places_are_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    measure = dict(sound.rows(0.01))["map: 64 clips of 10 s, 48 -> 16 kHz"]
+    row = measure()
+    assert row.comparable and row.ratio is not None and len(row.figures) == 4
+    real = rm.Pipeline.map
+
+    def mixed(self: rm.Pipeline, clips: Any) -> Any:
+        found = real(self, clips)
+        return [found[1], found[0], *found[2:]]
+
+    monkeypatch.setattr(rm.Pipeline, "map", mixed)
+    row = measure()
+    assert not row.comparable and row.ratio is None
+
+
+def test_decisions_are_compared_every_10_ms() -> None:
+    events = [
+        {"event": "speech_start", "sample": 320},
+        {"event": "speech_end", "start_sample": 320, "end_sample": 800},
+    ]
+    assert vad._from_events({"a": None, "a.events": events}, 1600).tolist() == [0, 0, 1, 1, 1, 0, 0, 0, 0, 0]
+    # Windows of 512 samples: the middle of the fourth 10 ms (560) is in the second, the rest has the last one's.
+    assert vad._from_windows([False, True], 512, 1600).tolist() == [0, 0, 0, 1, 1, 1, 1, 1, 1, 1]
+
+
+def test_detectors_have_no_ratio_and_say_what_they_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(peers, "find", lambda module: None)
+    row = dict(vad.rows(0.01))["vad: 60 s of speech at 16 kHz"]()
+    assert not row.comparable and row.ratio is None
+    assert "onnxruntime or silero-vad is not installed" in row.note
+    share = re.search(r"taken for speech: SpeechVAD (\d+)%", row.note)
+    # The recording is speech for 91 % of its time (examples/data/labels.json).
+    assert share is not None and 85 <= int(share[1]) <= 97
 
 
 def test_what_is_absent_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
