@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import remotemedia as rm
-from remotemedia._bench import main, peers, quality, report, resample, seed, sound, vad
+from remotemedia._bench import main, peers, pure, quality, report, resample, seed, sound, vad
 from remotemedia._bench.measure import Contender, Figure, Row, compare, percentile, pinned
 
 
@@ -248,18 +248,41 @@ def test_a_quick_run_writes_json_and_markdown(tmp_path: Path, capsys: pytest.Cap
     assert "reached" in page and "reached" in capsys.readouterr().out
 
 
-def test_pure_python_computes_the_same() -> None:
-    """A peer that computes something else would make any factor."""
-    x = (0.1 * np.sin(np.arange(4800) * 0.05)).astype(np.float32)
-    ours, theirs = rm.resample(x, 48_000, 16_000), np.array(seed._resampled(x.tolist()))
-    assert len(ours) == len(theirs)
-    assert np.abs(ours - theirs)[100:-100].max() < 1e-3
-    audio = rm.Audio(x, 16_000)
-    levels = rm.Pipeline([rm.nodes.AudioLevel(window_ms=50)]).run(audio)
-    events = next(value for name, value in levels.items() if name.endswith(".events"))
-    np.testing.assert_allclose(
-        [event["rms_db"] for event in events], [rms for rms, _ in seed._levels(x.tolist())], atol=1e-3
-    )
+@pytest.mark.parametrize("name", ["gain", "levels", "energy_segments", "resample_48_to_16"])
+def test_plain_python_that_computes_something_else_reaches_nothing(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal results give a factor; others give none, however fast."""
+    measure = {"energy_segments": seed._vad, "resample_48_to_16": seed._resampling}.get(name, seed._processing)
+    assert re.search(r"\dx,", measure(2).measured)
+    real = getattr(pure, name)
+
+    def other(x: list[float]) -> Any:
+        found = real(x)
+        return [found[1], *found[1:]] if name == "levels" else [one * 2 for one in found]
+
+    monkeypatch.setattr(pure, name, other)
+    assert not measure(2).reached and measure(2).measured.startswith("not compared")
+
+
+def test_plain_python_finds_the_segments_of_ours() -> None:
+    generator = np.random.default_rng(5)
+    pipe = rm.Pipeline([rm.nodes.EnergyVAD()])
+    for _ in range(30):
+        # Bursts and gaps around the least lengths, and an end in the middle of a window.
+        lengths = generator.integers(1, 30, 20) * 320
+        x = np.concatenate([np.full(n, 0.1 if i % 2 else 0.0, np.float32) for i, n in enumerate(lengths)])
+        x = x[: len(x) - int(generator.integers(0, 320))]
+        found: Any = pipe.run(rm.Audio(x, 16_000))
+        ends = [event for event in found["energy_vad.events"] if event["event"] == "speech_end"]
+        assert [(one["start_sample"], one["end_sample"]) for one in ends] == pure.energy_segments(x.tolist())
+
+
+def test_the_overhead_is_measured_on_the_published_call_too() -> None:
+    found = [one for one in seed.claims(0.01) if one.sentence.startswith("~1ms")]
+    assert [one.measured.split(" of ", 1)[1] for one in found] == [
+        "Pipeline.run",
+        "await execute_pipeline_with_input",
+    ]
+    assert seed._overhead_claim(1.0e6, "x").reached and not seed._overhead_claim(1.2e6, "x").reached
 
 
 def test_wrong_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
