@@ -23,7 +23,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Figure:
-    """What one contender took, in nanoseconds a call (or another unit, when the row says so)."""
+    """What one contender took, in nanoseconds a call; bytes where the unit of the row is MB."""
 
     name: str
     median: float
