@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from remotemedia._bench import main, peers, report, seed, sound
-from remotemedia._bench.measure import Contender, Figure, Row, compare, percentile
+from remotemedia._bench import calls, main, peers, report, seed
+from remotemedia._bench.measure import Contender, Figure, Row, compare, percentile, pinned
 
 
 def test_percentiles_are_nearest_ranks() -> None:
@@ -38,19 +43,44 @@ def test_contenders_take_turns_and_the_first_round_does_not_count() -> None:
     ]
 
 
-def test_a_peer_with_another_result_is_not_compared(monkeypatch: pytest.MonkeyPatch) -> None:
-    class Wrong:
-        @staticmethod
-        def resample(x: object, *rates: object) -> object:
-            import numpy as np
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux")
+def test_all_threads_are_pinned_and_let_go() -> None:
+    end = threading.Event()
+    early = threading.Thread(target=end.wait)
+    late = threading.Thread(target=end.wait)
+    early.start()
+    before = os.sched_getaffinity(0)
+    try:
+        with pinned() as alone:
+            assert alone
+            late.start()
+            cores = {frozenset(os.sched_getaffinity(int(thread))) for thread in os.listdir("/proc/self/task")}
+            assert cores == {frozenset({max(before)})}
+        for thread in (early, late):
+            assert thread.native_id is not None
+            assert os.sched_getaffinity(thread.native_id) == before
+        assert os.sched_getaffinity(0) == before
+    finally:
+        end.set()
+        early.join()
+        late.join()
 
-            return np.zeros(5, np.float32) + 1
 
-    monkeypatch.setattr(peers, "find", lambda module: Wrong if module == "soxr" else None)
-    measure = dict(sound.rows(0.01))["resample: 60 s, 8 -> 16 kHz, mono"]
-    row = measure()
-    assert not row.comparable and row.ratio is None
-    assert [figure.name for figure in row.figures] == ["remotemedia high", "soxr HQ"]
+@pytest.mark.skipif(not os.path.isdir("/proc/self/task"), reason="needs Linux")
+def test_a_pinned_row_leaves_the_library_all_cores() -> None:
+    """In a process of its own: the library's threads start once."""
+    code = """
+import os, sys
+from remotemedia._bench import main
+assert main(["--quick", "--only", "gain: "]) == 0
+allowed = [os.sched_getaffinity(int(thread)) for thread in os.listdir("/proc/self/task")]
+assert all(cores == os.sched_getaffinity(0) for cores in allowed), allowed
+names = [open(f"/proc/self/task/{thread}/comm").read() for thread in os.listdir("/proc/self/task")]
+threads = sum(name.startswith("remotemedia-") for name in names)
+assert threads >= min(2, len(os.sched_getaffinity(0))), names
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 def test_what_is_absent_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -76,24 +106,6 @@ def test_a_quick_run_writes_json_and_markdown(tmp_path: Path, capsys: pytest.Cap
     assert "reached" in page and "reached" in capsys.readouterr().out
 
 
-def test_pure_python_computes_the_same() -> None:
-    """A peer that computes something else would make any factor."""
-    import numpy as np
-
-    import remotemedia as rm
-
-    x = (0.1 * np.sin(np.arange(4800) * 0.05)).astype(np.float32)
-    ours, theirs = rm.resample(x, 48_000, 16_000), np.array(seed._resampled(x.tolist()))
-    assert len(ours) == len(theirs)
-    assert np.abs(ours - theirs)[100:-100].max() < 1e-3
-    audio = rm.Audio(x, 16_000)
-    levels = rm.Pipeline([rm.nodes.AudioLevel(window_ms=50)]).run(audio)
-    events = next(value for name, value in levels.items() if name.endswith(".events"))
-    np.testing.assert_allclose(
-        [event["rms_db"] for event in events], [rms for rms, _ in seed._levels(x.tolist())], atol=1e-3
-    )
-
-
 def test_wrong_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--nothing"]) == 2
     assert main(["--only", "no such row"]) == 2
@@ -105,8 +117,6 @@ def test_wrong_usage_is_2(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_row_that_fails_is_1_and_the_others_go_on(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from remotemedia._bench import calls
-
     def broken(rounds: int) -> Row:
         raise RuntimeError("on purpose")
 
@@ -114,6 +124,29 @@ def test_a_row_that_fails_is_1_and_the_others_go_on(
     assert main(["--quick", "--only", "call: "]) == 1
     seen = capsys.readouterr()
     assert "FAILED: RuntimeError: on purpose" in seen.err and "call: an error with its excerpt" in seen.out
+
+
+def test_a_path_that_cannot_be_written_is_2_before_anything_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for option in ("--json", "--markdown"):
+        for path in (tmp_path, tmp_path / "missing" / "b"):
+            assert main(["--quick", "--only", "call: five", option, str(path)]) == 2
+            seen = capsys.readouterr()
+            assert str(path) in seen.err and "call: five" not in seen.out
+
+
+def test_claims_that_fail_are_1_and_the_rows_are_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(effort: float) -> list[seed.Claim]:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(seed, "claims", broken)
+    path = tmp_path / "b.json"
+    assert main(["--quick", "--only", "call: five", "--seed-claims", "--json", str(path)]) == 1
+    assert "FAILED: RuntimeError: on purpose" in capsys.readouterr().err
+    assert len(json.loads(path.read_text(encoding="utf-8"))["rows"]) == 1
 
 
 def test_a_row_in_words() -> None:
@@ -124,3 +157,25 @@ def test_a_row_in_words() -> None:
         "    ratio 0.50 (wall), goal: small",
         "    a note",
     ]
+
+
+def test_a_busy_thread_is_measured_pinned_and_not() -> None:
+    before = threading.active_count()
+    row = dict(calls.rows(0.01))["call: Pipeline.run beside a busy Python thread"]()
+    assert [figure.name for figure in row.figures] == [
+        "beside a busy thread, not pinned",
+        "beside a busy thread, pinned to one core",
+        "alone, not pinned",
+        "alone, pinned to one core",
+    ]
+    assert len({figure.calls for figure in row.figures}) == 1
+    assert threading.active_count() == before
+
+
+def test_sizes_are_bytes_without_percentiles(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    page = tmp_path / "b.md"
+    assert main(["--only", "size: ", "--markdown", str(page)]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"^    remotemedia: [\d.]+ MB$", shown, re.M) and "p99" not in shown
+    row = next(line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith("| size: "))
+    assert re.fullmatch(r"\| size: what is installed \| remotemedia \| [\d.]+ MB \| - \| - \|  \|", row), row

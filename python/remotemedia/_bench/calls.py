@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import subprocess
 import sys
@@ -54,8 +55,8 @@ def _run_960(rounds: int) -> Row:
     return Row("call: Pipeline.run of 960 float32", "us", figures, None, goal="p50 at most 20 us", note=note)
 
 
-def _busy(rounds: int) -> Row:
-    pipe = _passes(1)
+@contextlib.contextmanager
+def _busy_thread() -> Iterator[None]:
     stop = False
 
     def spin() -> None:
@@ -63,16 +64,38 @@ def _busy(rounds: int) -> Row:
         while not stop:
             count += 1
 
-    quiet = compare([Contender("alone", lambda: pipe.run(_FRAME))], rounds)
     thread = threading.Thread(target=spin, daemon=True)
     thread.start()
     try:
-        busy = compare([Contender("beside a busy thread", lambda: pipe.run(_FRAME))], rounds)
+        yield
     finally:
         stop = True
         thread.join()
+
+
+def _busy(rounds: int) -> Row:
+    pipe = _passes(1)
+    times: dict[str, list[int]] = {}
+    blocks = min(10, rounds)
+
+    def block(name: str) -> None:
+        for _ in range(-(-rounds // blocks)):
+            start = perf_counter_ns()
+            pipe.run(_FRAME)
+            times.setdefault(name, []).append(perf_counter_ns() - start)
+
+    # In turns, block by block: a thread that comes and goes with each call would be measured with it.
+    for _ in range(blocks):
+        for place in (contextlib.nullcontext, pinned):
+            where = "pinned to one core" if place is pinned else "not pinned"
+            with place():
+                block(f"alone, {where}")
+                with _busy_thread():
+                    block(f"beside a busy thread, {where}")
+    names = sorted(times, key=lambda name: (not name.startswith("beside"), name))
+    figures = [summarise(name, times[name], []) for name in names]
     note = "each native call gives the GIL away and waits for it; a call that keeps it comes with sessions"
-    return Row("call: Pipeline.run beside a busy Python thread", "us", [*busy, *quiet], note=note)
+    return Row("call: Pipeline.run beside a busy Python thread", "us", figures, note=note)
 
 
 def _five(rounds: int) -> Row:

@@ -8,7 +8,10 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from remotemedia._bench import calls, machine, nodes, peers, report, seed, sound
+import numpy as np
+
+import remotemedia as rm
+from remotemedia._bench import calls, machine, nodes, peers, report, resample, seed, size, sound, vad
 from remotemedia._bench.measure import Row
 
 __all__ = ["main"]
@@ -16,8 +19,16 @@ __all__ = ["main"]
 
 def _rows(effort: float) -> Iterator[tuple[str, Callable[[], Row]]]:
     yield from calls.rows(effort)
+    yield from size.rows(effort)
+    yield from resample.rows(effort)
+    yield from vad.rows(effort)
     yield from sound.rows(effort)
     yield from nodes.rows(effort)
+
+
+def _start_threads() -> None:
+    """Start the library's threads while nothing is pinned: it takes as many as the cores it sees at that time."""
+    rm.Pipeline([rm.nodes.PassThrough()]).map([np.zeros(48_000, np.float32)] * 64)
 
 
 def main(arguments: list[str]) -> int:
@@ -41,10 +52,16 @@ def main(arguments: list[str]) -> int:
     if options.list:
         print("\n".join(id for id, _ in chosen))
         return 0
+    for path in (options.json, options.markdown):
+        # Said now, not after minutes of measuring.
+        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+            print(f"error: {str(path)!r} cannot be written: expected a file in a folder that exists", file=sys.stderr)
+            return 2
     about = machine.describe()
     for module, distribution in peers.PEERS.items():
         if not peers.is_installed(module):
             print(f"{distribution} is not installed, its rows are shorter: pip install {distribution}")
+    _start_threads()
     rows: list[Row] = []
     failed = 0
     for id, measure in chosen:
@@ -55,7 +72,13 @@ def main(arguments: list[str]) -> int:
             print(f"{id}\n    FAILED: {type(error).__name__}: {error}", file=sys.stderr)
         else:
             print(report.line(rows[-1]), flush=True)
-    claims = seed.claims(effort) if options.seed_claims else []
+    claims: list[seed.Claim] = []
+    if options.seed_claims:
+        try:
+            claims = seed.claims(effort)
+        except Exception as error:
+            failed += 1
+            print(f"seed claims\n    FAILED: {type(error).__name__}: {error}", file=sys.stderr)
     if claims:
         print(report.claims_table(claims))
     if options.json is not None:

@@ -11,7 +11,7 @@ from importlib.metadata import version
 import remotemedia as rm
 from remotemedia._bench import peers
 
-__all__ = ["describe"]
+__all__ = ["cores", "describe"]
 
 
 def _processor() -> str:
@@ -25,13 +25,18 @@ def _processor() -> str:
     return platform.processor() or platform.machine()
 
 
+def cores() -> int:
+    """Return how many cores this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
+
+
 def describe() -> dict[str, object]:
     """Return processor, cores, system, versions and date."""
-    affinity = getattr(os, "sched_getaffinity", None)
     return {
         "date": datetime.date.today().isoformat(),
         "processor": _processor(),
-        "cores": len(affinity(0)) if affinity else os.cpu_count(),
+        "cores": cores(),
         "load_before": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
         "system": f"{platform.system()} {platform.machine()}",
         "python": f"{platform.python_implementation()} {sys.version.split()[0]}",

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from time import perf_counter_ns, process_time_ns
 from typing import Any
 
-__all__ = ["Contender", "Figure", "Row", "compare", "percentile", "pinned", "summarise"]
+__all__ = ["Contender", "Figure", "Row", "compare", "cpu_ratio", "percentile", "pinned", "summarise"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Contender:
 
 @dataclass(frozen=True)
 class Figure:
-    """What one contender took, in nanoseconds a call (or another unit, when the row says so)."""
+    """What one contender took, in nanoseconds a call; bytes where the unit of the row is MB."""
 
     name: str
     median: float
@@ -101,19 +101,51 @@ def compare(
     return [summarise(one.name, wall[index], cpu[index]) for index, one in enumerate(contenders)]
 
 
+def _threads() -> list[int]:
+    """Return the ids of all threads of the process, those of the library among them."""
+    try:
+        return [int(name) for name in os.listdir("/proc/self/task")]
+    except OSError:
+        return [0]
+
+
+def _keep(thread: int, cores: set[int]) -> None:
+    # A thread may have ended since it was listed.
+    with contextlib.suppress(OSError):
+        os.sched_setaffinity(thread, cores)
+
+
+def cpu_ratio(row: Row) -> float:
+    """Return the CPU time of a row's first figure divided by that of the second."""
+    ours, theirs = (one.cpu_median or one.median for one in row.figures[:2])
+    return ours / theirs
+
+
 @contextlib.contextmanager
 def pinned() -> Iterator[bool]:
-    """Keep the process on one core while this lasts, where the system allows it; says whether it does."""
+    """Keep the process on one core while this lasts, where the system allows it; says whether it does.
+
+    All threads are kept there, not the caller's alone, and all are let go: a thread starts on the cores of the thread
+    that starts it, so a compute thread that a pinned row starts would stay on one core in every row behind it.
+    """
     if not hasattr(os, "sched_setaffinity"):
         yield False
         return
     before = os.sched_getaffinity(0)
+    others: dict[int, set[int]] = {}
+    for thread in _threads():
+        with contextlib.suppress(OSError):
+            others[thread] = os.sched_getaffinity(thread)
     try:
         os.sched_setaffinity(0, {max(before)})
     except OSError:
         yield False
         return
+    for thread in others:
+        _keep(thread, {max(before)})
     try:
         yield True
     finally:
         os.sched_setaffinity(0, before)
+        for thread in _threads():
+            _keep(thread, others.get(thread, before))

@@ -9,7 +9,8 @@ from remotemedia._bench.seed import Claim
 
 __all__ = ["as_json", "claims_table", "line", "markdown"]
 
-_UNITS = {"us": 1e3, "ms": 1e6}
+_UNITS = {"us": 1e3, "ms": 1e6, "MB": 1e6}
+_TIMES = ("us", "ms")
 
 
 def _number(value: float | None, unit: str) -> str:
@@ -20,6 +21,8 @@ def _number(value: float | None, unit: str) -> str:
 
 
 def _figure(figure: Figure, unit: str) -> str:
+    if unit not in _TIMES:
+        return f"{figure.name}: {_number(figure.median, unit)} {unit}"
     cpu = "" if figure.cpu_median is None else f", CPU {_number(figure.cpu_median, unit)}"
     return f"{figure.name}: {_number(figure.median, unit)} {unit} (p99 {_number(figure.p99, unit)}{cpu})"
 
@@ -65,10 +68,11 @@ def markdown(machine: dict[str, object], rows: list[Row], claims: list[Claim]) -
         f"Peers: {there or 'none'}." + (f" Not installed: {missing}." if missing else ""),
         "",
         "Contenders of a row take turns, round by round, after one round to warm up, with the garbage collector off.",
-        "Rows of one thread are pinned to one core. The figures are medians of single calls and their 99th percentile;",
-        "CPU is the process's time on all its threads a call, median of the rounds. A ratio is ours divided by the",
-        "first peer, on the measure named; below 1 is faster. Before it is timed a peer's result is compared with",
-        "ours; where they are not equivalent there is no ratio.",
+        "Rows of one thread are pinned to one core. The figures are medians of single calls and their 99th percentile,",
+        "which is the slowest call where there are fewer than a hundred; the JSON has the number of calls. CPU is the",
+        "process's time on all its threads a call, median of the rounds. A ratio is ours divided by the first peer, on",
+        "the measure named; below 1 is faster. Before that peer is timed its result is compared with ours; where they",
+        "are not equivalent there is no ratio. The notes say how good each resampler is, measured with tones.",
         "",
         "| row | contender | median | p99 | CPU | ratio |",
         "| --- | --- | --- | --- | --- | --- |",
@@ -76,7 +80,8 @@ def markdown(machine: dict[str, object], rows: list[Row], claims: list[Claim]) -
     for row in rows:
         for index, figure in enumerate(row.figures):
             ratio = f"{row.ratio:.2f} ({row.compares})" if index == 0 and row.ratio is not None else ""
-            cells = [_number(value, row.unit) for value in (figure.median, figure.p99, figure.cpu_median)]
+            p99 = figure.p99 if row.unit in _TIMES else None
+            cells = [_number(value, row.unit) for value in (figure.median, p99, figure.cpu_median)]
             shown = [cell if cell == "-" else f"{cell} {row.unit}" for cell in cells]
             text.append(f"| {row.id if index == 0 else ''} | {figure.name} | {' | '.join(shown)} | {ratio} |")
     notes = [f"- {row.id}: {'; '.join(filter(None, (row.goal and f'goal: {row.goal}', row.note)))}." for row in rows]

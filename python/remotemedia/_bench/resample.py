@@ -1,0 +1,81 @@
+"""Resampling of a minute as one buffer, against whatever resamplers are installed: quality first, then time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+import remotemedia as rm
+from remotemedia._bench import peers, quality
+from remotemedia._bench.measure import Contender, Row, compare, cpu_ratio, pinned
+
+__all__ = ["rows"]
+
+Signal = np.ndarray[Any, np.dtype[np.float32]]
+Resampler = Callable[[Signal], Signal]
+
+_RATES = [(48_000, 16_000), (44_100, 16_000), (44_100, 48_000), (48_000, 44_100), (8_000, 16_000)]
+
+
+def rows(effort: float) -> Iterator[tuple[str, Callable[[], Row]]]:
+    """Yield the id of each row and what measures it; ``effort`` of 1 is a full run."""
+    rounds = max(2, int(7 * effort))
+    for rate_in, rate_out in _RATES:
+        for channels, word in ((1, "mono"), (2, "stereo")):
+            id = f"resample: 60 s, {rate_in / 1000:g} -> {rate_out / 1000:g} kHz, {word}"
+            yield id, partial(_resample, id, rate_in, rate_out, channels, rounds)
+
+
+def _resamplers(rate_in: int, rate_out: int) -> dict[str, Resampler]:
+    """Return ours and the peers, soxr first of them: of frames, or of frames by channels."""
+    found: dict[str, Resampler] = {"remotemedia high": lambda x: rm.resample(x, rate_in, rate_out)}
+    soxr, signal, samplerate = peers.find("soxr"), peers.find("scipy.signal"), peers.find("samplerate")
+    if soxr is not None:
+        found["soxr HQ"] = lambda x: soxr.resample(x, rate_in, rate_out, "HQ")
+    if signal is not None:
+        divisor = int(np.gcd(rate_in, rate_out))
+        up, down = rate_out // divisor, rate_in // divisor
+        found["scipy resample_poly"] = lambda x: signal.resample_poly(x, up, down, axis=0)
+    if samplerate is not None:
+        found["samplerate sinc_medium"] = lambda x: samplerate.resample(x, rate_out / rate_in, "sinc_medium")
+    if peers.find("torchaudio") is not None:
+        found["torchaudio sinc_interp_hann"] = _torchaudio(rate_in, rate_out)
+    return found
+
+
+def _torchaudio(rate_in: int, rate_out: int) -> Resampler:
+    torch, functional = peers.find("torch"), peers.find("torchaudio.functional")
+    torch.set_num_threads(1)
+
+    def resample(x: Signal) -> Signal:
+        # Time is its last axis.
+        found = functional.resample(torch.from_numpy(np.ascontiguousarray(x.T)), rate_in, rate_out)
+        return np.asarray(found.numpy().T)
+
+    return resample
+
+
+def _resample(id: str, rate_in: int, rate_out: int, channels: int, rounds: int) -> Row:
+    shape = (60 * rate_in,) if channels == 1 else (60 * rate_in, channels)
+    x = (0.3 * np.random.default_rng(7).standard_normal(shape)).astype(np.float32)
+    resamplers = _resamplers(rate_in, rate_out)
+    names = list(resamplers)
+    row = Row(id, "ms", compares="cpu")
+    found = {name: quality.measure(call, rate_in, rate_out) for name, call in resamplers.items()}
+    notes = [f"{name}: {one}" for name, one in found.items()]
+    if "soxr HQ" in found:
+        same, how = quality.agree(resamplers[names[0]], resamplers["soxr HQ"], rate_in, rate_out, channels)
+        row.comparable = same and found[names[0]].is_good and found["soxr HQ"].is_good
+        notes.insert(0, f"ours and soxr: {how}")
+    else:
+        row.comparable = False
+        notes.insert(0, "soxr is not installed")
+    row.note = "; ".join(notes)
+    with pinned():
+        row.figures = compare([Contender(name, partial(call, x)) for name, call in resamplers.items()], rounds)
+    if row.comparable:
+        row.ratio = cpu_ratio(row)
+    return row
