@@ -73,11 +73,16 @@ def test_a_pinned_row_leaves_the_library_all_cores() -> None:
 import os, sys
 from remotemedia._bench import main
 assert main(["--quick", "--only", "gain: "]) == 0
-allowed = [os.sched_getaffinity(int(thread)) for thread in os.listdir("/proc/self/task")]
-assert all(cores == os.sched_getaffinity(0) for cores in allowed), allowed
-names = [open(f"/proc/self/task/{thread}/comm").read() for thread in os.listdir("/proc/self/task")]
-threads = sum(name.startswith("remotemedia-") for name in names)
-assert threads >= min(2, len(os.sched_getaffinity(0))), names
+ours = 0
+for thread in os.listdir("/proc/self/task"):
+    try:
+        cores = os.sched_getaffinity(int(thread))
+        name = open(f"/proc/self/task/{thread}/comm").read()
+    except (ProcessLookupError, FileNotFoundError):  # It has ended since.
+        continue
+    assert cores == os.sched_getaffinity(0), (name, cores)
+    ours += name.startswith("remotemedia-")
+assert ours >= 1  # How many there are depends on how fast the first was.
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
