@@ -40,7 +40,7 @@ mod words;
 pub use data::{
     AudioBuffer, AudioFormat, Format, Kind, NdArray, Packet, PixelFormat, Pts, RuntimeData, VideoFormat, VideoFrame,
 };
-pub use engine::{PortResult, RunOptions, RunResults};
+pub use engine::{PortResult, RunOptions, RunResults, Session, SessionOptions, SessionOutput};
 pub use error::{Error, ErrorKind, Problem, Result, Severity};
 pub use runtime::{Pipeline, Runtime};
 

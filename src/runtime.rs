@@ -8,7 +8,7 @@ use arc_swap::ArcSwapOption;
 
 use crate::builtin;
 use crate::data::{AudioBuffer, Format, RuntimeData};
-use crate::engine::{Compute, Idle, Job, RunOptions, RunResults, StopFlag, Ticket, run};
+use crate::engine::{Compute, Idle, Job, RunOptions, RunResults, Session, SessionOptions, StopFlag, Ticket, run};
 use crate::error::{Error, ErrorKind, Problem, Result, Severity};
 use crate::graph::{self, Graph};
 use crate::manifest::{self, Manifest, Source};
@@ -242,9 +242,17 @@ impl Pipeline {
         Ok(job)
     }
 
+    /// Opens a session: one live stream, fed piece by piece on the caller's thread.
+    ///
+    /// # Errors
+    /// `Format` when the input does not fit the graph.
+    pub fn session(&self, options: SessionOptions) -> Result<Session> {
+        Session::new(&self.graph, &self.idle, options)
+    }
+
     /// Estimated CPU time of a run over so many audio frames, in nanoseconds.
     pub fn cost_ns(&self, frames: u64) -> f64 {
-        self.graph.nodes.iter().map(|node| node.kind.info().cost_ns_per_frame).sum::<f64>() * frames as f64
+        self.graph.cost_ns(frames)
     }
 
     /// The formats of every output by `node.port`, as far as the declared input tells.

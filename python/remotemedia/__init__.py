@@ -27,6 +27,7 @@ from remotemedia._formats import AudioFormat, VideoFormat
 from remotemedia._lib import version as __version__
 from remotemedia._log import log_to_python
 from remotemedia._pipeline import Pipeline
+from remotemedia._session import Output, Session, SessionStream
 from remotemedia._stream import AudioStream, stream
 from remotemedia._video import VideoFrame
 from remotemedia.errors import (
@@ -69,10 +70,13 @@ __all__ = [
     "ManifestError",
     "ManifestWarning",
     "NodeError",
+    "Output",
     "Pipeline",
     "Problem",
     "RemoteMediaError",
     "RemoteMediaWarning",
+    "Session",
+    "SessionStream",
     "SpeechSegment",
     "TimeoutError",
     "UnhandledKindWarning",

@@ -13,12 +13,15 @@ from remotemedia._manifest import ManifestText, manifest_text
 from remotemedia._map import Progress, map_clips, map_clips_async
 from remotemedia._node import Node
 from remotemedia._results import warn
+from remotemedia._session import open_session
 from remotemedia.errors import ManifestWarning, Problem
 
 if TYPE_CHECKING:
     from os import PathLike
 
+    from remotemedia._formats import AudioFormat
     from remotemedia._lib import NativePipeline
+    from remotemedia._session import Session
 
 __all__ = ["Pipeline", "compiled"]
 
@@ -181,6 +184,49 @@ class Pipeline:
     ) -> list[Any]:
         """Like `map`, for asyncio: the event loop stays free, and cancelling the task stops the work."""
         return await map_clips_async(self._compiled, clips, threads, progress, _run.milliseconds(timeout))
+
+    def session(
+        self,
+        sample_rate: int | None = None,
+        channels: int | None = None,
+        *,
+        input: AudioFormat | None = None,
+        constant_frames: bool = False,
+        metrics: bool = False,
+    ) -> Session:
+        """Open a session: one live stream, fed frame by frame.
+
+        Parameters
+        ----------
+        sample_rate, channels : int, optional
+            What bare arrays are. Not needed where the manifest declares it, or for `Audio`.
+        input : AudioFormat, optional
+            The same in one value.
+        constant_frames : bool
+            One frame out per frame in from the first on, with the delay of the nodes at its start (their times are
+            negative), instead of output that is aligned in time with the input.
+        metrics : bool
+            Collect figures for `Session.metrics`.
+
+        Returns
+        -------
+        Session
+            A context manager, also for ``async with``.
+
+        Raises
+        ------
+        FormatError
+            When the input does not fit the pipeline.
+
+        Examples
+        --------
+        >>> import numpy as np, remotemedia as rm
+        >>> pipe = rm.Pipeline([rm.nodes.Gain(gain_db=-6)])
+        >>> with pipe.session(sample_rate=16000, channels=1) as session:
+        ...     session.process(np.ones(320, np.int16)).dtype
+        dtype('int16')
+        """
+        return open_session(self._compiled, sample_rate, channels, input, constant_frames, metrics)
 
     @property
     def formats(self) -> dict[str, dict[str, object] | None]:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from remotemedia._lib import RawResults
     from remotemedia._wire import Record
 
-__all__ = ["Port", "Ports", "audio_dict", "to_python", "warn"]
+__all__ = ["Port", "Ports", "audio_dict", "to_python", "value", "warn"]
 
 _SHAPES = [Struct(f"<{axes}Q").unpack for axes in range(65)]
 _AUDIO = Struct("<QII").unpack
@@ -71,10 +71,10 @@ def to_python(answer: bytes, ports: Ports, inputs: Inputs, metrics: bool, buffer
             for warning in meta["warnings"]:
                 warn(warning["text"], _WARNINGS.get(warning["code"], errors.RemoteMediaWarning))
         else:
-            by_port[record.port].append((record.item, _value(answer, record, inputs, buffers)))
+            by_port[record.port].append((record.item, value(answer, record, inputs, buffers)))
     if texts:
-        for value, (port, at) in zip(json.loads(b"[%b]" % b",".join(texts)), places, strict=True):
-            by_port[port][at] = (by_port[port][at][0], value)
+        for parsed, (port, at) in zip(json.loads(b"[%b]" % b",".join(texts)), places, strict=True):
+            by_port[port][at] = (by_port[port][at][0], parsed)
     outputs: object
     if len(ports) == 1:
         outputs = _port(ports[0], by_port[0], inputs.count)
@@ -107,7 +107,8 @@ def _bare(values: list[object]) -> object:
     return values[0] if len(values) == 1 else values
 
 
-def _value(answer: bytes, record: Record, inputs: Inputs, buffers: RawResults | None) -> object:
+def value(answer: bytes, record: Record, inputs: Inputs, buffers: RawResults | None) -> object:
+    """Return what one record holds; JSON excepted, which is parsed in one go."""
     kind = record.kind
     if kind == SAME:
         return _same(inputs.shown[record.place], record.item in inputs.dicts)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ARRAY", "AUDIO", "BINARY", "JSON", "META", "NOTHING", "SAME", "TEXT", "VIDEO", "Record", "pack", "records"]
+__all__ = ["ARRAY", "AUDIO", "BINARY", "JSON", "META", "NOTHING", "SAME", "TEXT", "VIDEO", "Record", "pack", "records", "records_after"]
 
 TEXT, JSON, BINARY, ARRAY, AUDIO, VIDEO, SAME, NOTHING, META = range(9)
 """Kinds of records."""
@@ -27,6 +27,7 @@ TOKEN_AT = 24
 
 _unpack = Struct("<BBhIIIQQ").unpack_from
 _RECORD = 32
+_NO_HEAD = Struct("")
 
 
 class Record(NamedTuple):
@@ -46,14 +47,22 @@ class Record(NamedTuple):
 
 def records(answer: bytes) -> Iterator[Record]:
     """Yield the results in an answer."""
+    for _, record in records_after(answer, _NO_HEAD):
+        yield record
+
+
+def records_after(answer: bytes, head: Struct) -> Iterator[tuple[tuple[int, ...], Record]]:
+    """Yield the results in an answer, each with the head that stands before it."""
     at, end = 0, len(answer)
     while at < end:
+        before = head.unpack_from(answer, at)
+        at += head.size
         kind, flags, dtype, port, item, extra_len, place, byte_len = _unpack(answer, at)
         at += _RECORD
         extra = answer[at : at + extra_len]
         at += extra_len
         if flags & _INLINE:
-            yield Record(kind, dtype, port, item, extra, place, at, byte_len)
+            yield before, Record(kind, dtype, port, item, extra, place, at, byte_len)
             at += byte_len
         else:
-            yield Record(kind, dtype, port, item, extra, place, -1, byte_len)
+            yield before, Record(kind, dtype, port, item, extra, place, -1, byte_len)

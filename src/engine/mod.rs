@@ -3,10 +3,13 @@
 mod adapt;
 mod collect;
 mod compute;
+mod deliver;
 mod idle;
 mod job;
 mod metrics;
 mod run;
+mod session;
+mod source;
 mod stop;
 mod stream;
 
@@ -16,6 +19,7 @@ pub use idle::Idle;
 pub use job::Job;
 pub use metrics::{NodeMetrics, RunMetrics};
 pub use run::{RunOptions, RunResults, run};
+pub use session::{Session, SessionOptions, SessionOutput};
 pub use stop::StopFlag;
 pub use stream::{Stream, StreamOptions, Warning, WarningKind};
 

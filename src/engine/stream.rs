@@ -1,15 +1,16 @@
 //! One stream through a graph: synchronous nodes, packet by packet, no queue between threads.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::metrics::{NodeMetrics, Recorder};
 use super::stop::StopFlag;
-use super::{SLICE_FRAMES, adapt};
-use crate::data::{AudioFormat, Format, Kind, NdArray, Packet, Pool, Pts, RuntimeData, read_samples};
+use crate::data::{AudioFormat, Format, Packet, Pool, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
-use crate::graph::Graph;
+use crate::graph::{Graph, GraphNode};
 use crate::manifest::OnError;
 use crate::node::{Align, Clock, Out, PortId, Processor};
 
@@ -47,28 +48,32 @@ pub enum WarningKind {
 }
 
 /// A node at work.
-struct Running {
+pub(super) struct Running {
     processor: Box<dyn Processor>,
     /// The formats it was opened with, in this stream or in one before it.
     opened: Option<Vec<Format>>,
     /// Whether a packet of this stream has come.
     used: bool,
     /// For each input of audio, the frame that comes next.
-    next: Vec<i64>,
+    pub(super) next: Vec<i64>,
     /// For arrays that become audio here: their format, and the frames so far.
-    adapted: Option<(AudioFormat, i64)>,
+    pub(super) adapted: Option<(AudioFormat, i64)>,
+    /// A bit for each output that leads somewhere.
+    wanted: u64,
+    /// Parameters that were changed while running.
+    changed: BTreeMap<String, Value>,
     recorder: Recorder,
 }
 
 /// A stream: processors in their graph. Results pile up until they are taken.
 pub struct Stream {
-    graph: Arc<Graph>,
-    nodes: Vec<Running>,
-    out: Out,
+    pub(super) graph: Arc<Graph>,
+    pub(super) nodes: Vec<Running>,
+    pub(super) out: Out,
     queue: VecDeque<(usize, PortId, Packet)>,
     results: Vec<(usize, Packet)>,
-    warnings: Vec<Warning>,
-    options: StreamOptions,
+    pub(super) warnings: Vec<Warning>,
+    pub(super) options: StreamOptions,
     failed: Option<Error>,
 }
 
@@ -93,6 +98,8 @@ impl Stream {
                 used: false,
                 next: vec![0; node.connected.len()],
                 adapted: None,
+                wanted: wanted(node),
+                changed: BTreeMap::new(),
                 recorder: Recorder::default(),
             });
         }
@@ -126,6 +133,14 @@ impl Stream {
             }
             Ok(())
         })
+    }
+
+    /// Puts a packet into one node that takes input, and works until nothing moves.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn push_to(&mut self, source: usize, packet: Packet) -> Result<()> {
+        self.guarded(|stream| stream.deliver(source, PortId::FIRST, packet))
     }
 
     /// Ends the stream: every node gives back what it holds.
@@ -169,6 +184,57 @@ impl Stream {
         self.failed.is_none()
     }
 
+    /// Changes a parameter of a node. What its position is, the graph says.
+    ///
+    /// # Errors
+    /// `InputValue` for a name or value that the node does not have, `Unsupported` when it cannot change while running.
+    pub fn set_param(&mut self, node: usize, name: &str, value: &Value) -> Result<()> {
+        let at = &self.graph.nodes[node];
+        let mut params = at.params.clone();
+        params.insert(name.to_owned(), value.clone());
+        if let Some(problem) = at.kind.check(&params).into_iter().next() {
+            return Err(Error::new(ErrorKind::InputValue, problem.to_string()).code_of(problem.code).at_node(&at.id));
+        }
+        let running = &mut self.nodes[node];
+        caught(|| running.processor.set_param(name, value)).map_err(|error| error.at_node(&at.id))?;
+        running.changed.insert(name.to_owned(), value.clone());
+        Ok(())
+    }
+
+    /// The failure that stopped it.
+    pub fn failure(&self) -> Option<Error> {
+        self.failed.clone()
+    }
+
+    /// Whether a failure has stopped it.
+    pub fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    /// A stream like this one, with the parameters that were changed, built anew.
+    ///
+    /// # Errors
+    /// What a node says against its parameters.
+    pub fn rebuilt(&self) -> Result<Self> {
+        let mut stream = Self::new(self.graph.clone(), self.options.clone())?;
+        for (node, before) in self.nodes.iter().enumerate() {
+            for (name, value) in &before.changed {
+                stream.set_param(node, name, value)?;
+            }
+        }
+        Ok(stream)
+    }
+
+    /// Whether a parameter was changed while running: such a stream serves nobody else.
+    pub fn is_changed(&self) -> bool {
+        self.nodes.iter().any(|node| !node.changed.is_empty())
+    }
+
+    /// The most audio frames that a node holds back.
+    pub fn held_frames(&self) -> u64 {
+        self.nodes.iter().map(|node| node.processor.held_frames()).max().unwrap_or(0)
+    }
+
     /// Takes other options for the stream that begins. Says whether it can: its nodes were opened with one alignment.
     pub fn set_options(&mut self, options: StreamOptions) -> bool {
         let same = self.options.align == options.align;
@@ -208,143 +274,19 @@ impl Stream {
     }
 
     /// Works until nothing moves.
-    fn pump(&mut self) -> Result<()> {
+    pub(super) fn pump(&mut self) -> Result<()> {
         while let Some((node, port, packet)) = self.queue.pop_front() {
             self.deliver_one(node, port, packet)?;
         }
         Ok(())
     }
 
-    fn deliver(&mut self, node: usize, port: PortId, packet: Packet) -> Result<()> {
+    pub(super) fn deliver(&mut self, node: usize, port: PortId, packet: Packet) -> Result<()> {
         self.deliver_one(node, port, packet)?;
         self.pump()
     }
 
-    /// Gives a packet to a node: as it is, as audio in slices, or around it.
-    fn deliver_one(&mut self, node: usize, port: PortId, packet: Packet) -> Result<()> {
-        let kinds = self.graph.nodes[node].kind.info().inputs[port.index()].kinds;
-        let kind = packet.data.kind();
-        match &packet.data {
-            RuntimeData::Audio(audio) if kinds.contains(kind) && audio.frames() > SLICE_FRAMES => {
-                let audio = audio.clone();
-                let rate = audio.sample_rate_hz();
-                let mut start = 0;
-                while start < audio.frames() {
-                    let end = (start + SLICE_FRAMES).min(audio.frames());
-                    let pts = Pts::frames(packet.pts.to_frames(rate) + start as i64, rate);
-                    self.process(node, port, packet.with(audio.slice(start..end), pts))?;
-                    self.pump_slice()?;
-                    start = end;
-                }
-                Ok(())
-            }
-            _ if kinds.contains(kind) || kind == Kind::Control => self.process(node, port, packet),
-            RuntimeData::Numpy(array) if kinds.contains(Kind::Audio) => {
-                let array = array.clone();
-                self.process_array(node, port, &packet, &array)
-            }
-            _ => self.go_around(node, packet),
-        }
-    }
-
-    /// What a slice set moving runs to its end before the next slice, so that it stays in the cache.
-    fn pump_slice(&mut self) -> Result<()> {
-        self.options.stop.check()?;
-        // The queue may hold packets of other branches; their order among edges does not matter.
-        self.pump()
-    }
-
-    fn process_array(&mut self, node: usize, port: PortId, packet: &Packet, array: &NdArray) -> Result<()> {
-        let graph = self.graph.clone();
-        let at = &graph.nodes[node];
-        let warnings = &mut self.warnings;
-        let warned = self.nodes[node].adapted.is_some();
-        let format = adapt::audio_format(
-            array,
-            &at.declared,
-            self.options.lenient,
-            &mut |warning| {
-                if !warned {
-                    warnings.push(warning);
-                }
-            },
-            &at.id,
-        )
-        .map_err(|error| error.at_node(&at.id))?;
-        let channels = usize::from(format.channels());
-        let frames = array.elements() / channels;
-        let mut start = 0;
-        loop {
-            let count = (frames - start).min(SLICE_FRAMES);
-            let mut audio = self.out.audio(format, count)?;
-            read_samples(array, start * channels, audio.samples_mut()).map_err(|error| error.at_node(&at.id))?;
-            let so_far = self.nodes[node].adapted.get_or_insert((format, 0));
-            let pts = Pts::frames(so_far.1, format.sample_rate_hz());
-            so_far.1 += count as i64;
-            self.process(node, port, packet.with(audio, pts))?;
-            start += count;
-            if start >= frames {
-                return Ok(());
-            }
-            self.pump_slice()?;
-        }
-    }
-
-    /// An item of a kind that the node does not take.
-    fn go_around(&mut self, node: usize, packet: Packet) -> Result<()> {
-        let at = &self.graph.nodes[node];
-        let info = at.kind.info();
-        let expected = info.inputs.iter().map(|port| port.kinds.to_string()).collect::<Vec<_>>().join(" or ");
-        let kind = packet.data.kind();
-        if !self.options.lenient {
-            return Err(Error::new(
-                ErrorKind::InputType,
-                format!("an item of kind {kind} comes in, expected {expected}"),
-            )
-            .code_of("RM0301")
-            .at_node(&at.id)
-            .hint("pass what the first node takes"));
-        }
-        let warning = Warning {
-            kind: WarningKind::UnhandledKind,
-            node: at.id.clone(),
-            text: format!(
-                "node `{}` ({}) takes {expected}; an item of kind {kind} passes it unchanged",
-                at.id, info.name
-            ),
-        };
-        if !self.warnings.contains(&warning) {
-            self.warnings.push(warning);
-        }
-        self.route(node, PortId::FIRST, packet);
-        Ok(())
-    }
-
-    /// Gives a packet to a node. Audio that a node before it has dropped is silence of its length here, so that time
-    /// goes on: no node has to know of gaps.
-    fn process(&mut self, node: usize, port: PortId, packet: Packet) -> Result<()> {
-        if let RuntimeData::Audio(audio) = &packet.data {
-            let format = audio.format();
-            let at = packet.pts.to_frames(format.sample_rate_hz());
-            let frames = audio.frames() as i64;
-            let next = self.nodes[node].next.get(port.index()).copied().unwrap_or(at);
-            let mut from = next;
-            while from < at {
-                let count = usize::try_from(at - from).unwrap_or(0).min(SLICE_FRAMES);
-                let mut silence = self.out.audio(format, count)?;
-                silence.samples_mut().fill(0.0);
-                self.process_one(node, port, packet.with(silence, Pts::frames(from, format.sample_rate_hz())))?;
-                self.pump_slice()?;
-                from += count as i64;
-            }
-            if let Some(next) = self.nodes[node].next.get_mut(port.index()) {
-                *next = at + frames;
-            }
-        }
-        self.process_one(node, port, packet)
-    }
-
-    fn process_one(&mut self, node: usize, port: PortId, packet: Packet) -> Result<()> {
+    pub(super) fn process_one(&mut self, node: usize, port: PortId, packet: Packet) -> Result<()> {
         self.open(node, port, &packet)?;
         let recorder = &mut self.nodes[node].recorder;
         recorder.packets_in += 1;
@@ -388,7 +330,11 @@ impl Stream {
             }
             // It served a stream of another format: a processor is opened once.
             let at = &self.graph.nodes[node];
-            self.nodes[node].processor = at.kind.build(&at.params).map_err(|error| error.at_node(&at.id))?;
+            let mut processor = at.kind.build(&at.params).map_err(|error| error.at_node(&at.id))?;
+            for (name, value) in &self.nodes[node].changed {
+                processor.set_param(name, value).map_err(|error| error.at_node(&at.id))?;
+            }
+            self.nodes[node].processor = processor;
         }
         let processor = &mut self.nodes[node].processor;
         let align = self.options.align;
@@ -408,6 +354,7 @@ impl Stream {
         let started = self.options.clock.as_ref().map(|clock| clock.now_ns());
         let running = &mut self.nodes[node];
         let out = &mut self.out;
+        out.listen(running.wanted);
         let done = caught(|| work(running.processor.as_mut(), out));
         if let (Some(clock), Some(started)) = (&self.options.clock, started) {
             let ns = clock.now_ns().saturating_sub(started);
@@ -438,7 +385,7 @@ impl Stream {
         Ok(())
     }
 
-    fn route(&mut self, node: usize, port: PortId, packet: Packet) {
+    pub(super) fn route(&mut self, node: usize, port: PortId, packet: Packet) {
         let at = &self.graph.nodes[node];
         let result = at.result[port.index()];
         let targets = &at.targets[port.index()];
@@ -456,6 +403,11 @@ impl Stream {
         }
         self.queue.push_back((last.0, last.1, packet));
     }
+}
+
+fn wanted(node: &GraphNode) -> u64 {
+    let leads = |port: usize| !node.targets[port].is_empty() || node.result[port].is_some();
+    (0..node.targets.len()).filter(|port| leads(*port)).fold(0, |ports, port| ports | 1 << port.min(63))
 }
 
 /// Calls into a node. Its panic is its error, and nobody else's.

@@ -10,7 +10,7 @@ use super::error::{RemoteMediaError, out_of_range};
 use super::pipeline::Pipeline;
 use super::raw::{Blob, RawBuffer};
 use super::wire::{self, Batch, Buffers};
-use crate::engine::{RunMetrics, RunOptions, RunResults, WarningKind};
+use crate::engine::{NodeMetrics, RunMetrics, RunOptions, RunResults, WarningKind};
 use crate::node::MonotonicClock;
 use crate::runtime::Runtime;
 
@@ -20,7 +20,7 @@ type Answer<T> = std::result::Result<T, RemoteMediaError>;
 const SHORT_NS: f64 = 500_000.0;
 
 /// Ends the loans of a call, however the call ends.
-struct EndCall(Batch);
+pub(super) struct EndCall(pub(super) Batch);
 
 impl Drop for EndCall {
     fn drop(&mut self) {
@@ -151,9 +151,25 @@ fn meta(results: &RunResults) -> Option<String> {
 
 /// The figures in the form that was published.
 fn metrics(run: &RunMetrics) -> Value {
-    let us = |ns: u64| ns as f64 / 1000.0;
-    let nodes: Vec<Value> = run
-        .nodes
+    json!({
+        "pipeline_id": run.pipeline,
+        "total_executions": 1,
+        "total_duration_us": us(run.total_ns),
+        "total_duration_ms": us(run.total_ns) / 1000.0,
+        "peak_memory_bytes": run.peak_bytes,
+        "clipped_samples": run.clipped,
+        "node_metrics": figures(&run.nodes),
+        "metrics_overhead_us": us(run.overhead_ns),
+    })
+}
+
+fn us(ns: u64) -> f64 {
+    ns as f64 / 1000.0
+}
+
+/// The figures of nodes in the form that was published.
+pub(super) fn figures(nodes: &[NodeMetrics]) -> Value {
+    nodes
         .iter()
         .map(|node| {
             let succeeded = node.calls.saturating_sub(node.errors);
@@ -174,15 +190,5 @@ fn metrics(run: &RunMetrics) -> Value {
                 "dropped": node.dropped,
             })
         })
-        .collect();
-    json!({
-        "pipeline_id": run.pipeline,
-        "total_executions": 1,
-        "total_duration_us": us(run.total_ns),
-        "total_duration_ms": us(run.total_ns) / 1000.0,
-        "peak_memory_bytes": run.peak_bytes,
-        "clipped_samples": run.clipped,
-        "node_metrics": nodes,
-        "metrics_overhead_us": us(run.overhead_ns),
-    })
+        .collect()
 }

@@ -11,13 +11,18 @@ mod audio;
 mod batch;
 mod calls;
 mod error;
+#[cfg(feature = "python")]
+mod feed;
 #[cfg(feature = "files")]
 mod files;
 mod item;
 #[cfg(feature = "python")]
+mod lane;
+#[cfg(feature = "python")]
 mod logging;
 mod pipeline;
 mod raw;
+mod session;
 mod task;
 mod video;
 #[cfg(feature = "python")]
@@ -31,10 +36,13 @@ pub use error::{ErrorInfo, Problem, RemoteMediaError};
 #[cfg(feature = "files")]
 pub use files::{AudioInfo, AudioReader, audio_info, read_audio, write_audio};
 pub use item::{Item, Output};
+#[cfg(feature = "python")]
+pub use lane::RawLane;
 pub use pipeline::{Pipeline, PipelineRun, PortFormat};
 pub use raw::Blob;
 #[cfg(feature = "python")]
-pub use raw::{RawBuffer, raw_next_released};
+pub use raw::{RawBuffer, raw_next_released, remotemedia_lane_api, remotemedia_lane_process};
+pub use session::{Session, SessionConfig, StreamOutput};
 pub use video::VideoFrame;
 
 #[cfg(feature = "cli")]

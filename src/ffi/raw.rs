@@ -62,6 +62,121 @@ pub(super) use python::released_by_one_test;
 pub(super) use python::{PinnedMemory, copy_in, release};
 #[cfg(feature = "python")]
 pub use python::{RawBuffer, raw_next_released};
+#[cfg(feature = "python")]
+pub(super) use staging::{Staging, handle};
+#[cfg(feature = "python")]
+pub use staging::{remotemedia_lane_api, remotemedia_lane_process};
+
+#[cfg(feature = "python")]
+mod staging {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use crate::data::ForeignMemory;
+    use crate::ffi::lane::{FAILED, RawLane};
+
+    /// Memory of ours that numpy writes and reads between two calls. Nothing else of ours holds a reference into it:
+    /// it is copied from and to while the call that numpy's side waits for is under way.
+    #[derive(Debug)]
+    pub(in crate::ffi) struct Staging {
+        address: usize,
+        words: usize,
+    }
+
+    impl Staging {
+        /// Zeroed memory of at least so many bytes, aligned for every element type.
+        pub(in crate::ffi) fn new(byte_len: usize) -> Self {
+            let words = byte_len.div_ceil(8).max(1);
+            let memory = Box::leak(vec![0_u64; words].into_boxed_slice());
+            Self { address: memory.as_mut_ptr().expose_provenance(), words }
+        }
+
+        /// Where it starts.
+        pub(in crate::ffi) fn address(&self) -> u64 {
+            self.address as u64
+        }
+
+        /// Copies bytes in at an offset. Says whether they fit; nothing is copied if not.
+        pub(in crate::ffi) fn write(&self, offset: usize, bytes: &[u8]) -> bool {
+            let fits = offset.checked_add(bytes.len()).is_some_and(|end| end <= self.words * 8);
+            if fits {
+                let target = std::ptr::with_exposed_provenance_mut::<u8>(self.address + offset);
+                // SAFETY: the memory is ours until `drop`, the bounds were checked, and no reference into it exists:
+                // `bytes` is of another allocation. The lane's lock keeps other threads of ours out; the other side
+                // looks at it only while it is in no call.
+                unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len()) }
+            }
+            fits
+        }
+    }
+
+    impl ForeignMemory for Staging {
+        fn len(&self) -> usize {
+            self.words * 8
+        }
+
+        fn read(&self, offset: usize, target: &mut [u8]) {
+            let inside = offset.checked_add(target.len()).is_some_and(|end| end <= self.words * 8);
+            assert!(inside, "read of {} bytes at {offset} of {}", target.len(), self.words * 8);
+            let source = std::ptr::with_exposed_provenance::<u8>(self.address + offset);
+            // SAFETY: as in `write`, with the roles changed.
+            unsafe { std::ptr::copy_nonoverlapping(source, target.as_mut_ptr(), target.len()) }
+        }
+
+        fn token(&self) -> u64 {
+            0
+        }
+    }
+
+    impl Drop for Staging {
+        fn drop(&mut self) {
+            let memory = std::ptr::with_exposed_provenance_mut::<u64>(self.address);
+            // SAFETY: `new` has leaked a boxed slice of this address and length, and only this frees it.
+            drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(memory, self.words)) });
+        }
+    }
+
+    /// Where a lane lies, for `remotemedia_lane_process`.
+    pub(in crate::ffi) fn handle(lane: &RawLane) -> u64 {
+        std::ptr::from_ref(lane).expose_provenance() as u64
+    }
+
+    /// Works on the frames in a lane's input. One plain call, because UniFFI's costs more than the work.
+    ///
+    /// Gives what `RawLane::process` gives. `remotemedia_lane_api` says which form this has.
+    ///
+    /// # Safety
+    /// `lane` is 0 or what `RawLane::raw_handle` gave, and that object is alive until this returns.
+    #[unsafe(no_mangle)]
+    pub unsafe extern "C" fn remotemedia_lane_process(lane: u64, frames: i64) -> i64 {
+        let lane = std::ptr::with_exposed_provenance::<RawLane>(usize::try_from(lane).unwrap_or(0));
+        // SAFETY: the facade passes the handle of an object that it holds, or 0. Nothing borrows it mutably: all that
+        // changes in it is behind its lock.
+        let Some(lane) = (unsafe { lane.as_ref() }) else { return FAILED };
+        catch_unwind(AssertUnwindSafe(|| lane.process(frames))).unwrap_or(FAILED)
+    }
+
+    /// A hash of the form of the call above and of the records. The facade refuses a library with another one.
+    #[unsafe(no_mangle)]
+    pub extern "C" fn remotemedia_lane_api() -> u64 {
+        crate::ffi::lane::API
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn staging_memory_is_bounded() {
+            let staging = Staging::new(20);
+            assert_eq!(staging.address() % 8, 0);
+            assert!(staging.write(16, &[1, 2, 3, 4]));
+            assert!(!staging.write(21, &[1, 2, 3, 4]) && !staging.write(usize::MAX, &[1]));
+            let mut back = [0; 4];
+            staging.read(16, &mut back);
+            assert_eq!(back, [1, 2, 3, 4]);
+        }
+    }
+}
 
 #[cfg(feature = "python")]
 mod python {

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use super::raw::{PinnedMemory, RawBuffer, release};
 use super::{item, video};
-use crate::data::{ArrayBytes, AudioFormat, ByteOrder, DType, NdArray, RuntimeData};
-use crate::engine::RunResults;
+use crate::data::{ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, NdArray, RuntimeData, write_samples};
+use crate::engine::{RunResults, SessionOutput};
 use crate::error::{Error, ErrorKind, Result};
 
 const RECORD: usize = 32;
@@ -253,6 +253,39 @@ pub(super) fn inline(results: RunResults, meta: Option<String>) -> Vec<u8> {
 pub(super) fn with_buffers(results: RunResults, meta: Option<String>) -> (Vec<u8>, Buffers) {
     let writer = write(results, meta, Some(Vec::new()));
     (writer.bytes, writer.buffers.unwrap_or_default())
+}
+
+/// A bare array: its element type, its byte order, and whether it has one axis.
+pub(super) type Bare = (DType, ByteOrder, bool);
+
+/// The results of a session: 24 bytes before each record say when it is (ticks i64, num u32, den u32), its generation
+/// u32, and how many were dropped before it u32. Audio of a stream of bare arrays goes back as such.
+pub(super) fn outputs(outputs: Vec<SessionOutput>, bare: Option<Bare>) -> Result<Vec<u8>> {
+    let mut writer = Writer { bytes: Vec::new(), buffers: None };
+    for SessionOutput { result, packet, dropped } in outputs {
+        writer.bytes.extend_from_slice(&packet.pts.ticks.to_le_bytes());
+        for number in [packet.pts.num, packet.pts.den, packet.generation, dropped] {
+            writer.bytes.extend_from_slice(&number.to_le_bytes());
+        }
+        let data = match (packet.data, bare) {
+            (RuntimeData::Audio(audio), Some((dtype, order, one_axis)))
+                if dtype != DType::F32 || order == ByteOrder::Swapped =>
+            {
+                RuntimeData::Numpy(as_array(&audio, dtype, order, one_axis)?)
+            }
+            (data, _) => data,
+        };
+        writer.value(result as u32, packet.item, data, bare.map(|(_, _, one_axis)| one_axis));
+    }
+    Ok(writer.bytes)
+}
+
+fn as_array(audio: &AudioBuffer, dtype: DType, order: ByteOrder, one_axis: bool) -> Result<NdArray> {
+    let mut bytes = Vec::new();
+    write_samples(audio.samples(), dtype, order, &mut bytes)?;
+    let (frames, channels) = (audio.frames(), usize::from(audio.channels()));
+    let shape = if channels == 1 && one_axis { vec![frames] } else { vec![frames, channels] };
+    Ok(NdArray { bytes: ArrayBytes::Owned(Arc::new(bytes)), dtype, order, shape, audio: None })
 }
 
 fn write(results: RunResults, meta: Option<String>, buffers: Option<Buffers>) -> Writer {

@@ -6,16 +6,34 @@ use crate::error::Result;
 use super::PortId;
 
 /// Packets on their way out of one call, and the memory to make them from.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Out {
     packets: Vec<(PortId, Packet)>,
     pool: Pool,
+    /// A bit for each port that somebody listens to.
+    wanted: u64,
+}
+
+impl Default for Out {
+    fn default() -> Self {
+        Self::new(Pool::default())
+    }
 }
 
 impl Out {
     /// An empty one over a session's pool.
     pub fn new(pool: Pool) -> Self {
-        Self { packets: Vec::new(), pool }
+        Self { packets: Vec::new(), pool, wanted: u64::MAX }
+    }
+
+    /// Whether anybody listens to a port. What a port would give need not be made when nobody does.
+    pub fn wants(&self, port: PortId) -> bool {
+        self.wanted >> u32::from(port.0).min(63) & 1 == 1
+    }
+
+    /// Says which ports are listened to: a bit each.
+    pub(crate) fn listen(&mut self, wanted: u64) {
+        self.wanted = wanted;
     }
 
     /// Puts a packet out on a port.

@@ -71,13 +71,19 @@ pub trait Processor: Send {
     /// Forgets the stream. Plans and weights stay.
     fn reset(&mut self);
 
+    /// Audio frames held back for now that [`end`](Self::end) would put out, at the rate of the output.
+    fn held_frames(&self) -> u64 {
+        0
+    }
+
     /// Changes a parameter while running.
     ///
     /// # Errors
     /// `Unsupported` when the parameter cannot be changed, `InputValue` when the value is wrong.
     fn set_param(&mut self, name: &str, value: &Value) -> Result<()> {
         let _ = value;
-        Err(Error::new(ErrorKind::Unsupported, format!("the parameter `{name}` cannot be changed while running")))
+        Err(Error::new(ErrorKind::Unsupported, format!("the parameter `{name}` cannot be changed while running"))
+            .hint("open another session with it"))
     }
 }
 

@@ -70,6 +70,15 @@ struct Levels {
 
 impl Levels {
     fn event(&mut self, packet: Option<&Packet>, out: &mut Out) {
+        if out.wants(PortId::EVENTS) {
+            self.emit(packet, out);
+        }
+        self.start += self.filled as u64;
+        self.filled = 0;
+        self.meter = Meter::default();
+    }
+
+    fn emit(&self, packet: Option<&Packet>, out: &mut Out) {
         let value = json!({
             "event": "level",
             "start_sample": self.start,
@@ -79,11 +88,8 @@ impl Levels {
         });
         let pts = Pts::frames(i64::try_from(self.start).unwrap_or(i64::MAX), self.rate);
         let data = RuntimeData::json(value);
-        let event = packet.map_or_else(|| Packet::new(data.clone(), pts), |packet| packet.with(data.clone(), pts));
-        out.emit(PortId::EVENTS, event);
-        self.start += self.filled as u64;
-        self.filled = 0;
-        self.meter = Meter::default();
+        let (item, generation) = packet.map_or((0, 0), |packet| (packet.item, packet.generation));
+        out.emit(PortId::EVENTS, Packet { data, pts, item, generation });
     }
 }
 

@@ -75,7 +75,7 @@ impl TypedNode for AudioResample {
     }
 
     fn build(&self, params: Params) -> Result<Box<dyn Processor>> {
-        Ok(Box::new(Converter { params, resampler: None, format: None, frames: 0, delay: 0, packet: None }))
+        Ok(Box::new(Converter { params, resampler: None, format: None, frames: 0, delay: 0, tag: None }))
     }
 }
 
@@ -88,7 +88,8 @@ struct Converter {
     frames: i64,
     /// What the first frame's time lies before the origin, in frames.
     delay: i64,
-    packet: Option<Packet>,
+    /// Item and generation of the last packet in.
+    tag: Option<(u32, u32)>,
 }
 
 fn fault(error: String) -> Error {
@@ -99,11 +100,8 @@ impl Converter {
     fn put(&mut self, audio: AudioBuffer, out: &mut Out) {
         let pts = Pts::frames(self.frames - self.delay, self.params.target_rate);
         self.frames += audio.frames() as i64;
-        let packet = match &self.packet {
-            Some(like) => like.with(audio, pts),
-            None => Packet::new(audio, pts),
-        };
-        out.emit(PortId::FIRST, packet);
+        let (item, generation) = self.tag.unwrap_or_default();
+        out.emit(PortId::FIRST, Packet { data: audio.into(), pts, item, generation });
     }
 }
 
@@ -146,7 +144,7 @@ impl Processor for Converter {
         let mut samples = out.samples(bound * usize::from(format.channels()));
         let frames = resampler.push(audio.samples(), samples.make_mut()).map_err(fault)?;
         samples.truncate(frames * usize::from(format.channels()));
-        self.packet = Some(packet.with(RuntimeData::text(""), packet.pts));
+        self.tag = Some((packet.item, packet.generation));
         if frames > 0 {
             self.put(AudioBuffer::new(samples, format)?, out);
         }
@@ -164,11 +162,16 @@ impl Processor for Converter {
         Ok(())
     }
 
+    fn held_frames(&self) -> u64 {
+        let frames = self.resampler.as_ref().map_or(0, Resampler::held_frames) as u64;
+        if self.tag.is_some() { frames } else { 0 }
+    }
+
     fn reset(&mut self) {
         if let Some(resampler) = &mut self.resampler {
             resampler.reset();
         }
         self.frames = 0;
-        self.packet = None;
+        self.tag = None;
     }
 }

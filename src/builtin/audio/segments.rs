@@ -12,6 +12,9 @@ pub(super) fn samples(ms: u32, rate: u32) -> u64 {
 
 /// Puts a mark out as an event. Samples count in the node's input.
 pub(super) fn emit(mark: Mark, rate: u32, item: u32, out: &mut Out) {
+    if !out.wants(PortId::EVENTS) {
+        return;
+    }
     let seconds = |sample: u64| sample as f64 / f64::from(rate);
     let (value, at) = match mark {
         Mark::Start(sample) => (json!({"event": "speech_start", "sample": sample, "time_s": seconds(sample)}), sample),

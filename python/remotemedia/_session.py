@@ -1,0 +1,600 @@
+"""A session: one live stream through a pipeline, a few microseconds a frame."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import threading
+import warnings
+import weakref
+from fractions import Fraction
+from struct import Struct
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, NoReturn, cast
+
+import numpy as np
+
+from remotemedia import _lane
+from remotemedia._arrays import as_array, check_audio, dtype_code
+from remotemedia._audio import MAX_CHANNELS, MAX_SAMPLE_RATE, Audio, whole_number
+from remotemedia._inputs import Inputs
+from remotemedia._json import dumps
+from remotemedia._lib import NativeError, native, reraise
+from remotemedia._results import value
+from remotemedia._wire import JSON, records_after
+from remotemedia.errors import (
+    BusyError,
+    ClosedError,
+    FormatError,
+    InputTypeError,
+    InputValueError,
+    UnsupportedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+    from types import TracebackType
+
+    from remotemedia._arrays import Array
+    from remotemedia._formats import AudioFormat
+    from remotemedia._lib import NativeLane, NativeSession
+    from remotemedia._results import Ports
+    from remotemedia._run import Compiled
+
+__all__ = ["Output", "Session", "SessionStream", "open_session"]
+
+_HOLD_GIL_NS = 50_000.0
+"""Work of at most this keeps the GIL: giving it away would cost more."""
+_SHORT_NS = 500_000.0
+"""Work of at most this may run on an event loop's thread."""
+_YIELD_S = 0.001
+"""How long an event loop may go without its turn."""
+_HEAD = Struct("<qIIII")
+"""Before each record: ticks, numerator and denominator of its time, generation, dropped."""
+_LANE_HEAD = Struct("=qIII").unpack_from
+_LANE_HEAD_BYTES = 32
+_NANO = 1_000_000_000
+
+_sessions: weakref.WeakSet[Session] = weakref.WeakSet()
+
+
+class Output:
+    """One result of a session.
+
+    Attributes
+    ----------
+    node, port : str
+        Where it came from.
+    data : object
+        What came: an array if arrays went in, `Audio`, `VideoFrame`, str, bytes, or a JSON value.
+    generation : int
+        How many interrupts there were before it.
+    dropped : int
+        How many results a full queue has dropped since the one before.
+    """
+
+    __slots__ = ("_pts", "data", "dropped", "generation", "node", "port")
+
+    def __init__(
+        self, node: str, port: str, data: Any, pts: tuple[int, int, int], generation: int, dropped: int = 0
+    ) -> None:
+        self.node = node
+        self.port = port
+        self.data = data
+        self._pts = pts
+        self.generation = generation
+        self.dropped = dropped
+
+    @property
+    def pts(self) -> Fraction:
+        """When its first frame is, in seconds of the input's time: exact."""
+        ticks, numerator, denominator = self._pts
+        return Fraction(ticks * numerator, denominator)
+
+    def __repr__(self) -> str:
+        data = f"array{self.data.shape}" if isinstance(self.data, np.ndarray) else repr(self.data)
+        return f"Output({self.node}.{self.port} at {float(self.pts):.6f} s: {data})"
+
+
+class Session:
+    """One stream through a pipeline. Made by `Pipeline.session`; a context manager, also an asynchronous one.
+
+    One thread at a time: another one that calls meanwhile gets a `BusyError`. An error about an input leaves the
+    stream as it was. After a node has failed, every call raises that error until `reset`.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_call",
+        "_code",
+        "_dead",
+        "_dtype",
+        "_enter",
+        "_exit",
+        "_fed",
+        "_frames",
+        "_handle",
+        "_head",
+        "_lane",
+        "_lane_possible",
+        "_native",
+        "_one_axis",
+        "_ports",
+        "_result",
+        "_shape",
+        "_sources",
+        "_staged",
+        "_through_lane",
+    )
+
+    def __init__(self, pipeline: Compiled, config: Any) -> None:
+        lock = threading.Lock()
+        self._enter: Callable[[bool], bool] = lock.acquire
+        self._exit: Callable[[], None] = lock.release
+        try:
+            self._native: NativeSession = pipeline.native.session(config)
+            self._sources: list[str] = self._native.raw_sources()
+        except NativeError as error:
+            reraise(error)
+        self._ports: Ports = pipeline.ports
+        self._lane: NativeLane | None = None
+        self._lane_possible = len(pipeline.ports) == 1
+        self._handle = 0
+        # Of the frame before: a frame of the same shape needs no look at all.
+        self._shape: tuple[int, ...] | None = None
+        self._dtype: np.dtype[Any] | None = None
+        self._frames = 0
+        self._staged: Any = None
+        self._call: Callable[[int, int], int] = _lane.process_holding_gil
+        self._code = -1
+        self._result: Any = None
+        self._head: Any = None
+        self._one_axis = True
+        self._through_lane = False
+        # Of the last array fed: what audio of the flush is to be.
+        self._fed: tuple[int, bool] = (-1, True)
+        self._dead = ""
+        _sessions.add(self)
+
+    def process(self, frame: Array) -> Array:
+        """Take a frame of audio and return what comes out, for pipelines whose one result is audio.
+
+        Parameters
+        ----------
+        frame : ndarray
+            ``(frames,)`` or ``(frames, channels)``, of any length; float32, float64, float16, int16, int32 or uint8,
+            but always the same.
+
+        Returns
+        -------
+        ndarray
+            A new array of the same element type. It may be shorter or longer than the frame, or empty: nodes hold
+            back what they cannot know yet, and `flush` returns the rest.
+
+        Raises
+        ------
+        FormatError
+            When it differs from the frames before, or from what is declared.
+        InputValueError
+            When a sample is not finite.
+        UnsupportedError
+            When the pipeline has several results, or gives something else: use `feed`.
+        BusyError, ClosedError, NodeError
+
+        Examples
+        --------
+        >>> import numpy as np, remotemedia as rm
+        >>> pipe = rm.Pipeline([rm.nodes.AudioResample(target_rate=16000)])
+        >>> with pipe.session(sample_rate=48000, channels=1) as session:
+        ...     parts = [session.process(np.zeros(960, np.float32)) for _ in range(50)]
+        ...     parts.append(session.flush())
+        >>> sum(len(part) for part in parts)
+        16000
+        """
+        if not self._enter(False):
+            raise BusyError("another thread is in the session")
+        try:
+            if type(frame) is not np.ndarray or frame.shape != self._shape or frame.dtype is not self._dtype:
+                self._look_at(frame)
+            self._staged[...] = frame
+            code = self._call(self._handle, self._frames)
+            return self._result.copy() if code == self._code else self._answer(code)  # type: ignore[no-any-return]
+        finally:
+            self._exit()
+
+    def feed(self, item: object, pts: float | Fraction | None = None, to: str | None = None) -> list[Output]:
+        """Take an item and return what comes out: any graph, any kind of data.
+
+        Parameters
+        ----------
+        item : object
+            An array, `Audio`, `VideoFrame`, str, bytes or a JSON value, as `Pipeline.run` takes it.
+        pts : float or Fraction, optional
+            When its first frame is, in seconds. What is missing before it becomes silence. Without it the item
+            follows the one before.
+        to : str, optional
+            The id of the node that takes it. Without it, every node that takes input does.
+
+        Returns
+        -------
+        list of Output
+            In order; empty when nothing came out.
+
+        Raises
+        ------
+        FormatError, InputTypeError, InputValueError
+            When the item does not fit, or goes back in time; the stream is as it was.
+        BusyError, ClosedError, NodeError
+
+        Examples
+        --------
+        >>> import numpy as np, remotemedia as rm
+        >>> pipe = rm.Pipeline([rm.nodes.Gain(gain_db=6), rm.nodes.AudioLevel()])
+        >>> with pipe.session(sample_rate=48000) as session:
+        ...     for out in session.feed(np.zeros(960, np.float32), pts=2.5):
+        ...         print(out.node, out.port, float(out.pts))
+        audiolevel out 2.5
+        """
+        if not self._enter(False):
+            raise BusyError("another thread is in the session")
+        try:
+            self._check_alive()
+            inputs = Inputs((item,))
+            ticks, den = _ticks(pts)
+            answer = self._native.raw_feed(inputs.for_call(), self._to(to), ticks, den)
+            self._through_lane = False
+            if type(item) is np.ndarray:
+                self._fed = (cast("int", dtype_code(item.dtype)), item.ndim == 1)
+            else:
+                self._fed = (-1, True)
+            return self._outputs(answer, inputs)
+        except NativeError as error:
+            reraise(error)
+        finally:
+            self._exit()
+
+    def flush(self) -> Any:
+        """End the stream and return everything that was held back. What comes next begins another stream, at time 0.
+
+        Returns
+        -------
+        ndarray or list of Output
+            An array after `process`, a list after `feed`.
+        """
+        if not self._enter(False):
+            raise BusyError("another thread is in the session")
+        try:
+            self._check_alive()
+            if self._through_lane and self._lane is not None:
+                return self._answer(self._lane.raw_flush())
+            return self._outputs(self._native.raw_flush(*self._fed), Inputs(()))
+        except NativeError as error:
+            reraise(error)
+        finally:
+            self._exit()
+
+    def stream(self, source: Iterable[object] | AsyncIterable[object]) -> SessionStream:
+        """Feed everything from an iterable, and give what comes out as it comes; flush at its end.
+
+        Iterate with ``async for`` over what is returned (the source may be asynchronous or not), or with ``for`` (over
+        a source that is not). Nothing is read ahead: the next item is taken when all outputs before it were.
+
+        Examples
+        --------
+        >>> import numpy as np, remotemedia as rm
+        >>> frames = [np.zeros(960, np.float32)] * 50
+        >>> with rm.Pipeline([rm.nodes.AudioResample(target_rate=16000)]).session(sample_rate=48000) as session:
+        ...     print(sum(len(out.data) for out in session.stream(frames)))
+        16000
+        """
+        return SessionStream(self, source)
+
+    def interrupt(self) -> int:
+        """Throw away what is held, at once: no output of before comes after this returns. Time begins at 0 again.
+
+        Any thread may call it. A call under way in another thread returns nothing.
+
+        Returns
+        -------
+        int
+            The new generation.
+        """
+        self._check_alive()
+        return self._native.interrupt()
+
+    def reset(self) -> None:
+        """Forget the stream, with everything held. A session whose node has failed works again."""
+        self._guarded(self._native.reset)
+
+    def set_param(self, node: str, name: str, value: object) -> None:
+        """Change a parameter of a node, from the next frame on.
+
+        Raises
+        ------
+        InputValueError
+            For a node, name or value that there is not.
+        UnsupportedError
+            When that parameter cannot be changed while running.
+
+        Examples
+        --------
+        >>> import numpy as np, remotemedia as rm
+        >>> with rm.Pipeline([rm.nodes.Gain(gain_db=0)]).session(sample_rate=48000) as session:
+        ...     session.set_param("gain", "gain_db", -20)
+        ...     float(session.process(np.ones(480, np.float32))[-1])
+        0.10000000149011612
+        """
+        self._guarded(lambda: self._native.set_param(node, name, dumps(value)))
+
+    def metrics(self) -> list[dict[str, object]]:
+        """Return the figures of every node; empty unless the session was opened with ``metrics=True``."""
+        return cast("list[dict[str, object]]", json.loads(self._guarded(self._native.raw_metrics)))
+
+    @property
+    def generation(self) -> int:
+        """How many interrupts there were."""
+        return self._native.generation()
+
+    @property
+    def held_frames(self) -> int:
+        """The most audio frames that a node holds back now, at the rate of its output."""
+        return 0 if self._dead else self._native.held_frames()
+
+    def close(self) -> None:
+        """End the session. Later calls raise `ClosedError`. Frames that are held and were not flushed are lost."""
+        if self._dead:
+            return
+        held = self._native.held_frames()
+        self._dead = "the session is closed"
+        self._shape = None
+        self._native.shutdown()
+        if held:
+            warnings.warn(
+                f"the session is closed with {held} frames held back; call flush() first, or reset() to drop them",
+                ResourceWarning,
+                stacklevel=3,
+            )
+
+    def __enter__(self) -> Session:
+        self._check_alive()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is not None and not self._dead:
+            # An error is on its way: what is held is not what it is about.
+            self._native.interrupt()
+        self.close()
+
+    async def __aenter__(self) -> Session:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a session cannot be pickled or copied; pickle its Pipeline and open another one")
+
+    def __repr__(self) -> str:
+        return f"Session({self._dead or ' '.join(port.name for port in self._ports)})"
+
+    def _check_alive(self) -> None:
+        if self._dead:
+            raise ClosedError(self._dead, hint="open another one")
+
+    def _guarded(self, call: Callable[[], Any]) -> Any:
+        self._check_alive()
+        try:
+            return call()
+        except NativeError as error:
+            reraise(error)
+
+    def _to(self, to: str | None) -> int:
+        if to is None:
+            return -1
+        if to not in self._sources:
+            expected = ", ".join(f"`{source}`" for source in self._sources) or "none"
+            raise InputValueError(f"to is {to!r}, expected a node that takes input: {expected}")
+        return self._sources.index(to)
+
+    def _look_at(self, frame: object) -> None:
+        """Check a frame that is not like the one before, and make room for it."""
+        self._check_alive()
+        if isinstance(frame, (str, bytes, Audio)):
+            raise InputTypeError(f"the frame is of type {type(frame).__name__}, expected an array; feed() takes it")
+        array = as_array(frame)
+        check_audio(array)
+        channels = 1 if array.ndim == 1 else array.shape[1]
+        try:
+            if self._lane is None:
+                code = cast("int", dtype_code(array.dtype))
+                self._lane = self._native.raw_lane(code, channels)
+                self._handle = self._lane.raw_handle()
+                self._dtype = array.dtype
+                self._one_axis = array.ndim == 1
+            elif array.dtype != self._dtype:
+                raise FormatError(
+                    f"the frame has dtype {array.dtype}, expected {self._dtype} as before", code="RM0204"
+                ) from None
+            elif self._one_axis != (array.ndim == 1) or (array.ndim == 2 and self._shape and channels != self._shape[1]):
+                raise FormatError(
+                    f"the frame has shape {array.shape}, expected {'(frames,)' if self._one_axis else f'(frames, {self._shape[1] if self._shape else 1})'} as before",
+                    code="RM0206",
+                )
+            frames = array.shape[0]
+            address = self._lane.raw_input(frames)
+            self._staged = _lane.memory(address, cast("Any", self._dtype), array.shape, self._lane)
+            self._frames = frames
+            self._shape = array.shape
+            short = self._native.raw_cost_ns(frames) <= _HOLD_GIL_NS
+            self._call = _lane.process_holding_gil if short else _lane.process_without_gil
+            self._through_lane = True
+        except NativeError as error:
+            reraise(error)
+
+    def _answer(self, code: int) -> Array:
+        """Return what a call has left in the output, and remember where, for the next one of that length."""
+        lane = cast("NativeLane", self._lane)
+        try:
+            if code == _lane.LONGER:
+                code = lane.raw_grow()
+                self._code = -1
+            if code < 0:
+                if code == _lane.BUSY:
+                    raise BusyError("another thread is in the session")
+                self._check_alive()
+                lane.fail()
+            frames, channels = _lane.unpack(code)
+            shape = (frames,) if channels == 1 and self._one_axis else (frames, channels)
+            if frames == 0:
+                return np.empty(shape, self._dtype)
+            address = lane.raw_output()
+            self._head = memoryview(_lane.memory(address, np.dtype(np.uint8), (_LANE_HEAD_BYTES,), lane))
+            self._result = _lane.memory(address + _LANE_HEAD_BYTES, cast("Any", self._dtype), shape, lane)
+            self._code = code
+            return self._result.copy()  # type: ignore[no-any-return]
+        except NativeError as error:
+            reraise(error)
+
+    def _is_short(self, item: object) -> bool:
+        """Whether the work on an item may run on an event loop's thread."""
+        if type(item) is np.ndarray and item.shape == self._shape:
+            return self._call is _lane.process_holding_gil
+        frames = item.shape[0] if isinstance(item, np.ndarray) and item.ndim else getattr(item, "frames", 1)
+        return self._native.raw_cost_ns(int(frames)) <= _SHORT_NS
+
+    def _feed_quickly(self, item: object) -> list[Output]:
+        """Like `feed`, through the lane where that is possible."""
+        if not self._lane_possible or type(item) is not np.ndarray:
+            return self.feed(item)
+        try:
+            data = self.process(cast("Array", item))
+        except UnsupportedError:
+            if self._lane is not None:
+                raise
+            self._lane_possible = False
+            return self.feed(item)
+        if data.size == 0:
+            return []
+        ticks, num, den, generation = _LANE_HEAD(self._head)
+        return [Output(self._ports[0].node, self._ports[0].port, data, (ticks, num, den), generation)]
+
+    def _rest(self) -> list[Output]:
+        """Flush into a list."""
+        if not self._through_lane:
+            return cast("list[Output]", self.flush())
+        data = self.flush()
+        if data.size == 0:
+            return []
+        ticks, num, den, generation = _LANE_HEAD(self._head)
+        return [Output(self._ports[0].node, self._ports[0].port, data, (ticks, num, den), generation)]
+
+    def _outputs(self, answer: bytes, inputs: Inputs) -> list[Output]:
+        outputs: list[Output] = []
+        for head, record in records_after(answer, _HEAD):
+            ticks, num, den, generation, dropped = head
+            port = self._ports[record.port]
+            if record.kind == JSON:
+                data: object = json.loads(answer[record.start : record.start + record.byte_len])
+            else:
+                data = value(answer, record, inputs, None)
+            outputs.append(Output(port.node, port.port, data, (ticks, num, den), generation, dropped))
+        return outputs
+
+
+class SessionStream:
+    """The outputs of `Session.stream`, for ``for`` and ``async for``."""
+
+    __slots__ = ("_session", "_source")
+
+    def __init__(self, session: Session, source: Iterable[object] | AsyncIterable[object]) -> None:
+        if not hasattr(source, "__aiter__") and not hasattr(source, "__iter__"):
+            raise InputTypeError(f"the source is of type {type(source).__name__}, expected an iterable of frames")
+        self._session = session
+        self._source = source
+
+    def __iter__(self) -> Iterator[Output]:
+        if not hasattr(self._source, "__iter__"):
+            raise InputTypeError("the source is an asynchronous iterable: use `async for`")
+        session = self._session
+        for item in cast("Iterable[object]", self._source):
+            yield from session._feed_quickly(item)
+        yield from session._rest()
+
+    async def __aiter__(self) -> AsyncIterator[Output]:
+        session = self._session
+        turn = perf_counter()
+        async for item in _items(self._source):
+            if session._is_short(item):
+                outputs = session._feed_quickly(item)
+            else:
+                outputs = await asyncio.to_thread(session.feed, item)
+            for out in outputs:
+                yield out
+            if perf_counter() - turn > _YIELD_S:
+                await asyncio.sleep(0)
+                turn = perf_counter()
+        for out in session._rest():
+            yield out
+
+
+async def _items(source: Iterable[object] | AsyncIterable[object]) -> AsyncIterator[object]:
+    if hasattr(source, "__aiter__"):
+        async for item in cast("AsyncIterable[object]", source):
+            yield item
+    else:
+        for item in cast("Iterable[object]", source):
+            yield item
+
+
+def open_session(
+    pipeline: Compiled,
+    sample_rate: int | None,
+    channels: int | None,
+    input: AudioFormat | None,
+    constant_frames: bool,
+    metrics: bool,
+) -> Session:
+    """Open a session; `Pipeline.session` says what the arguments mean."""
+    if input is not None:
+        if sample_rate is not None or channels is not None:
+            raise InputValueError("both `input` and `sample_rate` or `channels` are given, expected one of them")
+        sample_rate, channels = input.sample_rate, input.channels
+    rate = 0 if sample_rate is None else whole_number("sample_rate", sample_rate, MAX_SAMPLE_RATE)
+    count = 0 if channels is None else whole_number("channels", channels, MAX_CHANNELS)
+    config = native.SessionConfig(
+        sample_rate_hz=rate, channels=count, constant_frames=bool(constant_frames), metrics=bool(metrics)
+    )
+    return Session(pipeline, config)
+
+
+def _ticks(pts: float | Fraction | None) -> tuple[int, int]:
+    """Return a time as ticks and denominator; a denominator of 0 for none."""
+    if pts is None:
+        return 0, 0
+    if isinstance(pts, bool) or not isinstance(pts, (int, float, Fraction, np.integer, np.floating)):
+        raise InputTypeError(f"pts is {pts!r}, expected seconds as a number or a Fraction")
+    if isinstance(pts, Fraction) and pts.denominator < 2**31:
+        ticks, den = pts.numerator, pts.denominator
+    elif pts != pts or abs(float(pts)) > 9e9:
+        raise InputValueError(f"pts is {pts}, expected at most 9e9 seconds")
+    else:
+        ticks, den = round(Fraction(pts) * _NANO), _NANO
+    if abs(ticks) >= 2**63:
+        raise InputValueError(f"pts is {pts}, expected at most 9e9 seconds")
+    return ticks, den
+
+
+def _after_fork() -> None:
+    """Close the sessions of the parent: another thread may have been in one."""
+    for session in list(_sessions):
+        session._dead = "the session belongs to the parent process"
+        session._shape = None
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

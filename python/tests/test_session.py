@@ -1,0 +1,319 @@
+"""Sessions: frames in, frames out, against the one-shot run."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import os
+import pickle
+import threading
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import remotemedia as rm
+
+RESAMPLE = [rm.nodes.AudioResample(target_rate=16000)]
+
+
+def speech(seconds: float = 1.0, rate: int = 48000, channels: int = 1) -> np.ndarray:
+    rng = np.random.default_rng(7)
+    frames = int(seconds * rate)
+    return rng.standard_normal((frames, channels) if channels > 1 else frames).astype(np.float32) * 0.1
+
+
+def chunks(x: np.ndarray, *lengths: int):
+    at = index = 0
+    while at < len(x):
+        yield x[at : at + lengths[index % len(lengths)]]
+        at += lengths[index % len(lengths)]
+        index += 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "int16", "int32", "uint8", ">i2", ">f4"])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_frames_through_a_session_are_the_one_shot_result(dtype, channels):
+    x = speech(0.5, channels=channels)
+    if np.dtype(dtype).kind == "i":
+        x = (x * 2**15 / 4 * (2**16 if "4" in np.dtype(dtype).str else 1)).astype(dtype)
+    elif np.dtype(dtype).kind == "u":
+        x = (x * 100 + 128).astype(dtype)
+    else:
+        x = x.astype(dtype)
+    pipe = rm.Pipeline(RESAMPLE, input=rm.AudioFormat(48000, channels))
+    whole = pipe.run(x)
+    with pipe.session() as session:
+        parts = [session.process(part) for part in chunks(x, 960, 1, 441, 4096, 7)]
+        parts.append(session.flush())
+    joined = np.concatenate(parts)
+    assert {part.dtype for part in parts} == {whole.dtype} == {np.dtype(dtype)}
+    assert joined.shape == whole.shape
+    assert np.array_equal(joined, whole)
+
+
+def test_feed_gives_the_same_with_node_port_and_exact_time():
+    x = speech()
+    manifest = {
+        "version": "v1",
+        "input": {"type": "audio", "sample_rate_hz": 48000, "channels": 1},
+        "nodes": [
+            {"id": "down", "node_type": "AudioResample", "params": {"target_rate": 16000}},
+            {"id": "vad", "node_type": "EnergyVAD"},
+        ],
+        "connections": [{"from": "down", "to": "vad"}],
+        "outputs": ["down", "vad.events"],
+    }
+    pipe = rm.Pipeline(manifest)
+    whole = pipe.run(x)
+    with pipe.session() as session:
+        outs = [out for part in chunks(x, 960, 333) for out in session.feed(part)]
+        outs += session.flush()
+    audio = [out for out in outs if (out.node, out.port) == ("down", "out")]
+    at = Fraction(0)
+    for out in audio:
+        assert out.pts == at
+        at += Fraction(len(out.data), 16000)
+    assert np.array_equal(np.concatenate([out.data for out in audio]), whole["down"])
+    events = [out.data for out in outs if out.port == "events"]
+    assert events == whole["vad.events"]
+
+
+def test_the_dtype_shape_rate_and_samples_of_a_stream_do_not_change():
+    with rm.Pipeline(RESAMPLE).session(48000, 1) as session, rm.Pipeline(RESAMPLE).session(48000, 1) as other:
+        x = speech(0.02)
+        first = session.process(x)
+        other.process(x)
+        for bad, error, text in [
+            (x.astype(np.int16), rm.FormatError, "int16.*float32"),
+            (np.stack([x, x], 1), rm.FormatError, r"\(960, 2\)"),
+            (x.reshape(1, 1, -1), rm.FormatError, "shape"),
+            (x > 0, rm.FormatError, "bool"),
+            (np.where(np.arange(960) == 7, np.nan, x).astype(np.float32), rm.InputValueError, "frame 7.*NaN"),
+            (np.where(np.arange(960) == 3, np.inf, x).astype(np.float32), rm.InputValueError, "frame 3.*inf"),
+            ("text", rm.InputTypeError, "str"),
+        ]:
+            with pytest.raises(error, match=text):
+                session.process(bad)
+        with pytest.raises(rm.FormatError, match="44100"):
+            session.feed(rm.Audio(x, 44100))
+        # Nothing of that was taken.
+        rest = [first, *(session.process(x) for _ in range(9)), session.flush()]
+        expected = [other.process(x) for _ in range(9)]
+        assert len(np.concatenate(rest)) == 3200
+        assert np.array_equal(np.concatenate(rest)[960:2000], np.concatenate([first, *expected, other.flush()])[960:2000])
+
+
+def test_an_array_of_unknown_rate_is_refused_with_the_fix():
+    session = rm.Pipeline(RESAMPLE).session()
+    with pytest.raises(rm.FormatError, match="sample rate") as caught:
+        session.process(speech(0.02))
+    assert "session(sample_rate=" in str(caught.value)
+    with pytest.raises(rm.FormatError, match="sample rate"):
+        session.feed(speech(0.02))
+
+
+def test_process_needs_one_result_of_audio():
+    session = rm.Pipeline([rm.nodes.EnergyVAD()]).session(16000, 1)
+    with pytest.raises(rm.UnsupportedError, match="feed"):
+        session.process(speech(0.02))
+    only_events = {
+        "version": "v1",
+        "nodes": [{"id": "vad", "node_type": "EnergyVAD"}],
+        "outputs": ["vad.events"],
+    }
+    with pytest.raises(rm.UnsupportedError, match="json"):
+        rm.Pipeline(only_events).session(16000, 1).process(speech(0.02))
+
+
+def test_reset_and_flush_begin_a_new_stream():
+    x = speech(0.3)
+    pipe = rm.Pipeline(RESAMPLE)
+    with pipe.session(48000, 1) as session:
+        first = np.concatenate([session.process(x), session.flush()])
+        again = np.concatenate([session.process(x), session.flush()])
+        session.process(x[:5000])
+        session.reset()
+        third = np.concatenate([session.process(x), session.flush()])
+    assert np.array_equal(first, again)
+    assert np.array_equal(first, third)
+
+
+def test_after_an_interrupt_nothing_old_comes():
+    old, new = np.ones(4800, np.float32), np.full(4800, -1, np.float32)
+    with rm.Pipeline(RESAMPLE).session(48000, 1) as session:
+        session.feed(old)
+        assert session.held_frames > 0
+        assert session.interrupt() == 1
+        assert session.held_frames == 0
+        outs = session.feed(new) + session.flush()
+    assert {out.generation for out in outs} == {1}
+    assert outs[0].pts == 0
+    got = np.concatenate([out.data for out in outs])
+    assert len(got) == 1600
+    assert got.max() < 0.2
+
+
+def test_time_may_jump_forward_but_not_back():
+    with rm.Pipeline([rm.nodes.Gain(gain_db=0)]).session(16000, 1) as session:
+        x = np.ones(160, np.float32)
+        assert session.feed(x, pts=5)[0].pts == 5
+        outs = session.feed(x, pts=Fraction(5) + Fraction(320, 16000))
+        assert [float(out.pts) for out in outs] == [5.01, 5.02]
+        assert [float(out.data[0]) for out in outs] == [0.0, 1.0]
+        with pytest.raises(rm.InputValueError, match="JitterBuffer"):
+            session.feed(x, pts=5.0)
+        with pytest.raises(rm.InputValueError, match="missing"):
+            session.feed(x, pts=5e6)
+        with pytest.raises(rm.InputTypeError, match="pts"):
+            session.feed(x, pts="soon")
+        with pytest.raises(rm.InputValueError, match="pts"):
+            session.feed(x, pts=float("nan"))
+        assert session.feed(x)[0].pts == Fraction(503, 100)
+
+
+def test_constant_frames_gives_a_frame_for_a_frame():
+    x = speech(0.2)
+    with rm.Pipeline(RESAMPLE).session(48000, 1, constant_frames=True) as session:
+        outs = [session.process(x[at : at + 960]) for at in range(0, len(x), 960)]
+        assert [len(out) for out in outs] == [320] * 10
+        session.flush()
+    with rm.Pipeline(RESAMPLE).session(48000, 1, constant_frames=True) as session:
+        first = session.feed(x[:960])
+        assert float(first[0].pts) < 0
+        session.reset()
+
+
+def test_set_param_takes_effect_at_the_next_frame_and_stays():
+    pipe = rm.Pipeline([rm.nodes.Gain(gain_db=0)])
+    x = np.ones(480, np.float32)
+    with pipe.session(48000, 1) as session:
+        session.process(x)
+        session.set_param("gain", "gain_db", -20)
+        session.process(x)
+        assert session.process(x)[-1] == pytest.approx(0.1, rel=1e-6)
+        session.reset()
+        session.process(x)
+        assert session.process(x)[-1] == pytest.approx(0.1, rel=1e-6)
+        with pytest.raises(rm.InputValueError, match="gain_dB.*gain_db|gain_db"):
+            session.set_param("gain", "gain_dB", -20)
+        with pytest.raises(rm.InputValueError, match="gian.*`gain`"):
+            session.set_param("gian", "gain_db", -20)
+        with pytest.raises(rm.InputValueError, match="gain_db"):
+            session.set_param("gain", "gain_db", "loud")
+    with pipe.session(48000, 1) as session:
+        assert session.process(x)[-1] == 1.0, "another session does not see it"
+    with rm.Pipeline(RESAMPLE).session(48000, 1) as session, pytest.raises(rm.UnsupportedError, match="target_rate"):
+        session.set_param("audio_resample", "target_rate", 8000)
+
+
+def test_leaving_with_frames_held_warns_with_their_count():
+    with pytest.warns(ResourceWarning, match=r"\d+ frames held back"), rm.Pipeline(RESAMPLE).session(48000, 1) as session:
+        session.process(speech(0.1))
+    with pytest.raises(rm.ClosedError):
+        session.process(speech(0.1))
+    with pytest.raises(rm.ClosedError):
+        session.feed(speech(0.1))
+    with pytest.raises(rm.ClosedError):
+        session.interrupt()
+    session.close()
+
+
+def test_a_second_thread_is_told_that_the_session_is_busy():
+    session = rm.Pipeline([rm.nodes.AudioResample(target_rate=16000, quality="very_high")]).session(48000, 1)
+    big = np.zeros(20_000_000, np.float32)
+    started = threading.Event()
+    done = threading.Event()
+
+    def work():
+        started.set()
+        session.process(big)
+        done.set()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    started.wait()
+    busy = 0
+    while not done.is_set():
+        try:
+            session.process(big[:960])
+        except rm.BusyError:
+            busy += 1
+    thread.join()
+    assert busy > 0
+
+
+def test_sessions_are_not_pickled_or_copied():
+    session = rm.Pipeline(RESAMPLE).session(48000, 1)
+    for copier in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError, match="Pipeline"):
+            copier(session)
+
+
+@pytest.mark.parametrize("vad", [False, True])
+def test_stream_takes_iterables_of_both_kinds(vad):
+    x = speech()
+    nodes = [*RESAMPLE, rm.nodes.EnergyVAD()] if vad else RESAMPLE
+    pipe = rm.Pipeline(nodes)
+
+    async def microphone():
+        for part in chunks(x, 960):
+            await asyncio.sleep(0)
+            yield part
+
+    async def listen(source):
+        async with pipe.session(48000, 1) as session:
+            return [out async for out in session.stream(source)]
+
+    whole = rm.Pipeline(RESAMPLE, input=rm.AudioFormat(48000, 1)).run(x)
+    with pipe.session(48000, 1) as session:
+        runs = [list(session.stream(chunks(x, 960)))]
+        with pytest.raises(rm.InputTypeError, match="async for"):
+            list(session.stream(microphone()))
+    runs += [asyncio.run(listen(microphone())), asyncio.run(listen(chunks(x, 777)))]
+    for outs in runs:
+        audio = [out for out in outs if out.port == "out"]
+        assert np.array_equal(np.concatenate([out.data for out in audio]), whole)
+        assert [out.pts for out in audio] == [
+            Fraction(int(at), 16000) for at in np.cumsum([0] + [len(out.data) for out in audio[:-1]])
+        ]
+    with pytest.raises(rm.InputTypeError, match="iterable"):
+        session.stream(5)
+
+
+def test_a_session_is_not_usable_in_a_forked_child():
+    session = rm.Pipeline(RESAMPLE).session(48000, 1)
+    session.process(speech(0.02))
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            session.process(speech(0.02))
+        except rm.ClosedError as error:
+            code = 0 if "parent" in str(error) else 2
+        finally:
+            os._exit(code)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    session.process(speech(0.02))
+
+
+def test_a_long_result_makes_room_for_itself():
+    x = speech(0.1, rate=8000)
+    pipe = rm.Pipeline([rm.nodes.AudioResample(target_rate=192000)])
+    with pipe.session(8000, 1) as session:
+        got = np.concatenate([session.process(x), session.process(x), session.flush()])
+    assert np.array_equal(got, pipe.run(rm.Audio(np.concatenate([x, x]), 8000)).samples)
+
+
+def test_other_kinds_go_through_feed():
+    with rm.Pipeline([rm.nodes.TextCase(mode="upper")]).session() as session:
+        assert [out.data for out in session.feed("hello")] == ["HELLO"]
+        with pytest.raises(rm.InputTypeError, match="text"):
+            session.feed(np.zeros(4, np.float32))
+
+
+def test_metrics_count_what_went_through():
+    with rm.Pipeline([rm.nodes.Gain(gain_db=-3)]).session(48000, 1, metrics=True) as session:
+        for _ in range(5):
+            session.process(np.zeros(960, np.float32))
+        figures = session.metrics()
+    assert [(one["node_id"], one["frames_in"], one["execution_count"]) for one in figures] == [("gain", 4800, 5)]

@@ -1,0 +1,379 @@
+//! A session: one live stream through a compiled graph, worked on the caller's thread, piece by piece.
+
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+
+use serde_json::Value;
+
+use super::idle::Idle;
+use super::metrics::NodeMetrics;
+use super::source::Source;
+use super::stop::StopFlag;
+use super::stream::{Stream, StreamOptions};
+use crate::data::{AudioFormat, Format, Packet, Pts, RuntimeData};
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::Graph;
+use crate::node::{Align, Clock};
+
+/// How a session behaves.
+#[derive(Debug, Clone, Default)]
+pub struct SessionOptions {
+    /// What bare arrays are. Unknown: what the manifest declares.
+    pub input: Format,
+    /// One frame out per frame in from the first on, instead of output that is aligned with the input.
+    pub constant_frames: bool,
+    /// A clock, when figures are to be collected.
+    pub clock: Option<Arc<dyn Clock>>,
+}
+
+/// One result of a session.
+#[derive(Debug, Clone)]
+pub struct SessionOutput {
+    /// Its position in [`Graph::results`].
+    pub result: usize,
+    /// What came, and when it is in the time of the input.
+    pub packet: Packet,
+    /// How many packets a full queue has dropped since the result before.
+    pub dropped: u32,
+}
+
+/// One stream through a graph. Shared between threads, used by one at a time: nothing here waits for a lock.
+///
+/// An error about an input leaves the session as it was: that input was not taken. After the failure of a node every
+/// call gives that error until [`reset`](Self::reset).
+///
+/// # Examples
+/// ```
+/// use remotemedia::{AudioBuffer, AudioFormat, Pipeline, RuntimeData, SessionOptions};
+///
+/// let pipe = Pipeline::new(
+///     r#"{"version": "v1", "metadata": {"name": "a"},
+///         "nodes": [{"id": "r", "node_type": "AudioResample", "params": {"target_rate": 16000}}], "connections": []}"#,
+/// )?;
+/// let session = pipe.session(SessionOptions::default())?;
+/// let mut frames = 0;
+/// for _ in 0..50 {
+///     let frame = AudioBuffer::new(vec![0.0; 960], AudioFormat::new(48_000, 1)?)?;
+///     frames += session.feed(frame.into(), None, None)?.iter().map(|out| out.packet.data.frames()).sum::<u64>();
+/// }
+/// frames += session.flush()?.iter().map(|out| out.packet.data.frames()).sum::<u64>();
+/// assert_eq!(frames, 16_000);
+/// # Ok::<(), remotemedia::Error>(())
+/// ```
+pub struct Session {
+    graph: Arc<Graph>,
+    idle: Arc<Idle>,
+    options: SessionOptions,
+    /// Rises with every interrupt. Work of an older generation is thrown away.
+    generation: AtomicU32,
+    closed: AtomicBool,
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    stream: Option<Stream>,
+    sources: Vec<Source>,
+    /// The time of the first packet: nodes count from there.
+    origin: Option<Pts>,
+    /// The generation that the stream is in.
+    generation: u32,
+    items: u32,
+}
+
+impl std::fmt::Debug for Session {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("graph", &self.graph).field("options", &self.options).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Opens a session over a graph, on a stream that waits in `idle`, or a new one.
+    ///
+    /// # Errors
+    /// `Format` when the input does not fit the graph, and what a node says against its parameters.
+    pub fn new(graph: &Arc<Graph>, idle: &Arc<Idle>, options: SessionOptions) -> Result<Self> {
+        graph.formats(&options.input, false)?;
+        let sources = graph.sources.iter().filter(|&&node| !graph.nodes[node].connected.is_empty());
+        let sources = sources.map(|&node| Source::new(graph, node, &options.input)).collect();
+        let stream = idle.take(graph, stream_options(&options))?;
+        Ok(Self {
+            graph: graph.clone(),
+            idle: idle.clone(),
+            options,
+            generation: AtomicU32::new(0),
+            closed: AtomicBool::new(false),
+            inner: Mutex::new(Inner { stream: Some(stream), sources, origin: None, generation: 0, items: 0 }),
+        })
+    }
+
+    /// The graph it works on.
+    pub fn graph(&self) -> &Arc<Graph> {
+        &self.graph
+    }
+
+    /// The rate at which frames of the first source count, as far as it is known.
+    pub fn sample_rate_hz(&self) -> Option<u32> {
+        let inner = self.lock()?;
+        inner.sources.first().and_then(Source::sample_rate_hz)
+    }
+
+    /// Checks whether audio of a format can go in.
+    ///
+    /// # Errors
+    /// `Format`; `Busy`; `Closed`.
+    pub fn check_input(&self, format: AudioFormat) -> Result<()> {
+        let inner = self.enter()?;
+        self.graph.formats(&format.into(), false)?;
+        inner.sources.iter().try_for_each(|source| source.check(format))
+    }
+
+    /// Takes an item and gives what comes out, in order.
+    ///
+    /// `pts` is the time of its first frame; without one it follows what came before. `to` names the node that takes
+    /// it; without one every node that takes input does.
+    ///
+    /// # Errors
+    /// `Format`, `InputType`, `InputValue` for an item that does not fit; `Busy` when another thread is in the session;
+    /// `Closed` after [`shutdown`](Self::shutdown); the failure of a node.
+    pub fn feed(&self, data: RuntimeData, pts: Option<Pts>, to: Option<&str>) -> Result<Vec<SessionOutput>> {
+        let mut outputs = Vec::new();
+        self.feed_with(data, pts, to, &mut |result, packet| {
+            outputs.push(SessionOutput { result, packet, dropped: 0 })
+        })?;
+        Ok(outputs)
+    }
+
+    /// Like [`feed`](Self::feed), with a function that takes the results.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed).
+    pub fn feed_with(
+        &self,
+        data: RuntimeData,
+        pts: Option<Pts>,
+        to: Option<&str>,
+        sink: &mut dyn FnMut(usize, Packet),
+    ) -> Result<()> {
+        let mut inner = self.enter()?;
+        let inner = &mut *inner;
+        let node = to.map(|id| self.source(id)).transpose()?;
+        self.push(inner, data, pts, node)?;
+        self.give(inner, sink)
+    }
+
+    /// Ends the stream and gives everything that nodes hold back. What is fed next begins another stream, at time 0.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed).
+    pub fn flush(&self) -> Result<Vec<SessionOutput>> {
+        let mut outputs = Vec::new();
+        self.flush_with(&mut |result, packet| outputs.push(SessionOutput { result, packet, dropped: 0 }))?;
+        Ok(outputs)
+    }
+
+    /// Like [`flush`](Self::flush), with a function that takes the results.
+    ///
+    /// # Errors
+    /// As [`feed`](Self::feed).
+    pub fn flush_with(&self, sink: &mut dyn FnMut(usize, Packet)) -> Result<()> {
+        let mut inner = self.enter()?;
+        let inner = &mut *inner;
+        self.stream(inner)?.end()?;
+        self.give(inner, sink)?;
+        self.restart(inner)
+    }
+
+    /// Forgets the stream, with everything held, and begins another one at time 0. Plans, weights and changed parameters stay. A
+    /// session whose node has failed works again.
+    ///
+    /// # Errors
+    /// `Busy`, `Closed`, and what a node says when it must be built anew.
+    pub fn reset(&self) -> Result<()> {
+        let mut inner = self.enter()?;
+        self.restart(&mut inner)
+    }
+
+    /// Throws away what is queued or held, at once: no output of before comes after this returns. A call that is
+    /// under way in another thread gives nothing. Time begins at 0 again. Returns the new generation.
+    pub fn interrupt(&self) -> u32 {
+        let generation = self.generation.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
+        // If another thread is in, it sees the new generation when it is done.
+        if let Ok(mut inner) = self.enter() {
+            // A failed stream stays failed, and says so at the next call.
+            if inner.stream.as_ref().is_none_or(|stream| !stream.has_failed()) {
+                drop(self.restart(&mut inner));
+            }
+        }
+        generation
+    }
+
+    /// The generation that outputs carry: 0, and one more with each interrupt.
+    pub fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Changes a parameter of a node, from the next packet on.
+    ///
+    /// # Errors
+    /// `InputValue` for a node, name or value that there is not; `Unsupported` when it cannot change while running;
+    /// `Busy`; `Closed`.
+    pub fn set_param(&self, node: &str, name: &str, value: &Value) -> Result<()> {
+        let position = self.graph.nodes.iter().position(|at| at.id == node).ok_or_else(|| {
+            let nodes: Vec<&str> = self.graph.nodes.iter().map(|at| at.id.as_str()).collect();
+            unknown("node", node, &nodes)
+        })?;
+        let mut inner = self.enter()?;
+        self.stream(&mut inner)?.set_param(position, name, value)
+    }
+
+    /// The most audio frames that a node holds back, at the rate of its output. 0 when another thread is in.
+    pub fn held_frames(&self) -> u64 {
+        self.enter().ok().and_then(|inner| inner.stream.as_ref().map(Stream::held_frames)).unwrap_or(0)
+    }
+
+    /// The figures of every node since the stream began. Empty without a clock.
+    ///
+    /// # Errors
+    /// `Busy`, `Closed`.
+    pub fn metrics(&self) -> Result<Vec<NodeMetrics>> {
+        let inner = self.enter()?;
+        let measured = inner.stream.as_ref().filter(|_| self.options.clock.is_some());
+        Ok(measured.map(Stream::metrics).unwrap_or_default())
+    }
+
+    /// Ends the session: what is held is dropped. Every later call gives `Closed`.
+    pub fn shutdown(&self) {
+        self.closed.store(true, Ordering::Release);
+        if let Some(mut inner) = self.lock() {
+            self.give_back(&mut inner);
+        }
+    }
+
+    fn lock(&self) -> Option<MutexGuard<'_, Inner>> {
+        match self.inner.try_lock() {
+            Ok(inner) => Some(inner),
+            Err(TryLockError::Poisoned(inner)) => Some(inner.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
+    }
+
+    fn enter(&self) -> Result<MutexGuard<'_, Inner>> {
+        let closed = || Error::new(ErrorKind::Closed, "the session is closed").hint("open another one");
+        let busy = || Error::new(ErrorKind::Busy, "another thread is in the session").hint("a session each, or a lock");
+        if self.closed.load(Ordering::Acquire) {
+            return Err(closed());
+        }
+        let inner = self.lock().ok_or_else(busy)?;
+        if inner.stream.is_none() { Err(closed()) } else { Ok(inner) }
+    }
+
+    fn stream<'a>(&self, inner: &'a mut Inner) -> Result<&'a mut Stream> {
+        inner.stream.as_mut().ok_or_else(|| Error::new(ErrorKind::Closed, "the session is closed"))
+    }
+
+    fn source(&self, id: &str) -> Result<usize> {
+        let takes = |node: usize| !self.graph.nodes[node].connected.is_empty();
+        let sources: Vec<usize> = self.graph.sources.iter().copied().filter(|node| takes(*node)).collect();
+        let found = sources.iter().copied().find(|node| self.graph.nodes[*node].id == id);
+        found.ok_or_else(|| {
+            let names: Vec<&str> = sources.iter().map(|node| self.graph.nodes[*node].id.as_str()).collect();
+            unknown("node that takes input", id, &names)
+        })
+    }
+
+    fn push(&self, inner: &mut Inner, mut data: RuntimeData, pts: Option<Pts>, to: Option<usize>) -> Result<()> {
+        let generation = self.generation();
+        if inner.generation != generation {
+            self.restart(inner)?;
+        }
+        if let Some(error) = inner.stream.as_ref().and_then(Stream::failure) {
+            return Err(error);
+        }
+        let origin = inner.origin.or(pts).unwrap_or(Pts::ZERO);
+        let shifted = pts.map(|pts| pts.minus(origin));
+        let Some(stream) = &inner.stream else { return Ok(()) };
+        // All are asked first: an item is taken by every source, or by none.
+        let mut at = Pts::ZERO;
+        for source in inner.sources.iter().filter(|source| to.is_none_or(|node| node == source.node)) {
+            at = source.place(&self.graph, &stream.out, &mut data, shifted)?;
+        }
+        inner.origin = Some(origin);
+        let item = inner.items;
+        inner.items = inner.items.wrapping_add(1);
+        let packet = Packet { data, pts: at, item, generation };
+        for source in inner.sources.iter_mut().filter(|source| to.is_none_or(|node| node == source.node)) {
+            source.take(&packet);
+        }
+        let stream = self.stream(inner)?;
+        match to {
+            Some(node) => stream.push_to(node, packet),
+            None => stream.push(packet),
+        }
+    }
+
+    /// Hands the results over, unless an interrupt came meanwhile.
+    fn give(&self, inner: &mut Inner, sink: &mut dyn FnMut(usize, Packet)) -> Result<()> {
+        let generation = inner.generation;
+        if self.generation() != generation {
+            return self.restart(inner);
+        }
+        let origin = inner.origin.filter(|origin| origin.ticks != 0);
+        if let Some(stream) = &mut inner.stream {
+            for (result, mut packet) in stream.take_results() {
+                packet.generation = generation;
+                if let Some(origin) = origin {
+                    packet.pts = packet.pts.plus(origin);
+                }
+                sink(result, packet);
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins a stream anew, in the present generation.
+    fn restart(&self, inner: &mut Inner) -> Result<()> {
+        inner.generation = self.generation();
+        inner.origin = None;
+        inner.items = 0;
+        for source in &mut inner.sources {
+            source.reset();
+        }
+        let stream = self.stream(inner)?;
+        if !stream.reset() {
+            *stream = stream.rebuilt()?;
+        }
+        Ok(())
+    }
+
+    fn give_back(&self, inner: &mut Inner) {
+        if let Some(stream) = inner.stream.take().filter(|stream| !stream.is_changed() && !stream.has_failed()) {
+            self.idle.put(stream);
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(mut inner) = self.lock() {
+            self.give_back(&mut inner);
+        }
+    }
+}
+
+fn stream_options(options: &SessionOptions) -> StreamOptions {
+    StreamOptions {
+        lenient: false,
+        align: if options.constant_frames { Align::Keep } else { Align::Trim },
+        clock: options.clock.clone(),
+        stop: StopFlag::default(),
+    }
+}
+
+fn unknown(what: &str, found: &str, names: &[&str]) -> Error {
+    let listed = names.iter().take(8).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let error = Error::new(ErrorKind::InputValue, format!("there is no {what} `{found}`, expected one of {listed}"));
+    match crate::words::nearest(found, names.iter().copied()) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error,
+    }
+}

@@ -1,0 +1,131 @@
+//! Where items enter a session: what they must be, and when they are.
+
+use super::adapt;
+use crate::data::{AudioFormat, Format, Kind, Packet, Pts, RuntimeData, read_samples};
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::Graph;
+use crate::node::Out;
+
+/// A jump in time of more than this is an error: the silence for it would be made sample by sample.
+const MOST_GAP_S: i64 = 600;
+
+/// A node that takes input, and where its stream stands.
+pub(super) struct Source {
+    /// Its position in the graph.
+    pub(super) node: usize,
+    declared: Format,
+    /// The format of the stream, from its first audio on.
+    format: Option<AudioFormat>,
+    /// The frame that comes next.
+    next: i64,
+}
+
+impl Source {
+    /// `input` is what the session says of it, beside what the manifest says.
+    pub(super) fn new(graph: &Graph, node: usize, input: &Format) -> Self {
+        let declared = if *input == Format::Unknown { graph.nodes[node].declared.clone() } else { input.clone() };
+        Self { node, declared, format: None, next: 0 }
+    }
+
+    pub(super) fn reset(&mut self) {
+        (self.format, self.next) = (None, 0);
+    }
+
+    /// The rate at which its frames count, as far as it is known.
+    pub(super) fn sample_rate_hz(&self) -> Option<u32> {
+        self.format.map(AudioFormat::sample_rate_hz).or(self.declared.sample_rate_hz())
+    }
+
+    /// Makes audio of an array, checks it, and says when it is. Nothing is changed if it is refused.
+    pub(super) fn place(&self, graph: &Graph, out: &Out, data: &mut RuntimeData, pts: Option<Pts>) -> Result<Pts> {
+        let at = &graph.nodes[self.node];
+        let kinds = at.kind.info().inputs[0].kinds;
+        let named = |error: Error| error.at_node(&at.id);
+        if let RuntimeData::Numpy(array) = data
+            && (matches!(self.declared, Format::Audio { .. }) || array.audio.is_some() || !kinds.contains(Kind::Array))
+            && kinds.contains(Kind::Audio)
+        {
+            let format = adapt::audio_format(array, &self.declared, false, &mut |_| {}, &at.id).map_err(named)?;
+            let mut audio = out.audio(format, array.elements() / usize::from(format.channels()))?;
+            read_samples(array, 0, audio.samples_mut()).map_err(named)?;
+            *data = audio.into();
+        }
+        let kind = data.kind();
+        if !kinds.contains(kind) && kind != Kind::Control {
+            let text = format!("an item of kind {kind} comes in, expected {kinds}");
+            return Err(named(Error::new(ErrorKind::InputType, text).code_of("RM0301")));
+        }
+        let RuntimeData::Audio(audio) = data else { return Ok(pts.unwrap_or(Pts::ZERO)) };
+        self.check(audio.format()).and_then(|()| finite(audio.samples(), audio.channels())).map_err(named)?;
+        let rate = audio.sample_rate_hz();
+        let at = pts.map_or(self.next, |pts| pts.nearest_frame(rate));
+        if at < self.next {
+            let text = format!(
+                "its time is {}, expected at least {}: the stream goes back",
+                Pts::frames(at, rate),
+                Pts::frames(self.next, rate)
+            );
+            return Err(named(
+                Error::new(ErrorKind::InputValue, text).hint("put a JitterBuffer first, or leave pts out"),
+            ));
+        }
+        if at - self.next > MOST_GAP_S * i64::from(rate) {
+            let text = format!(
+                "{:.0} s of the stream are missing, expected at most {MOST_GAP_S}",
+                Pts::frames(at - self.next, rate).seconds()
+            );
+            return Err(named(Error::new(ErrorKind::InputValue, text).hint("flush() or reset() first")));
+        }
+        Ok(Pts::frames(at, rate))
+    }
+
+    /// Checks a format against what is declared, and what came before.
+    pub(super) fn check(&self, is: AudioFormat) -> Result<()> {
+        let fits = |name: &str, is: u32, expected: Option<u32>| match expected {
+            Some(expected) if expected != is => {
+                Err(Error::new(ErrorKind::Format, format!("{name} is {is}, expected {expected} as declared"))
+                    .code_of("RM0201"))
+            }
+            _ => Ok(()),
+        };
+        fits("sample_rate_hz", is.sample_rate_hz(), self.declared.sample_rate_hz())?;
+        fits("channels", is.channels().into(), self.declared.channels().map(u32::from))?;
+        if let Some(was) = self.format.filter(|was| *was != is) {
+            return Err(Error::new(ErrorKind::Format, format!("the stream changes to {is}, expected {was} as before"))
+                .code_of("RM0203")
+                .hint("one session is one stream: flush() first, or open a session for the other format"));
+        }
+        Ok(())
+    }
+
+    /// Counts what was taken.
+    pub(super) fn take(&mut self, packet: &Packet) {
+        if let RuntimeData::Audio(audio) = &packet.data {
+            self.format = Some(audio.format());
+            self.next = packet.pts.to_frames(audio.sample_rate_hz()) + audio.frames() as i64;
+        }
+    }
+}
+
+/// Refuses what is no sample. One would be heard, or silence a model, long after it.
+fn finite(samples: &[f32], channels: u16) -> Result<()> {
+    // NaN and infinity times 0 are NaN, all else is 0: a sum without branches. Lanes of eight let it be vectorised.
+    let (lanes, rest) = samples.as_chunks::<8>();
+    let mut sums = [0.0_f32; 8];
+    for lane in lanes {
+        for (sum, sample) in sums.iter_mut().zip(lane) {
+            *sum += sample * 0.0;
+        }
+    }
+    let sum = sums.iter().sum::<f32>() + rest.iter().map(|sample| sample * 0.0).sum::<f32>();
+    if sum == 0.0 {
+        return Ok(());
+    }
+    let Some(first) = samples.iter().position(|sample| !sample.is_finite()) else { return Ok(()) };
+    let (frame, channel) = (first / usize::from(channels), first % usize::from(channels));
+    Err(Error::new(
+        ErrorKind::InputValue,
+        format!("the sample of frame {frame}, channel {channel} is {}, expected a finite number", samples[first]),
+    )
+    .hint("np.nan_to_num(x) makes silence of it"))
+}

@@ -1,0 +1,100 @@
+//! What the Python package calls on a session: records in, records out.
+
+use std::sync::Arc;
+
+use super::audio::blob;
+use super::batch::{EndCall, figures};
+use super::error::RemoteMediaError;
+use super::lane::RawLane;
+use super::raw::Blob;
+use super::session::{Session, pts};
+use super::wire;
+use crate::data::{AudioFormat, Kind, RuntimeData};
+use crate::error::{Error, ErrorKind};
+
+type Answer<T> = std::result::Result<T, RemoteMediaError>;
+
+#[uniffi::export]
+impl Session {
+    /// Takes one item and gives what comes out. `to` is the position among `raw_sources`, or -1 for all; `pts_den` of 0
+    /// says that the item follows the one before. Memory is only read until this returns.
+    pub fn raw_feed(&self, batch: &[u8], to: i32, pts_ticks: i64, pts_den: i32) -> Answer<Blob> {
+        let mut batch = EndCall(wire::batch(batch)?);
+        let item = batch.0.items.pop().filter(|_| batch.0.items.is_empty());
+        let item = item.ok_or_else(|| Error::new(ErrorKind::InputValue, "a batch of one item is expected"))?;
+        let bare = match &item {
+            RuntimeData::Numpy(array) if array.audio.is_none() => {
+                Some((array.dtype, array.order, array.shape.len() == 1))
+            }
+            _ => None,
+        };
+        let sources = self.raw_sources();
+        let to = usize::try_from(to).ok().and_then(|to| sources.get(to)).map(String::as_str);
+        let outputs = self.inner.feed(item, pts(pts_ticks, pts_den)?, to)?;
+        Ok(blob(wire::outputs(outputs, bare)?)?)
+    }
+
+    /// Ends the stream. `dtype`, `one_axis`: of the bare arrays that went in; -1 for none.
+    pub fn raw_flush(&self, dtype: i32, one_axis: bool) -> Answer<Blob> {
+        let bare = match dtype {
+            -1 => None,
+            dtype => {
+                let (dtype, order) = wire::dtype(i16::try_from(dtype).unwrap_or(-1))?;
+                Some((dtype, order, one_axis))
+            }
+        };
+        Ok(blob(wire::outputs(self.inner.flush()?, bare)?)?)
+    }
+
+    /// The ids of the nodes that take input.
+    pub fn raw_sources(&self) -> Vec<String> {
+        let graph = self.inner.graph();
+        let takes = graph.sources.iter().map(|&node| &graph.nodes[node]).filter(|node| !node.connected.is_empty());
+        takes.map(|node| node.id.clone()).collect()
+    }
+
+    /// A fast lane for frames of one element type and channel count.
+    pub fn raw_lane(self: Arc<Self>, dtype: i32, channels: i32) -> Answer<Arc<RawLane>> {
+        let graph = self.inner.graph();
+        if graph.results.len() != 1 {
+            let names: Vec<String> = graph.results.iter().map(|port| format!("`{}`", port.name())).collect();
+            let text = format!("the pipeline has {} results ({}), expected one", names.len(), names.join(", "));
+            return Err(Error::new(ErrorKind::Unsupported, text)
+                .hint("use feed(), or name the one result in the manifest's `outputs`")
+                .into());
+        }
+        let (dtype, order) = wire::dtype(i16::try_from(dtype).unwrap_or(-1))?;
+        let rate = self.inner.sample_rate_hz().ok_or_else(|| {
+            Error::new(ErrorKind::Format, "the sample rate of a bare array is not known")
+                .code_of("RM0202")
+                .hint("open it with session(sample_rate=...), or declare `input` in the manifest")
+        })?;
+        let channels = u16::try_from(channels).unwrap_or(u16::MAX);
+        let format = AudioFormat::new(rate, channels)?;
+        self.inner.check_input(format)?;
+        let port = &graph.results[0];
+        let gives = graph.formats(&format.into(), false)?[port.node][port.port.index()].clone();
+        if let Some(kind) = gives.kind().filter(|kind| *kind != Kind::Audio) {
+            return Err(Error::new(ErrorKind::Unsupported, format!("the pipeline gives {kind}, expected audio"))
+                .hint("use feed()")
+                .into());
+        }
+        let channels_out = gives.channels().unwrap_or(format.channels());
+        Ok(Arc::new(RawLane::new(self, dtype, order, format, channels_out)))
+    }
+
+    /// Estimated CPU time of a frame of so many frames, in nanoseconds.
+    pub fn raw_cost_ns(&self, frames: i64) -> f64 {
+        self.inner.graph().cost_ns(u64::try_from(frames).unwrap_or(0))
+    }
+
+    /// The figures of every node, as JSON.
+    pub fn raw_metrics(&self) -> Answer<String> {
+        Ok(figures(&self.inner.metrics()?).to_string())
+    }
+
+    /// The generation that outputs carry.
+    pub fn generation(&self) -> i64 {
+        self.inner.generation().into()
+    }
+}

@@ -1,0 +1,258 @@
+//! The fast lane of a session: numpy copies a frame into memory of ours, one plain C call works on it, and numpy copies
+//! the result out. No object crosses, nothing is parsed, nothing waits.
+
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+
+use super::error::RemoteMediaError;
+use super::raw::{Staging, handle};
+use super::session::Session;
+use crate::data::{
+    ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, NdArray, Packet, Pool, RuntimeData, read_samples,
+    write_samples,
+};
+use crate::error::{Error, ErrorKind, Result};
+
+type Answer<T> = std::result::Result<T, RemoteMediaError>;
+
+/// The call failed: `fail` gives the error.
+pub(super) const FAILED: i64 = -1;
+/// The result is longer than the output: `grow` makes room and gives what the call would have given.
+const LONGER: i64 = -2;
+/// Another thread is in.
+const BUSY: i64 = -3;
+
+/// Channels stand above the frames in what a call gives.
+const CHANNELS_AT: u32 = 40;
+
+/// Before the samples of a result: its time (ticks i64, num u32, den u32), its generation u32, and 12 bytes of nothing.
+const HEADER: usize = 32;
+
+/// Frames to begin with: a longer frame makes the input grow.
+const LEAST_FRAMES: usize = 256;
+
+/// What the C call is, in words. Change it with the call, here and in `python/remotemedia/_lane.py`.
+const API_TEXT: &str = "remotemedia_lane_process(u64 lane, i64 frames) -> i64 frames | channels << 40, or -1, -2, -3";
+
+/// The hash of [`API_TEXT`].
+pub(super) const API: u64 = fnv1a(API_TEXT.as_bytes());
+
+/// Fowler, Noll, Vo: the 64-bit hash in its variant 1a.
+const fn fnv1a(bytes: &[u8]) -> u64 {
+    let (mut hash, mut at) = (0xcbf2_9ce4_8422_2325_u64, 0);
+    while at < bytes.len() {
+        hash = (hash ^ bytes[at] as u64).wrapping_mul(0x0100_0000_01b3);
+        at += 1;
+    }
+    hash
+}
+
+/// Staging memory of one session, for frames of one element type and channel count.
+#[derive(uniffi::Object)]
+pub struct RawLane {
+    session: Arc<Session>,
+    inner: Mutex<Inner>,
+    error: Mutex<Option<Error>>,
+}
+
+struct Inner {
+    format: AudioFormat,
+    /// Channels of a result without frames.
+    channels_out: u16,
+    /// The input as an array of any length.
+    array: NdArray,
+    input: Arc<Staging>,
+    output: Staging,
+    pool: Pool,
+    /// Bytes of the result in the output, and what did not fit behind them.
+    written: usize,
+    rest: Vec<u8>,
+    /// Converted samples on their way to the output.
+    scratch: Vec<u8>,
+}
+
+impl std::fmt::Debug for RawLane {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RawLane").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+impl RawLane {
+    /// `channels_out` is what the result has.
+    pub(super) fn new(
+        session: Arc<Session>,
+        dtype: DType,
+        order: ByteOrder,
+        format: AudioFormat,
+        channels_out: u16,
+    ) -> Self {
+        let bytes = LEAST_FRAMES * usize::from(format.channels()) * dtype.size();
+        let input = Arc::new(Staging::new(bytes));
+        let array = NdArray { bytes: ArrayBytes::Foreign(input.clone()), dtype, order, shape: Vec::new(), audio: None };
+        let inner = Inner {
+            format,
+            channels_out,
+            array,
+            input,
+            output: Staging::new(HEADER + bytes),
+            pool: Pool::default(),
+            written: 0,
+            rest: Vec::new(),
+            scratch: Vec::new(),
+        };
+        Self { session, inner: Mutex::new(inner), error: Mutex::new(None) }
+    }
+
+    /// Works on the first `frames` frames of the input. Frames and channels of the result, or a code below 0.
+    pub(super) fn process(&self, frames: i64) -> i64 {
+        let inner = self.inner.try_lock();
+        let mut inner = match inner {
+            Ok(inner) => inner,
+            Err(TryLockError::Poisoned(inner)) => inner.into_inner(),
+            Err(TryLockError::WouldBlock) => return BUSY,
+        };
+        self.answer(inner.process(&self.session.inner, frames))
+    }
+
+    fn answer(&self, done: Result<i64>) -> i64 {
+        done.unwrap_or_else(|error| {
+            let busy = error.kind() == ErrorKind::Busy;
+            *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+            if busy { BUSY } else { FAILED }
+        })
+    }
+}
+
+impl Inner {
+    fn process(&mut self, session: &crate::engine::Session, frames: i64) -> Result<i64> {
+        let channels = usize::from(self.format.channels());
+        let frames = usize::try_from(frames).unwrap_or(usize::MAX);
+        let fits =
+            frames.checked_mul(channels * self.array.dtype.size()).is_some_and(|len| len <= self.array.bytes.len());
+        if !fits {
+            return Err(Error::new(ErrorKind::Internal, format!("{frames} frames are longer than the lane")));
+        }
+        let mut samples = self.pool.samples(frames * channels);
+        read_samples(&self.array, 0, samples.make_mut())?;
+        let audio = AudioBuffer::new(samples, self.format)?;
+        self.collect(|sink| session.feed_with(audio.into(), None, None, sink))
+    }
+
+    fn collect(&mut self, work: impl FnOnce(&mut dyn FnMut(usize, Packet)) -> Result<()>) -> Result<i64> {
+        self.written = HEADER;
+        self.rest.clear();
+        let (mut frames, mut channels, mut other) = (0, usize::from(self.channels_out), None);
+        let Self { output, written, rest, scratch, array, .. } = self;
+        let mut put = |output: &Staging, bytes: &[u8]| {
+            if rest.is_empty() && output.write(*written, bytes) {
+                *written += bytes.len();
+            } else {
+                rest.extend_from_slice(bytes);
+            }
+        };
+        let native = array.dtype == DType::F32 && array.order == ByteOrder::Native;
+        let mut failed = None;
+        work(&mut |_, packet| match &packet.data {
+            RuntimeData::Audio(audio) => {
+                if frames == 0 {
+                    let (ticks, num, den) = (packet.pts.ticks, packet.pts.num, packet.pts.den);
+                    head(output, ticks, num, den, packet.generation);
+                }
+                frames += audio.frames();
+                channels = usize::from(audio.channels());
+                if native {
+                    put(output, bytemuck::cast_slice(audio.samples()));
+                } else {
+                    scratch.clear();
+                    match write_samples(audio.samples(), array.dtype, array.order, scratch) {
+                        Ok(_) => put(output, scratch),
+                        Err(error) => failed = Some(error),
+                    }
+                }
+            }
+            data => other = Some(data.kind()),
+        })?;
+        if let Some(kind) = other {
+            return Err(Error::new(ErrorKind::Unsupported, format!("the pipeline gives {kind}, expected audio alone"))
+                .hint("use feed(), which gives every result with its node and port"));
+        }
+        failed.map_or(Ok(()), Err)?;
+        if rest.is_empty() {
+            return Ok(frames as i64 | (channels as i64) << CHANNELS_AT);
+        }
+        // What the call will give, once there is room.
+        scratch.clear();
+        scratch.extend_from_slice(&(frames as i64 | (channels as i64) << CHANNELS_AT).to_le_bytes());
+        Ok(LONGER)
+    }
+
+    fn grow(&mut self) -> i64 {
+        let mut whole = vec![0; self.written];
+        crate::data::ForeignMemory::read(&self.output, 0, &mut whole);
+        whole.extend_from_slice(&self.rest);
+        self.rest.clear();
+        self.output = Staging::new(whole.len() + whole.len() / 4);
+        self.output.write(0, &whole);
+        self.written = whole.len();
+        self.scratch.first_chunk().map_or(FAILED, |code| i64::from_le_bytes(*code))
+    }
+}
+
+fn head(output: &Staging, ticks: i64, num: u32, den: u32, generation: u32) {
+    let mut head = [0; HEADER - 12];
+    head[..8].copy_from_slice(&ticks.to_ne_bytes());
+    for (place, number) in head[8..].chunks_mut(4).zip([num, den, generation]) {
+        place.copy_from_slice(&number.to_ne_bytes());
+    }
+    output.write(0, &head);
+}
+
+#[uniffi::export]
+impl RawLane {
+    /// What `remotemedia_lane_process` takes. Keep this object while it may be called.
+    pub fn raw_handle(&self) -> u64 {
+        handle(self)
+    }
+
+    /// Where the input is; room for `frames` frames is made first. Earlier addresses are not valid after it.
+    pub fn raw_input(&self, frames: i64) -> Answer<u64> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let size = usize::from(inner.format.channels()) * inner.array.dtype.size();
+        let bytes = usize::try_from(frames).ok().and_then(|frames| frames.checked_mul(size));
+        let bytes = bytes.filter(|bytes| *bytes <= 1 << 30).ok_or_else(|| {
+            Error::new(ErrorKind::InputValue, format!("a frame of {frames} frames is too long, expected at most 1 GiB"))
+        })?;
+        if bytes > inner.array.bytes.len() {
+            let input = Arc::new(Staging::new(bytes));
+            inner.array.bytes = ArrayBytes::Foreign(input.clone());
+            inner.input = input;
+        }
+        Ok(inner.input.address())
+    }
+
+    /// Where the output is: 32 bytes (ticks i64, num u32, den u32, generation u32 of the first frame), then samples. A call that gives -2 moves it.
+    pub fn raw_output(&self) -> u64 {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).output.address()
+    }
+
+    /// Makes room for a result that was longer than the output. Gives what the call would have given.
+    pub fn raw_grow(&self) -> i64 {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).grow()
+    }
+
+    /// Ends the stream. Gives what the call of a frame gives.
+    pub fn raw_flush(&self) -> i64 {
+        let mut inner = match self.inner.try_lock() {
+            Ok(inner) => inner,
+            Err(TryLockError::Poisoned(inner)) => inner.into_inner(),
+            Err(TryLockError::WouldBlock) => return BUSY,
+        };
+        let session = self.session.inner.clone();
+        self.answer(inner.collect(|sink| session.flush_with(sink)))
+    }
+
+    /// Gives the error of the last call that failed.
+    pub fn fail(&self) -> Answer<()> {
+        let error = self.error.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Err(error.unwrap_or_else(|| Error::new(ErrorKind::Internal, "the native call has panicked")).into())
+    }
+}
