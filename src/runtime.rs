@@ -1,14 +1,17 @@
 //! Where everything is joined: the registry of all nodes, the compute threads, timers, and compiled pipelines.
 
 use std::fmt::Write as _;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 
 use crate::builtin;
 use crate::data::{AudioBuffer, Format, RuntimeData};
-use crate::engine::{Compute, Idle, Job, RunOptions, RunResults, Session, SessionOptions, StopFlag, Ticket, run};
+use crate::engine::{
+    Compute, Idle, Job, Live, LiveOptions, RunOptions, RunResults, Session, SessionOptions, Spawn, StopFlag, Ticket,
+    run,
+};
 use crate::error::{Error, ErrorKind, Problem, Result, Severity};
 use crate::graph::{self, Graph};
 use crate::manifest::{self, Manifest, Source};
@@ -250,6 +253,14 @@ impl Pipeline {
         Session::new(&self.graph, &self.idle, options)
     }
 
+    /// Opens a live stream: items pushed, results taken, on compute threads where the work is long.
+    ///
+    /// # Errors
+    /// `Format` when the input does not fit the graph.
+    pub fn live(&self, runtime: &Arc<Runtime>, options: LiveOptions) -> Result<Live> {
+        Live::new(&self.graph, options, Arc::new(OnCompute(Arc::downgrade(runtime))))
+    }
+
     /// Estimated CPU time of a run over so many audio frames, in nanoseconds.
     pub fn cost_ns(&self, frames: u64) -> f64 {
         self.graph.cost_ns(frames)
@@ -306,6 +317,15 @@ fn compile(text: &str, source: Source<'_>, registry: &Registry) -> (Option<Graph
     problems.extend(checked.problems);
     manifest::locate(text, source, &mut problems);
     (checked.graph.filter(|_| clean), problems)
+}
+
+/// Jobs of live streams go to the compute threads.
+struct OnCompute(Weak<Runtime>);
+
+impl Spawn for OnCompute {
+    fn spawn(&self, job: Box<dyn FnOnce() + Send>) -> bool {
+        self.0.upgrade().is_some_and(|runtime| runtime.compute.submit(job).is_some())
+    }
 }
 
 fn format_error(problems: Vec<Problem>) -> Error {

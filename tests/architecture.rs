@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("node", &["error", "words", "data"]),
     ("graph", &["error", "words", "data", "manifest", "node"]),
     ("builtin", &["error", "data", "dsp", "node"]),
-    ("engine", &["error", "data", "manifest::OnError", "node", "graph"]),
+    ("engine", &["error", "words", "data", "manifest::OnError", "node", "graph"]),
     ("runtime", &["error", "data", "manifest", "node", "graph", "builtin", "engine"]),
     ("cli", &["error", "codes", "words", "data", "media", "manifest", "node", "graph", "engine", "runtime", "VERSION"]),
     // The two edges: `ffi` stands after `cli` because the Python package starts the command line through it.

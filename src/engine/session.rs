@@ -5,15 +5,15 @@ use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use serde_json::Value;
 
+use super::entrance::{Entrance, unknown};
 use super::idle::Idle;
 use super::metrics::NodeMetrics;
-use super::source::Source;
 use super::stop::StopFlag;
 use super::stream::{Stream, StreamOptions};
 use crate::data::{AudioFormat, Format, Packet, Pts, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
-use crate::node::{Align, Clock};
+use crate::node::{Align, Clock, PortId};
 
 /// How a session behaves.
 #[derive(Debug, Clone, Default)]
@@ -72,12 +72,9 @@ pub struct Session {
 
 struct Inner {
     stream: Option<Stream>,
-    sources: Vec<Source>,
-    /// The time of the first packet: nodes count from there.
-    origin: Option<Pts>,
+    entrance: Entrance,
     /// The generation that the stream is in.
     generation: u32,
-    items: u32,
 }
 
 impl std::fmt::Debug for Session {
@@ -92,9 +89,7 @@ impl Session {
     /// # Errors
     /// `Format` when the input does not fit the graph, and what a node says against its parameters.
     pub fn new(graph: &Arc<Graph>, idle: &Arc<Idle>, options: SessionOptions) -> Result<Self> {
-        graph.formats(&options.input, false)?;
-        let sources = graph.sources.iter().filter(|&&node| !graph.nodes[node].connected.is_empty());
-        let sources = sources.map(|&node| Source::new(graph, node, &options.input)).collect();
+        let entrance = Entrance::new(graph, &options.input)?;
         let stream = idle.take(graph, stream_options(&options))?;
         Ok(Self {
             graph: graph.clone(),
@@ -102,7 +97,7 @@ impl Session {
             options,
             generation: AtomicU32::new(0),
             closed: AtomicBool::new(false),
-            inner: Mutex::new(Inner { stream: Some(stream), sources, origin: None, generation: 0, items: 0 }),
+            inner: Mutex::new(Inner { stream: Some(stream), entrance, generation: 0 }),
         })
     }
 
@@ -114,7 +109,7 @@ impl Session {
     /// The rate at which frames of the first source count, as far as it is known.
     pub fn sample_rate_hz(&self) -> Option<u32> {
         let inner = self.lock()?;
-        inner.sources.first().and_then(Source::sample_rate_hz)
+        inner.entrance.sample_rate_hz()
     }
 
     /// Checks whether audio of a format can go in.
@@ -122,9 +117,7 @@ impl Session {
     /// # Errors
     /// `Format`; `Busy`; `Closed`.
     pub fn check_input(&self, format: AudioFormat) -> Result<()> {
-        let inner = self.enter()?;
-        self.graph.formats(&format.into(), false)?;
-        inner.sources.iter().try_for_each(|source| source.check(format))
+        self.enter()?.entrance.check(&self.graph, format)
     }
 
     /// Takes an item and gives what comes out, in order.
@@ -156,7 +149,7 @@ impl Session {
     ) -> Result<()> {
         let mut inner = self.enter()?;
         let inner = &mut *inner;
-        let node = to.map(|id| self.source(id)).transpose()?;
+        let node = to.map(|id| inner.entrance.find(&self.graph, id)).transpose()?;
         self.push(inner, data, pts, node)?;
         self.give(inner, sink)
     }
@@ -271,17 +264,7 @@ impl Session {
         inner.stream.as_mut().ok_or_else(|| Error::new(ErrorKind::Closed, "the session is closed"))
     }
 
-    fn source(&self, id: &str) -> Result<usize> {
-        let takes = |node: usize| !self.graph.nodes[node].connected.is_empty();
-        let sources: Vec<usize> = self.graph.sources.iter().copied().filter(|node| takes(*node)).collect();
-        let found = sources.iter().copied().find(|node| self.graph.nodes[*node].id == id);
-        found.ok_or_else(|| {
-            let names: Vec<&str> = sources.iter().map(|node| self.graph.nodes[*node].id.as_str()).collect();
-            unknown("node that takes input", id, &names)
-        })
-    }
-
-    fn push(&self, inner: &mut Inner, mut data: RuntimeData, pts: Option<Pts>, to: Option<usize>) -> Result<()> {
+    fn push(&self, inner: &mut Inner, data: RuntimeData, pts: Option<Pts>, to: Option<usize>) -> Result<()> {
         let generation = self.generation();
         if inner.generation != generation {
             self.restart(inner)?;
@@ -289,24 +272,10 @@ impl Session {
         if let Some(error) = inner.stream.as_ref().and_then(Stream::failure) {
             return Err(error);
         }
-        let origin = inner.origin.or(pts).unwrap_or(Pts::ZERO);
-        let shifted = pts.map(|pts| pts.minus(origin));
-        let Some(stream) = &inner.stream else { return Ok(()) };
-        // All are asked first: an item is taken by every source, or by none.
-        let mut at = Pts::ZERO;
-        for source in inner.sources.iter().filter(|source| to.is_none_or(|node| node == source.node)) {
-            at = source.place(&self.graph, &stream.out, &mut data, shifted)?;
-        }
-        inner.origin = Some(origin);
-        let item = inner.items;
-        inner.items = inner.items.wrapping_add(1);
-        let packet = Packet { data, pts: at, item, generation };
-        for source in inner.sources.iter_mut().filter(|source| to.is_none_or(|node| node == source.node)) {
-            source.take(&packet);
-        }
+        let packet = inner.entrance.admit(&self.graph, data, pts, to, generation)?;
         let stream = self.stream(inner)?;
         match to {
-            Some(node) => stream.push_to(node, packet),
+            Some(node) => stream.push_port(node, PortId::FIRST, packet),
             None => stream.push(packet),
         }
     }
@@ -317,13 +286,11 @@ impl Session {
         if self.generation() != generation {
             return self.restart(inner);
         }
-        let origin = inner.origin.filter(|origin| origin.ticks != 0);
+        let entrance = &inner.entrance;
         if let Some(stream) = &mut inner.stream {
             for (result, mut packet) in stream.take_results() {
                 packet.generation = generation;
-                if let Some(origin) = origin {
-                    packet.pts = packet.pts.plus(origin);
-                }
+                packet.pts = entrance.outside(packet.pts);
                 sink(result, packet);
             }
         }
@@ -333,11 +300,7 @@ impl Session {
     /// Begins a stream anew, in the present generation.
     fn restart(&self, inner: &mut Inner) -> Result<()> {
         inner.generation = self.generation();
-        inner.origin = None;
-        inner.items = 0;
-        for source in &mut inner.sources {
-            source.reset();
-        }
+        inner.entrance.reset();
         let stream = self.stream(inner)?;
         if !stream.reset() {
             *stream = stream.rebuilt()?;
@@ -360,20 +323,11 @@ impl Drop for Session {
     }
 }
 
-fn stream_options(options: &SessionOptions) -> StreamOptions {
+pub(super) fn stream_options(options: &SessionOptions) -> StreamOptions {
     StreamOptions {
         lenient: false,
         align: if options.constant_frames { Align::Keep } else { Align::Trim },
         clock: options.clock.clone(),
         stop: StopFlag::default(),
-    }
-}
-
-fn unknown(what: &str, found: &str, names: &[&str]) -> Error {
-    let listed = names.iter().take(8).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    let error = Error::new(ErrorKind::InputValue, format!("there is no {what} `{found}`, expected one of {listed}"));
-    match crate::words::nearest(found, names.iter().copied()) {
-        Some(near) => error.hint(format!("did you mean `{near}`?")),
-        None => error,
     }
 }

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::metrics::{NodeMetrics, Recorder};
 use super::stop::StopFlag;
-use crate::data::{AudioFormat, Format, Packet, Pool, RuntimeData};
+use crate::data::{AudioFormat, Format, Kind, Kinds, Packet, Pool, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, GraphNode};
 use crate::manifest::OnError;
@@ -135,12 +135,12 @@ impl Stream {
         })
     }
 
-    /// Puts a packet into one node that takes input, and works until nothing moves.
+    /// Puts a packet into one input of one node, and works until nothing moves.
     ///
     /// # Errors
     /// As [`push`](Self::push).
-    pub fn push_to(&mut self, source: usize, packet: Packet) -> Result<()> {
-        self.guarded(|stream| stream.deliver(source, PortId::FIRST, packet))
+    pub fn push_port(&mut self, node: usize, port: PortId, packet: Packet) -> Result<()> {
+        self.guarded(|stream| stream.deliver(node, port, packet))
     }
 
     /// Ends the stream: every node gives back what it holds.
@@ -303,12 +303,18 @@ impl Stream {
     /// Opens a node with the format of its first packet, and holds later ones to it.
     fn open(&mut self, node: usize, port: PortId, packet: &Packet) -> Result<()> {
         if !self.nodes[node].used {
-            self.open_with(node, vec![packet.data.format(); self.graph.nodes[node].connected.len()])?;
+            self.open_with(node, opening(&self.graph.nodes[node], port, packet.data.format()))?;
             self.nodes[node].used = true;
             return Ok(());
         }
         let RuntimeData::Audio(audio) = &packet.data else { return Ok(()) };
         let is = audio.format();
+        let was = self.nodes[node].opened.as_mut().and_then(|formats| formats.get_mut(port.index()));
+        if let Some(was) = was.filter(|was| **was == Format::AUDIO) {
+            // The first packet of another input than the one that opened the node.
+            *was = is.into();
+            return Ok(());
+        }
         let was = self.nodes[node].opened.as_ref().and_then(|formats| formats.get(port.index()));
         match was.map(Format::audio) {
             Some(Ok(was)) if was != is => {
@@ -403,6 +409,19 @@ impl Stream {
         }
         self.queue.push_back((last.0, last.1, packet));
     }
+}
+
+/// The formats that a node is opened with: that of its first packet; of its other inputs the kind, or nothing where
+/// they are not connected.
+fn opening(node: &GraphNode, first: PortId, format: Format) -> Vec<Format> {
+    let ports = node.kind.info().inputs.iter().zip(&node.connected).enumerate();
+    let formats = ports.map(|(index, (port, connected))| match port.kinds {
+        _ if index == first.index() => format.clone(),
+        kinds if *connected && kinds == Kinds::only(Kind::Audio) => Format::AUDIO,
+        kinds if *connected && kinds == Kinds::only(Kind::Json) => Format::Json,
+        _ => Format::Unknown,
+    });
+    formats.collect()
 }
 
 fn wanted(node: &GraphNode) -> u64 {

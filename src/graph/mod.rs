@@ -3,6 +3,7 @@
 mod check;
 mod formats;
 mod hints;
+mod stages;
 
 use std::sync::Arc;
 
@@ -13,6 +14,7 @@ use crate::manifest::OnError;
 use crate::node::{NodeType, PortId};
 
 pub use check::{Checked, check};
+pub use stages::{Exit, Stage, Stages};
 
 /// A graph that can run: node types known, parameters right, connections whole, no cycle.
 #[derive(Debug)]
@@ -35,6 +37,7 @@ impl Graph {
 }
 
 /// A node in its place.
+#[derive(Clone)]
 pub struct GraphNode {
     /// Its id.
     pub id: String,

@@ -1,4 +1,4 @@
-//! Where items enter a session: what they must be, and when they are.
+//! Where items enter a session or a live stream: what they must be, and when they are.
 
 use super::adapt;
 use crate::data::{AudioFormat, Format, Kind, Packet, Pts, RuntimeData, read_samples};
@@ -9,10 +9,99 @@ use crate::node::Out;
 /// A jump in time of more than this is an error: the silence for it would be made sample by sample.
 const MOST_GAP_S: i64 = 600;
 
+/// All nodes of a graph that take input.
+pub(super) struct Entrance {
+    sources: Vec<Source>,
+    /// The time of the first packet: nodes count from there.
+    origin: Option<Pts>,
+    items: u32,
+    out: Out,
+}
+
+impl Entrance {
+    /// `input` is what the session says of it, beside what the manifest says.
+    ///
+    /// # Errors
+    /// `Format` when the graph cannot take it.
+    pub(super) fn new(graph: &Graph, input: &Format) -> Result<Self> {
+        graph.formats(input, false)?;
+        let sources = graph.sources.iter().filter(|&&node| !graph.nodes[node].connected.is_empty());
+        let sources = sources.map(|&node| Source::new(graph, node, input)).collect();
+        Ok(Self { sources, origin: None, items: 0, out: Out::default() })
+    }
+
+    /// Checks whether audio of a format can go in.
+    pub(super) fn check(&self, graph: &Graph, format: AudioFormat) -> Result<()> {
+        graph.formats(&format.into(), false)?;
+        self.sources.iter().try_for_each(|source| source.check(format))
+    }
+
+    /// The rate at which frames of the first source count, as far as it is known.
+    pub(super) fn sample_rate_hz(&self) -> Option<u32> {
+        self.sources.first().and_then(Source::sample_rate_hz)
+    }
+
+    /// The node of an id, if it takes input.
+    pub(super) fn find(&self, graph: &Graph, id: &str) -> Result<usize> {
+        let ids = self.sources.iter().map(|source| graph.nodes[source.node].id.as_str());
+        let found = self.sources.iter().find(|source| graph.nodes[source.node].id == id);
+        found.map(|source| source.node).ok_or_else(|| unknown("node that takes input", id, &ids.collect::<Vec<_>>()))
+    }
+
+    /// Makes a packet of an item, with its time. `to` is the node that takes it; without it every source does. Nothing
+    /// is changed if it is refused.
+    pub(super) fn admit(
+        &mut self,
+        graph: &Graph,
+        mut data: RuntimeData,
+        pts: Option<Pts>,
+        to: Option<usize>,
+        generation: u32,
+    ) -> Result<Packet> {
+        let origin = self.origin.or(pts).unwrap_or(Pts::ZERO);
+        let shifted = pts.map(|pts| pts.minus(origin));
+        // All are asked first: an item is taken by every source, or by none.
+        let mut at = Pts::ZERO;
+        for source in self.sources.iter().filter(|source| to.is_none_or(|node| node == source.node)) {
+            at = source.place(graph, &self.out, &mut data, shifted)?;
+        }
+        let packet = Packet { data, pts: at, item: self.items, generation };
+        (self.origin, self.items) = (Some(origin), self.items.wrapping_add(1));
+        for source in self.sources.iter_mut().filter(|source| to.is_none_or(|node| node == source.node)) {
+            source.take(&packet);
+        }
+        Ok(packet)
+    }
+
+    /// The time of a result as the caller counts.
+    pub(super) fn outside(&self, pts: Pts) -> Pts {
+        match self.origin {
+            Some(origin) if origin.ticks != 0 => pts.plus(origin),
+            _ => pts,
+        }
+    }
+
+    /// What comes next begins a stream.
+    pub(super) fn reset(&mut self) {
+        (self.origin, self.items) = (None, 0);
+        self.sources.iter_mut().for_each(Source::reset);
+    }
+}
+
+/// The error about a name that there is not.
+pub(super) fn unknown(what: &str, found: &str, names: &[&str]) -> Error {
+    let listed = names.iter().take(8).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    let error = Error::new(ErrorKind::InputValue, format!("there is no {what} `{found}`, expected one of {listed}"));
+    match crate::words::nearest(found, names.iter().copied()) {
+        Some(near) => error.hint(format!("did you mean `{near}`?")),
+        None => error,
+    }
+}
+
 /// A node that takes input, and where its stream stands.
-pub(super) struct Source {
+struct Source {
     /// Its position in the graph.
-    pub(super) node: usize,
+    node: usize,
     declared: Format,
     /// The format of the stream, from its first audio on.
     format: Option<AudioFormat>,
@@ -22,22 +111,22 @@ pub(super) struct Source {
 
 impl Source {
     /// `input` is what the session says of it, beside what the manifest says.
-    pub(super) fn new(graph: &Graph, node: usize, input: &Format) -> Self {
+    fn new(graph: &Graph, node: usize, input: &Format) -> Self {
         let declared = if *input == Format::Unknown { graph.nodes[node].declared.clone() } else { input.clone() };
         Self { node, declared, format: None, next: 0 }
     }
 
-    pub(super) fn reset(&mut self) {
+    fn reset(&mut self) {
         (self.format, self.next) = (None, 0);
     }
 
     /// The rate at which its frames count, as far as it is known.
-    pub(super) fn sample_rate_hz(&self) -> Option<u32> {
+    fn sample_rate_hz(&self) -> Option<u32> {
         self.format.map(AudioFormat::sample_rate_hz).or(self.declared.sample_rate_hz())
     }
 
     /// Makes audio of an array, checks it, and says when it is. Nothing is changed if it is refused.
-    pub(super) fn place(&self, graph: &Graph, out: &Out, data: &mut RuntimeData, pts: Option<Pts>) -> Result<Pts> {
+    fn place(&self, graph: &Graph, out: &Out, data: &mut RuntimeData, pts: Option<Pts>) -> Result<Pts> {
         let at = &graph.nodes[self.node];
         let kinds = at.kind.info().inputs[0].kinds;
         let named = |error: Error| error.at_node(&at.id);
@@ -80,7 +169,7 @@ impl Source {
     }
 
     /// Checks a format against what is declared, and what came before.
-    pub(super) fn check(&self, is: AudioFormat) -> Result<()> {
+    fn check(&self, is: AudioFormat) -> Result<()> {
         let fits = |name: &str, is: u32, expected: Option<u32>| match expected {
             Some(expected) if expected != is => {
                 Err(Error::new(ErrorKind::Format, format!("{name} is {is}, expected {expected} as declared"))
@@ -99,7 +188,7 @@ impl Source {
     }
 
     /// Counts what was taken.
-    pub(super) fn take(&mut self, packet: &Packet) {
+    fn take(&mut self, packet: &Packet) {
         if let RuntimeData::Audio(audio) = &packet.data {
             self.format = Some(audio.format());
             self.next = packet.pts.to_frames(audio.sample_rate_hz()) + audio.frames() as i64;

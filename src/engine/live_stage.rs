@@ -1,0 +1,146 @@
+//! A stage of a live stream at work.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::live::Shared;
+use super::stream::Stream;
+use crate::data::Packet;
+use crate::error::Result;
+use crate::graph::{Exit, Stage};
+use crate::node::PortId;
+
+/// Packets that a job works on before it lets others have the thread.
+const TURN: usize = 16;
+
+/// What waits for a stage.
+#[derive(Debug)]
+pub(super) enum Entry {
+    /// A packet for an input of a node.
+    Packet(usize, PortId, Packet),
+    /// One of the stages before has ended.
+    End,
+    /// A parameter of a node.
+    Param(usize, String, Value),
+}
+
+/// A stage, and what waits for it.
+pub(super) struct Work {
+    pub(super) queue: VecDeque<Entry>,
+    /// Taken out while a job works with it.
+    pub(super) stream: Option<Stream>,
+    /// The generation that the stream is in.
+    generation: u32,
+    pub(super) running: bool,
+    /// How many stages feed it, and how many of them have ended.
+    pub(super) upstream: usize,
+    ends: usize,
+    pub(super) ended: bool,
+    pub(super) cost_ns_per_frame: f64,
+}
+
+impl Work {
+    pub(super) fn new(stream: Stream, stage: &Stage) -> Self {
+        Self {
+            queue: VecDeque::new(),
+            stream: Some(stream),
+            generation: 0,
+            running: false,
+            upstream: stage.upstream,
+            ends: 0,
+            ended: false,
+            cost_ns_per_frame: stage.graph.cost_ns(1),
+        }
+    }
+
+    /// Forgets what waits. Parameters stay: they are not of the old stream.
+    pub(super) fn clear(&mut self) {
+        self.queue.retain(|entry| matches!(entry, Entry::Param(..)));
+        (self.ends, self.ended) = (0, false);
+    }
+
+    /// Frames in what comes next.
+    pub(super) fn next_frames(&self) -> u64 {
+        match self.queue.front() {
+            Some(Entry::Packet(_, _, packet)) => packet.data.frames(),
+            _ => 0,
+        }
+    }
+}
+
+impl Shared {
+    /// Works on what waits for a stage.
+    pub(super) fn run(self: &Arc<Self>, stage: usize) {
+        for _ in 0..TURN {
+            let mut state = self.lock();
+            if !state.can_run(stage, &self.stages, self.options()) {
+                break;
+            }
+            let generation = state.generation;
+            let work = &mut state.work[stage];
+            let (Some(entry), Some(mut stream)) = (work.queue.pop_front(), work.stream.take()) else { break };
+            let stale = work.generation != generation;
+            work.generation = generation;
+            let last = matches!(entry, Entry::End) && {
+                work.ends += 1;
+                work.ends >= work.upstream.max(1)
+            };
+            drop(state);
+            let done = self.step(&mut stream, entry, last, stale);
+            let mut state = self.lock();
+            let results: Vec<_> = stream.take_results().collect();
+            state.work[stage].stream = Some(stream);
+            if state.generation != generation {
+                continue; // Interrupted meanwhile: the stream is reset before its next packet.
+            }
+            for (result, packet) in results {
+                for exit in &self.stages.stages[stage].exits[result] {
+                    match *exit {
+                        Exit::Result(result) => state.put_out(result, packet.clone(), self),
+                        Exit::Stage(to, node, port) => {
+                            state.work[to].queue.push_back(Entry::Packet(node, port, packet.clone()));
+                        }
+                    }
+                }
+            }
+            if last {
+                state.work[stage].ended = true;
+                let mut after: Vec<usize> =
+                    self.stages.stages[stage].exits.iter().flatten().filter_map(stage_of).collect();
+                after.sort_unstable();
+                after.dedup();
+                for to in after {
+                    state.work[to].queue.push_back(Entry::End);
+                }
+            }
+            if let Err(error) = done {
+                state.failed.get_or_insert(error);
+                state.work.iter_mut().for_each(Work::clear);
+            }
+        }
+        let mut state = self.lock();
+        state.work[stage].running = false;
+        self.go_on(state);
+    }
+
+    fn step(&self, stream: &mut Stream, entry: Entry, last: bool, stale: bool) -> Result<()> {
+        if (stale || stream.has_failed()) && !stream.reset() {
+            *stream = stream.rebuilt()?;
+        }
+        match entry {
+            Entry::Packet(node, port, packet) => stream.push_port(node, port, packet),
+            Entry::End if last => stream.end(),
+            Entry::End => Ok(()),
+            Entry::Param(node, name, value) => stream.set_param(node, &name, &value),
+        }
+    }
+}
+
+fn stage_of(exit: &Exit) -> Option<usize> {
+    match exit {
+        Exit::Stage(to, _, _) => Some(*to),
+        Exit::Result(_) => None,
+    }
+}
