@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from remotemedia import _run
 from remotemedia._formats import Format
@@ -192,6 +192,8 @@ class Pipeline:
         *,
         input: AudioFormat | None = None,
         constant_frames: bool = False,
+        queue: int = 64,
+        when_full: Literal["wait", "drop_oldest", "drop_newest", "latest"] = "wait",
         metrics: bool = False,
     ) -> Session:
         """Open a session: one live stream, fed frame by frame.
@@ -205,6 +207,11 @@ class Pipeline:
         constant_frames : bool
             One frame out per frame in from the first on, with the delay of the nodes at its start (their times are
             negative), instead of output that is aligned in time with the input.
+        queue : int
+            For `Session.push` and `Session.next`: how many items, and how many results, may wait.
+        when_full : {"wait", "drop_oldest", "drop_newest", "latest"}
+            What happens beyond that: `push` waits, the oldest or the newest one is dropped, or only the newest one is
+            kept. Drops are counted, in `Session.dropped` and on the next `Output`.
         metrics : bool
             Collect figures for `Session.metrics`.
 
@@ -226,7 +233,9 @@ class Pipeline:
         ...     session.process(np.ones(320, np.int16)).dtype
         dtype('int16')
         """
-        return open_session(self._compiled, sample_rate, channels, input, constant_frames, metrics)
+        return open_session(
+            self._compiled, sample_rate, channels, input, constant_frames, queue, when_full, metrics
+        )
 
     @property
     def formats(self) -> dict[str, dict[str, object] | None]:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from remotemedia._arrays import Array
     from remotemedia._formats import AudioFormat
-    from remotemedia._lib import NativeLane, NativeSession
+    from remotemedia._lib import NativeLane, NativeLive, NativeSession
     from remotemedia._results import Ports
     from remotemedia._run import Compiled
 
@@ -55,6 +55,13 @@ _HEAD = Struct("<qIIII")
 _LANE_HEAD = Struct("=qIII").unpack_from
 _LANE_HEAD_BYTES = 32
 _NANO = 1_000_000_000
+
+_WHEN_FULL: dict[str, Any] = {
+    "wait": native.WhenFull.WAIT,
+    "drop_oldest": native.WhenFull.DROP_OLDEST,
+    "drop_newest": native.WhenFull.DROP_NEWEST,
+    "latest": native.WhenFull.LATEST,
+}
 
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 
@@ -118,6 +125,8 @@ class Session:
         "_head",
         "_lane",
         "_lane_possible",
+        "_live",
+        "_make_live",
         "_native",
         "_one_axis",
         "_ports",
@@ -126,9 +135,10 @@ class Session:
         "_sources",
         "_staged",
         "_through_lane",
+        "_used",
     )
 
-    def __init__(self, pipeline: Compiled, config: Any) -> None:
+    def __init__(self, pipeline: Compiled, config: Any, queue: int, when_full: Any) -> None:
         lock = threading.Lock()
         self._enter: Callable[[bool], bool] = lock.acquire
         self._exit: Callable[[], None] = lock.release
@@ -139,6 +149,9 @@ class Session:
             reraise(error)
         self._ports: Ports = pipeline.ports
         self._lane: NativeLane | None = None
+        self._live: NativeLive | None = None
+        make_live = pipeline.native.live
+        self._make_live: Callable[[], NativeLive] = lambda: make_live(config, queue, when_full)
         self._lane_possible = len(pipeline.ports) == 1
         self._handle = 0
         # Of the frame before: a frame of the same shape needs no look at all.
@@ -152,6 +165,7 @@ class Session:
         self._head: Any = None
         self._one_axis = True
         self._through_lane = False
+        self._used = False
         # Of the last array fed: what audio of the flush is to be.
         self._fed: tuple[int, bool] = (-1, True)
         self._dead = ""
@@ -239,7 +253,8 @@ class Session:
         if not self._enter(False):
             raise BusyError("another thread is in the session")
         try:
-            self._check_alive()
+            self._check_direct()
+            self._used = True
             inputs = Inputs((item,))
             ticks, den = _ticks(pts)
             answer = self._native.raw_feed(inputs.for_call(), self._to(to), ticks, den)
@@ -265,7 +280,7 @@ class Session:
         if not self._enter(False):
             raise BusyError("another thread is in the session")
         try:
-            self._check_alive()
+            self._check_direct()
             if self._through_lane and self._lane is not None:
                 return self._answer(self._lane.raw_flush())
             return self._outputs(self._native.raw_flush(*self._fed), Inputs(()))
@@ -273,6 +288,74 @@ class Session:
             reraise(error)
         finally:
             self._exit()
+
+    async def push(self, item: object, pts: float | Fraction | None = None, to: str | None = None) -> None:
+        """Put an item in the queue; wait for room if it is full and the session is to wait.
+
+        The arguments are those of `feed`. Results come with `next`, `next_batch` or ``async for``, also while others
+        push. A session is used this way, or with `process` and `feed`: what is called first decides.
+
+        Examples
+        --------
+        >>> import asyncio, numpy as np, remotemedia as rm
+        >>> async def main():
+        ...     async with rm.Pipeline([rm.nodes.AudioResample(target_rate=16000)]).session(sample_rate=48000) as session:
+        ...         for _ in range(50):
+        ...             await session.push(np.zeros(960, np.float32))
+        ...         session.end()
+        ...         return sum([len(out.data) async for out in session])
+        >>> asyncio.run(main())
+        16000
+        """
+        live = self._open_live()
+        inputs = Inputs((item,))
+        batch = inputs.for_call()
+        ticks, den = _ticks(pts)
+        if isinstance(item, np.ndarray):
+            self._fed = (cast("int", dtype_code(item.dtype)), item.ndim == 1)
+        try:
+            while not live.raw_push(batch, self._to(to), ticks, den):
+                await live.room()
+        except NativeError as error:
+            reraise(error)
+        await _let_others_run()
+
+    async def next(self) -> Output | None:
+        """Wait for a result. None: the stream has ended and everything was taken."""
+        outputs = await self.next_batch(1)
+        return outputs[0] if outputs else None
+
+    async def next_batch(self, most: int = 64) -> list[Output]:
+        """Wait until there is a result, and return all that are ready, at most ``most``. Empty: the stream has ended."""
+        live = self._open_live()
+        if isinstance(most, bool) or not isinstance(most, int) or not 0 < most < 2**31:
+            raise InputValueError(f"most is {most!r}, expected a whole number from 1")
+        try:
+            while True:
+                answer = live.raw_take(most, *self._fed)
+                if answer:
+                    await _let_others_run()
+                    return self._outputs(answer, Inputs(()))
+                if live.is_finished():
+                    return []
+                await live.ready()
+                self._check_alive()
+        except NativeError as error:
+            reraise(error)
+
+    def end(self) -> None:
+        """Say that nothing more will be pushed: what nodes hold comes out, then the results end."""
+        self._guarded(self._open_live().end)
+
+    async def __aiter__(self) -> AsyncIterator[Output]:
+        """Yield results until the stream has ended."""
+        while (out := await self.next()) is not None:
+            yield out
+
+    @property
+    def dropped(self) -> tuple[int, int]:
+        """How many pushed items, and how many results, a full queue has dropped."""
+        return (0, 0) if self._live is None else (self._live.dropped_items(), self._live.dropped_outputs())
 
     def stream(self, source: Iterable[object] | AsyncIterable[object]) -> SessionStream:
         """Feed everything from an iterable, and give what comes out as it comes; flush at its end.
@@ -301,11 +384,11 @@ class Session:
             The new generation.
         """
         self._check_alive()
-        return self._native.interrupt()
+        return self._native.interrupt() if self._live is None else self._live.interrupt()
 
     def reset(self) -> None:
         """Forget the stream, with everything held. A session whose node has failed works again."""
-        self._guarded(self._native.reset)
+        self._guarded(self._native.reset if self._live is None else self._live.reset)
 
     def set_param(self, node: str, name: str, value: object) -> None:
         """Change a parameter of a node, from the next frame on.
@@ -325,16 +408,18 @@ class Session:
         ...     float(session.process(np.ones(480, np.float32))[-1])
         0.10000000149011612
         """
-        self._guarded(lambda: self._native.set_param(node, name, dumps(value)))
+        stream = self._native if self._live is None else self._live
+        self._guarded(lambda: stream.set_param(node, name, dumps(value)))
 
     def metrics(self) -> list[dict[str, object]]:
         """Return the figures of every node; empty unless the session was opened with ``metrics=True``."""
-        return cast("list[dict[str, object]]", json.loads(self._guarded(self._native.raw_metrics)))
+        stream = self._native if self._live is None else self._live
+        return cast("list[dict[str, object]]", json.loads(self._guarded(stream.raw_metrics)))
 
     @property
     def generation(self) -> int:
         """How many interrupts there were."""
-        return self._native.generation()
+        return self._native.generation() if self._live is None else self._live.generation()
 
     @property
     def held_frames(self) -> int:
@@ -349,6 +434,8 @@ class Session:
         self._dead = "the session is closed"
         self._shape = None
         self._native.shutdown()
+        if self._live is not None:
+            self._live.shutdown()
         if held:
             warnings.warn(
                 f"the session is closed with {held} frames held back; call flush() first, or reset() to drop them",
@@ -386,6 +473,24 @@ class Session:
         if self._dead:
             raise ClosedError(self._dead, hint="open another one")
 
+    def _check_direct(self) -> None:
+        """Check that the session is one of `process` and `feed`."""
+        self._check_alive()
+        if self._live is not None:
+            raise UnsupportedError("the session is used with push() and next(): process(), feed() and flush() are not", hint="end() flushes")
+
+    def _open_live(self) -> NativeLive:
+        self._check_alive()
+        if self._live is None:
+            if self._lane is not None or self._used:
+                raise UnsupportedError("the session is used with process() or feed(): push() and next() are not", hint="open another session")
+            try:
+                self._live = self._make_live()
+            except NativeError as error:
+                reraise(error)
+            self._shape = None
+        return self._live
+
     def _guarded(self, call: Callable[[], Any]) -> Any:
         self._check_alive()
         try:
@@ -403,7 +508,7 @@ class Session:
 
     def _look_at(self, frame: object) -> None:
         """Check a frame that is not like the one before, and make room for it."""
-        self._check_alive()
+        self._check_direct()
         if isinstance(frame, (str, bytes, Audio)):
             raise InputTypeError(f"the frame is of type {type(frame).__name__}, expected an array; feed() takes it")
         array = as_array(frame)
@@ -527,7 +632,6 @@ class SessionStream:
 
     async def __aiter__(self) -> AsyncIterator[Output]:
         session = self._session
-        turn = perf_counter()
         async for item in _items(self._source):
             if session._is_short(item):
                 outputs = session._feed_quickly(item)
@@ -535,11 +639,25 @@ class SessionStream:
                 outputs = await asyncio.to_thread(session.feed, item)
             for out in outputs:
                 yield out
-            if perf_counter() - turn > _YIELD_S:
-                await asyncio.sleep(0)
-                turn = perf_counter()
+            await _let_others_run()
         for out in session._rest():
             yield out
+
+
+class _Turn(threading.local):
+    """When this thread's event loop last got control, as far as we know."""
+
+    at: float = 0.0
+
+
+_turn = _Turn()
+
+
+async def _let_others_run() -> None:
+    """Give the event loop its turn once a millisecond: calls that never wait would starve it."""
+    if perf_counter() - _turn.at > _YIELD_S:
+        await asyncio.sleep(0)
+        _turn.at = perf_counter()
 
 
 async def _items(source: Iterable[object] | AsyncIterable[object]) -> AsyncIterator[object]:
@@ -557,6 +675,8 @@ def open_session(
     channels: int | None,
     input: AudioFormat | None,
     constant_frames: bool,
+    queue: int,
+    when_full: str,
     metrics: bool,
 ) -> Session:
     """Open a session; `Pipeline.session` says what the arguments mean."""
@@ -569,7 +689,10 @@ def open_session(
     config = native.SessionConfig(
         sample_rate_hz=rate, channels=count, constant_frames=bool(constant_frames), metrics=bool(metrics)
     )
-    return Session(pipeline, config)
+    queue = whole_number("queue", queue, 1_000_000)
+    if when_full not in _WHEN_FULL:
+        raise InputValueError(f"when_full is {when_full!r}, expected one of {', '.join(map(repr, _WHEN_FULL))}")
+    return Session(pipeline, config, queue, _WHEN_FULL[when_full])
 
 
 def _ticks(pts: float | Fraction | None) -> tuple[int, int]:

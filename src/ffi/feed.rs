@@ -10,9 +10,35 @@ use super::raw::Blob;
 use super::session::{Session, pts};
 use super::wire;
 use crate::data::{AudioFormat, Kind, RuntimeData};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
+use crate::graph::Graph;
 
 type Answer<T> = std::result::Result<T, RemoteMediaError>;
+
+/// The one item of a batch.
+pub(super) fn one_item(batch: &mut EndCall) -> Result<RuntimeData> {
+    let item = batch.0.items.pop().filter(|_| batch.0.items.is_empty());
+    item.ok_or_else(|| Error::new(ErrorKind::InputValue, "a batch of one item is expected"))
+}
+
+/// What bare arrays are that go in: element type by number, -1 for none.
+pub(super) fn bare(dtype: i32, one_axis: bool) -> Result<Option<wire::Bare>> {
+    if dtype == -1 {
+        return Ok(None);
+    }
+    let (dtype, order) = wire::dtype(i16::try_from(dtype).unwrap_or(-1))?;
+    Ok(Some((dtype, order, one_axis)))
+}
+
+fn sources(graph: &Graph) -> Vec<String> {
+    let takes = graph.sources.iter().map(|&node| &graph.nodes[node]).filter(|node| !node.connected.is_empty());
+    takes.map(|node| node.id.clone()).collect()
+}
+
+/// The id of a source by its position among them; none below 0.
+pub(super) fn source(graph: &Graph, to: i32) -> Option<String> {
+    usize::try_from(to).ok().and_then(|to| sources(graph).into_iter().nth(to))
+}
 
 #[uniffi::export]
 impl Session {
@@ -20,37 +46,27 @@ impl Session {
     /// says that the item follows the one before. Memory is only read until this returns.
     pub fn raw_feed(&self, batch: &[u8], to: i32, pts_ticks: i64, pts_den: i32) -> Answer<Blob> {
         let mut batch = EndCall(wire::batch(batch)?);
-        let item = batch.0.items.pop().filter(|_| batch.0.items.is_empty());
-        let item = item.ok_or_else(|| Error::new(ErrorKind::InputValue, "a batch of one item is expected"))?;
+        let item = one_item(&mut batch)?;
         let bare = match &item {
             RuntimeData::Numpy(array) if array.audio.is_none() => {
                 Some((array.dtype, array.order, array.shape.len() == 1))
             }
             _ => None,
         };
-        let sources = self.raw_sources();
-        let to = usize::try_from(to).ok().and_then(|to| sources.get(to)).map(String::as_str);
-        let outputs = self.inner.feed(item, pts(pts_ticks, pts_den)?, to)?;
+        let to = source(self.inner.graph(), to);
+        let outputs = self.inner.feed(item, pts(pts_ticks, pts_den)?, to.as_deref())?;
         Ok(blob(wire::outputs(outputs, bare)?)?)
     }
 
     /// Ends the stream. `dtype`, `one_axis`: of the bare arrays that went in; -1 for none.
     pub fn raw_flush(&self, dtype: i32, one_axis: bool) -> Answer<Blob> {
-        let bare = match dtype {
-            -1 => None,
-            dtype => {
-                let (dtype, order) = wire::dtype(i16::try_from(dtype).unwrap_or(-1))?;
-                Some((dtype, order, one_axis))
-            }
-        };
+        let bare = bare(dtype, one_axis)?;
         Ok(blob(wire::outputs(self.inner.flush()?, bare)?)?)
     }
 
     /// The ids of the nodes that take input.
     pub fn raw_sources(&self) -> Vec<String> {
-        let graph = self.inner.graph();
-        let takes = graph.sources.iter().map(|&node| &graph.nodes[node]).filter(|node| !node.connected.is_empty());
-        takes.map(|node| node.id.clone()).collect()
+        sources(self.inner.graph())
     }
 
     /// A fast lane for frames of one element type and channel count.

@@ -18,6 +18,7 @@ mod files;
 mod item;
 #[cfg(feature = "python")]
 mod lane;
+mod live;
 #[cfg(feature = "python")]
 mod logging;
 mod pipeline;
@@ -38,6 +39,7 @@ pub use files::{AudioInfo, AudioReader, audio_info, read_audio, write_audio};
 pub use item::{Item, Output};
 #[cfg(feature = "python")]
 pub use lane::RawLane;
+pub use live::{LiveStream, WhenFull};
 pub use pipeline::{Pipeline, PipelineRun, PortFormat};
 pub use raw::Blob;
 #[cfg(feature = "python")]

@@ -11,6 +11,7 @@ use super::pipeline::Pipeline;
 use crate::data::{Format, Pts};
 use crate::engine::{SessionOptions, SessionOutput};
 use crate::error::{Error, ErrorKind, Result};
+use crate::graph::Graph;
 use crate::node::MonotonicClock;
 
 type Answer<T> = std::result::Result<T, RemoteMediaError>;
@@ -99,18 +100,21 @@ impl Session {
     /// Takes an item and gives what comes out. `to` names the node that takes it; without it every one that takes input.
     #[uniffi::method(default(to = None))]
     pub fn feed(&self, item: Item, to: Option<String>) -> Answer<Vec<StreamOutput>> {
-        self.outputs(self.inner.feed(item.try_into()?, None, to.as_deref())?)
+        Ok(stream_outputs(self.inner.graph(), self.inner.feed(item.try_into()?, None, to.as_deref())?)?)
     }
 
     /// Like `feed`, for an item whose first frame is at `pts_ticks / pts_den` seconds.
     #[uniffi::method(default(to = None))]
     pub fn feed_at(&self, item: Item, pts_ticks: i64, pts_den: i32, to: Option<String>) -> Answer<Vec<StreamOutput>> {
-        self.outputs(self.inner.feed(item.try_into()?, pts(pts_ticks, pts_den)?, to.as_deref())?)
+        Ok(stream_outputs(
+            self.inner.graph(),
+            self.inner.feed(item.try_into()?, pts(pts_ticks, pts_den)?, to.as_deref())?,
+        )?)
     }
 
     /// Ends the stream and gives everything that was held back. What is fed next begins another stream.
     pub fn flush(&self) -> Answer<Vec<StreamOutput>> {
-        self.outputs(self.inner.flush()?)
+        Ok(stream_outputs(self.inner.graph(), self.inner.flush()?)?)
     }
 
     /// Forgets the stream, with everything held. A session that has failed works again.
@@ -142,22 +146,25 @@ impl Session {
     }
 }
 
-impl Session {
-    fn outputs(&self, outputs: Vec<SessionOutput>) -> Answer<Vec<StreamOutput>> {
-        let results = &self.inner.graph().results;
-        let outputs = outputs.into_iter().map(|SessionOutput { result, packet, dropped }| {
-            let port = &results[result];
-            Ok(StreamOutput {
-                node: port.node_id.clone(),
-                port: port.port_name.to_owned(),
-                item: packet.data.try_into()?,
-                pts_ticks: packet.pts.ticks,
-                pts_num: packet.pts.num.into(),
-                pts_den: packet.pts.den.into(),
-                generation: packet.generation.into(),
-                dropped: dropped.into(),
-            })
-        });
-        Ok(outputs.collect::<Result<_>>()?)
-    }
+/// The value of a parameter.
+pub(super) fn parsed(name: &str, json: &str) -> Result<Value> {
+    serde_json::from_str(json)
+        .map_err(|error| Error::new(ErrorKind::InputValue, format!("the value of `{name}` is not JSON: {error}")))
+}
+
+pub(super) fn stream_outputs(graph: &Graph, outputs: Vec<SessionOutput>) -> Result<Vec<StreamOutput>> {
+    let outputs = outputs.into_iter().map(|SessionOutput { result, packet, dropped }| {
+        let port = &graph.results[result];
+        Ok(StreamOutput {
+            node: port.node_id.clone(),
+            port: port.port_name.to_owned(),
+            item: packet.data.try_into()?,
+            pts_ticks: packet.pts.ticks,
+            pts_num: packet.pts.num.into(),
+            pts_den: packet.pts.den.into(),
+            generation: packet.generation.into(),
+            dropped: dropped.into(),
+        })
+    });
+    outputs.collect()
 }

@@ -1,0 +1,191 @@
+//! Live streams: items pushed on one side, results awaited on the other.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::error::{RemoteMediaError, out_of_range};
+use super::item::Item;
+use super::pipeline::Pipeline;
+use super::session::{SessionConfig, StreamOutput, options, parsed, stream_outputs};
+use crate::data::RuntimeData;
+use crate::engine::{LiveOptions, Pushed};
+use crate::runtime::Runtime;
+
+type Answer<T> = std::result::Result<T, RemoteMediaError>;
+
+/// What happens when a queue is full.
+#[derive(Debug, Clone, Copy, uniffi::Enum)]
+pub enum WhenFull {
+    /// Whoever pushes waits.
+    Wait,
+    /// The oldest one goes.
+    DropOldest,
+    /// The new one goes.
+    DropNewest,
+    /// Only the new one stays.
+    Latest,
+}
+
+/// A live stream: push and await results at the same time, from any thread.
+#[derive(Debug, uniffi::Object)]
+pub struct LiveStream {
+    pub(super) inner: crate::engine::Live,
+    pub(super) graph: Arc<crate::graph::Graph>,
+}
+
+#[uniffi::export]
+impl Pipeline {
+    /// Opens a live stream. `queue`: how many items, and how many results, may wait.
+    pub fn live(&self, config: SessionConfig, queue: i32, when_full: WhenFull) -> Answer<Arc<LiveStream>> {
+        let queue = usize::try_from(queue).map_err(|_| out_of_range("queue", queue.into(), "1 or more"))?;
+        let when_full = match when_full {
+            WhenFull::Wait => crate::engine::WhenFull::Wait,
+            WhenFull::DropOldest => crate::engine::WhenFull::DropOldest,
+            WhenFull::DropNewest => crate::engine::WhenFull::DropNewest,
+            WhenFull::Latest => crate::engine::WhenFull::Latest,
+        };
+        let options = LiveOptions { session: options(&config)?, queue, when_full, inline: true };
+        let inner = self.inner.live(&Runtime::shared(), options)?;
+        Ok(Arc::new(LiveStream { inner, graph: self.inner.graph().clone() }))
+    }
+}
+
+#[uniffi::export]
+impl LiveStream {
+    /// Pushes an item; waits for room when the policy is to wait. `to` names the node that takes it.
+    #[uniffi::method(default(to = None))]
+    pub async fn push(&self, item: Item, to: Option<String>) -> Answer<()> {
+        let mut data: RuntimeData = item.try_into()?;
+        loop {
+            match self.inner.push(data, None, to.as_deref())? {
+                Pushed::Taken => return Ok(()),
+                Pushed::Full(back) => data = back,
+            }
+            self.inner.room().await;
+        }
+    }
+
+    /// The next result; nothing after the last one.
+    pub async fn next(&self) -> Answer<Option<StreamOutput>> {
+        Ok(self.next_batch(1).await?.pop())
+    }
+
+    /// All results that are ready, at least one, at most `most`; none after the last one.
+    pub async fn next_batch(&self, most: i32) -> Answer<Vec<StreamOutput>> {
+        let most = usize::try_from(most).unwrap_or(1).max(1);
+        loop {
+            let outputs = self.inner.take(most)?;
+            if !outputs.is_empty() || self.inner.is_finished() {
+                return Ok(stream_outputs(&self.graph, outputs)?);
+            }
+            self.inner.ready().await;
+        }
+    }
+
+    /// No more items: every node gives back what it holds, and `next` gives nothing after it.
+    pub fn end(&self) -> Answer<()> {
+        Ok(self.inner.end()?)
+    }
+
+    /// Throws away what is queued or held, at once. Gives the new generation.
+    pub fn interrupt(&self) -> i64 {
+        self.inner.interrupt().into()
+    }
+
+    /// Begins another stream, also after a failure.
+    pub fn reset(&self) -> Answer<()> {
+        Ok(self.inner.reset()?)
+    }
+
+    /// Changes a parameter of a node, from the next item that reaches it on. The value is JSON text.
+    pub fn set_param(&self, node: String, name: String, value_json: String) -> Answer<()> {
+        let value: Value = parsed(&name, &value_json)?;
+        Ok(self.inner.set_param(&node, &name, &value)?)
+    }
+
+    /// How many items a full queue has dropped.
+    pub fn dropped_items(&self) -> i64 {
+        i64::try_from(self.inner.dropped().0).unwrap_or(i64::MAX)
+    }
+
+    /// How many results a full queue has dropped.
+    pub fn dropped_outputs(&self) -> i64 {
+        i64::try_from(self.inner.dropped().1).unwrap_or(i64::MAX)
+    }
+
+    /// Ends it: what is queued or held is dropped. Every later call gives `Closed`.
+    pub fn shutdown(&self) {
+        self.inner.shutdown();
+    }
+}
+
+impl Drop for LiveStream {
+    fn drop(&mut self) {
+        // Whoever still waits is told.
+        self.inner.shutdown();
+    }
+}
+
+#[cfg(feature = "python")]
+mod python {
+    use super::*;
+    use crate::data::ArrayBytes;
+    use crate::ffi::audio::blob;
+    use crate::ffi::batch::{EndCall, figures};
+    use crate::ffi::feed::{bare, one_item, source};
+    use crate::ffi::raw::Blob;
+    use crate::ffi::session::pts;
+    use crate::ffi::wire;
+
+    #[uniffi::export]
+    impl LiveStream {
+        /// Pushes one item of a batch, whose memory is only read until this returns. Says whether there was room.
+        pub fn raw_push(&self, batch: &[u8], to: i32, pts_ticks: i64, pts_den: i32) -> Answer<bool> {
+            let mut batch = EndCall(wire::batch(batch)?);
+            let mut item = one_item(&mut batch)?;
+            if let RuntimeData::Numpy(array) = &mut item
+                && let ArrayBytes::Foreign(memory) = &array.bytes
+            {
+                // It is worked on after this call.
+                let mut bytes = vec![0; memory.len()];
+                memory.read(0, &mut bytes);
+                array.bytes = ArrayBytes::Owned(Arc::new(bytes));
+            }
+            let to = source(&self.graph, to);
+            let pushed = self.inner.push(item, pts(pts_ticks, pts_den)?, to.as_deref())?;
+            Ok(matches!(pushed, Pushed::Taken))
+        }
+
+        /// Results that are ready, at most `most`. `dtype`, `one_axis`: of the bare arrays that go in; -1 for none.
+        pub fn raw_take(&self, most: i32, dtype: i32, one_axis: bool) -> Answer<Blob> {
+            let outputs = self.inner.take(usize::try_from(most).unwrap_or(1))?;
+            Ok(blob(wire::outputs(outputs, bare(dtype, one_axis)?)?)?)
+        }
+
+        /// Whether all results were taken and there will be no more.
+        pub fn is_finished(&self) -> bool {
+            self.inner.is_finished()
+        }
+
+        /// Waits until `raw_take` gives something, or there is nothing more to come.
+        pub async fn ready(&self) {
+            self.inner.ready().await;
+        }
+
+        /// Waits until `raw_push` has room.
+        pub async fn room(&self) {
+            self.inner.room().await;
+        }
+
+        /// The figures of every node, as JSON.
+        pub fn raw_metrics(&self) -> String {
+            figures(&self.inner.metrics()).to_string()
+        }
+
+        /// The generation that outputs carry.
+        pub fn generation(&self) -> i64 {
+            self.inner.generation().into()
+        }
+    }
+}
