@@ -5,12 +5,13 @@ use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
+use serde_json::{Value, json};
 
 use crate::builtin;
 use crate::data::{AudioBuffer, Format, RuntimeData};
 use crate::engine::{
     Compute, Idle, Job, Live, LiveOptions, RunOptions, RunResults, Session, SessionOptions, Spawn, StopFlag, Ticket,
-    run,
+    VerifyOptions, VerifyReport, run, verify,
 };
 use crate::error::{Error, ErrorKind, Problem, Result, Severity};
 use crate::graph::{self, Graph};
@@ -261,6 +262,32 @@ impl Pipeline {
         Live::new(&self.graph, options, Arc::new(OnCompute(Arc::downgrade(runtime))))
     }
 
+    /// Feeds the pipeline in many ways and compares what comes out: does a stream cut in any way give what the whole
+    /// gives?
+    ///
+    /// # Errors
+    /// When none of the inputs tried can go in.
+    pub fn verify(&self, options: &VerifyOptions) -> Result<VerifyReport> {
+        verify(&self.graph, options)
+    }
+
+    /// A pipeline of one node, with what it needs before it: a node with an input `vad` gets an EnergyVAD.
+    ///
+    /// # Errors
+    /// `Manifest` for a node or parameters that there are not.
+    pub fn of_node(node: &str, params: &Value, registry: &Registry) -> Result<Self> {
+        let id = "node";
+        let mut nodes = vec![json!({"id": id, "node_type": node, "params": params})];
+        let mut connections = Vec::new();
+        if registry.find(node).is_some_and(|kind| kind.info().input(Some("vad")).is_some()) {
+            nodes.push(json!({"id": "vad", "node_type": "EnergyVAD"}));
+            connections.push(json!({"from": "vad", "to": id, "to_port": "in"}));
+            connections.push(json!({"from": "vad", "from_port": "probability", "to": id, "to_port": "vad"}));
+        }
+        let manifest = json!({"version": "v1", "nodes": nodes, "connections": connections});
+        Self::compile(&manifest.to_string(), Source::Value, registry)
+    }
+
     /// Estimated CPU time of a run over so many audio frames, in nanoseconds.
     pub fn cost_ns(&self, frames: u64) -> f64 {
         self.graph.cost_ns(frames)
@@ -346,17 +373,16 @@ fn format_error(problems: Vec<Problem>) -> Error {
 pub fn convert(audio: AudioBuffer, sample_rate_hz: Option<u32>, mono: bool) -> Result<AudioBuffer> {
     let mut nodes = Vec::new();
     if mono && audio.channels() != 1 {
-        nodes.push(serde_json::json!({"id": "mono", "node_type": "AudioChannels", "params": {"channels": 1}}));
+        nodes.push(json!({"id": "mono", "node_type": "AudioChannels", "params": {"channels": 1}}));
     }
     if let Some(rate) = sample_rate_hz.filter(|rate| *rate != audio.sample_rate_hz()) {
-        nodes.push(serde_json::json!({"id": "rate", "node_type": "AudioResample", "params": {"target_rate": rate}}));
+        nodes.push(json!({"id": "rate", "node_type": "AudioResample", "params": {"target_rate": rate}}));
     }
     if nodes.is_empty() {
         return Ok(audio);
     }
-    let connections =
-        if nodes.len() == 2 { serde_json::json!([{"from": "mono", "to": "rate"}]) } else { serde_json::json!([]) };
-    let manifest = serde_json::json!({"version": "v1", "nodes": nodes, "connections": connections});
+    let connections = if nodes.len() == 2 { json!([{"from": "mono", "to": "rate"}]) } else { json!([]) };
+    let manifest = json!({"version": "v1", "nodes": nodes, "connections": connections});
     let results = Pipeline::new(&manifest.to_string())?.run(vec![audio.into()], &RunOptions::default())?;
     let item = results.ports.into_iter().next().and_then(|port| port.items.into_iter().next());
     match item.map(|item| item.data) {

@@ -98,6 +98,16 @@ impl Segmenter {
         }
     }
 
+    /// Where the next segment starts at the earliest, when everything before sample `heard` is known.
+    pub(crate) fn earliest_start(&self, heard: u64) -> u64 {
+        match self.state {
+            State::Speech { start, .. } => start,
+            State::Silence { since, .. } => {
+                since.unwrap_or(heard).saturating_sub(self.settings.pad_start).max(self.previous_end)
+            }
+        }
+    }
+
     /// The stream ends at sample `end`.
     pub(crate) fn flush(&mut self, end: u64, mut report: impl FnMut(Mark)) {
         if let State::Speech { start, quiet_since } = self.state {

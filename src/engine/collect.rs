@@ -62,6 +62,10 @@ impl Collector {
             self.others.push(ResultItem { item, data: packet.data });
             return;
         };
+        if self.port.pieces {
+            self.others.push(ResultItem { item, data: audio.into() });
+            return;
+        }
         let format = audio.format();
         let channels = usize::from(format.channels());
         if self.format.is_none() {

@@ -113,7 +113,10 @@ impl Stream {
     /// Gives a packet to a node. Audio that a node before it has dropped is silence of its length here, so that time
     /// goes on: no node has to know of gaps.
     fn process(&mut self, node: usize, port: PortId, packet: Packet) -> Result<()> {
-        if let RuntimeData::Audio(audio) = &packet.data {
+        let as_it_comes = self.graph.nodes[node].kind.info().inputs[port.index()].as_it_comes;
+        if let RuntimeData::Audio(audio) = &packet.data
+            && !as_it_comes
+        {
             let format = audio.format();
             let at = packet.pts.to_frames(format.sample_rate_hz());
             let frames = audio.frames() as i64;

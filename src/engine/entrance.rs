@@ -127,14 +127,14 @@ impl Source {
 
     /// Makes audio of an array, checks it, and says when it is. Nothing is changed if it is refused.
     fn place(&self, graph: &Graph, out: &Out, data: &mut RuntimeData, pts: Option<Pts>) -> Result<Pts> {
-        let at = &graph.nodes[self.node];
-        let kinds = at.kind.info().inputs[0].kinds;
-        let named = |error: Error| error.at_node(&at.id);
+        let at_node = &graph.nodes[self.node];
+        let kinds = at_node.kind.info().inputs[0].kinds;
+        let named = |error: Error| error.at_node(&at_node.id);
         if let RuntimeData::Numpy(array) = data
             && (matches!(self.declared, Format::Audio { .. }) || array.audio.is_some() || !kinds.contains(Kind::Array))
             && kinds.contains(Kind::Audio)
         {
-            let format = adapt::audio_format(array, &self.declared, false, &mut |_| {}, &at.id).map_err(named)?;
+            let format = adapt::audio_format(array, &self.declared, false, &mut |_| {}, &at_node.id).map_err(named)?;
             let mut audio = out.audio(format, array.elements() / usize::from(format.channels()))?;
             read_samples(array, 0, audio.samples_mut()).map_err(named)?;
             *data = audio.into();
@@ -148,7 +148,7 @@ impl Source {
         self.check(audio.format()).and_then(|()| finite(audio.samples(), audio.channels())).map_err(named)?;
         let rate = audio.sample_rate_hz();
         let at = pts.map_or(self.next, |pts| pts.nearest_frame(rate));
-        if at < self.next {
+        if at < self.next && !at_node.kind.info().inputs[0].as_it_comes {
             let text = format!(
                 "its time is {}, expected at least {}: the stream goes back",
                 Pts::frames(at, rate),
@@ -191,7 +191,7 @@ impl Source {
     fn take(&mut self, packet: &Packet) {
         if let RuntimeData::Audio(audio) = &packet.data {
             self.format = Some(audio.format());
-            self.next = packet.pts.to_frames(audio.sample_rate_hz()) + audio.frames() as i64;
+            self.next = self.next.max(packet.pts.to_frames(audio.sample_rate_hz()) + audio.frames() as i64);
         }
     }
 }

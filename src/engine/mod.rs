@@ -14,6 +14,7 @@ mod run;
 mod session;
 mod stop;
 mod stream;
+mod verify;
 
 pub use collect::{PortResult, ResultItem};
 pub use compute::{Compute, Ticket};
@@ -25,6 +26,7 @@ pub use run::{RunOptions, RunResults, run};
 pub use session::{Session, SessionOptions, SessionOutput};
 pub use stop::StopFlag;
 pub use stream::{Stream, StreamOptions, Warning, WarningKind};
+pub use verify::{VerifyCase, VerifyOptions, VerifyReport, verify};
 
 /// Audio is processed in slices of at most this many frames, with a look at the stop flag between them.
 pub const SLICE_FRAMES: usize = 65_536;

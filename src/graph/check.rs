@@ -109,7 +109,18 @@ impl Checker<'_> {
             let (Some(from_type), Some(to_type)) = (&types[from], &types[to]) else { continue };
             let (from_info, to_info) = (from_type.info(), to_type.info());
             let from_port = from_info.output(connection.from.port.as_deref());
-            let to_port = to_info.input(connection.to.port.as_deref());
+            let mut to_port = to_info.input(connection.to.port.as_deref());
+            if connection.to.port.is_none() && to_info.is_numbered() {
+                let ports = (0..to_info.inputs.len()).filter_map(|port| u16::try_from(port).ok()).map(PortId);
+                to_port = ports.into_iter().find(|port| !taken.contains_key(&(to, *port)));
+                if to_port.is_none() {
+                    let text =
+                        format!("more than {} connections end at node `{}`", to_info.inputs.len(), connection.to.node);
+                    let fix = "join some of them in a node before it";
+                    self.problems.push(Problem::error("RM0118", &path, text).node(connection.to.node.clone()).fix(fix));
+                    continue;
+                }
+            }
             if from_port.is_none() {
                 self.no_port(&format!("{path}/from_port"), &connection.from, &from_info.outputs, "output");
             }
@@ -305,9 +316,10 @@ fn build(
     let mut results = Vec::new();
     for (node, port) in ports {
         nodes[node].result[port.index()] = Some(results.len());
-        let port_name = nodes[node].kind.info().outputs[port.index()].name;
+        let info = &nodes[node].kind.info().outputs[port.index()];
+        let (port_name, pieces) = (info.name, info.pieces);
         let node_id = nodes[node].id.clone();
-        results.push(ResultPort { node, port, node_id, port_name, stream: port != PortId::FIRST });
+        results.push(ResultPort { node, port, node_id, port_name, stream: port != PortId::FIRST, pieces });
     }
     Graph { name: manifest.name.clone().unwrap_or_default(), nodes, sources, results }
 }
@@ -315,5 +327,6 @@ fn build(
 /// The results of a node when the manifest names none: its unconnected outputs.
 fn unconnected(node: &GraphNode) -> Vec<PortId> {
     let ports = (0..node.targets.len()).filter_map(|index| u16::try_from(index).ok()).map(PortId);
-    ports.filter(|port| node.targets[port.index()].is_empty()).collect()
+    let outputs = &node.kind.info().outputs;
+    ports.filter(|port| node.targets[port.index()].is_empty() && !outputs[port.index()].on_request).collect()
 }

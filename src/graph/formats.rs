@@ -1,7 +1,7 @@
 //! Formats forward through the graph, as far as they are known.
 
 use super::{Graph, GraphNode};
-use crate::data::{Format, Kind};
+use crate::data::{Format, Kind, Kinds};
 use crate::error::{Error, ErrorKind, Problem, Result};
 
 impl Graph {
@@ -82,7 +82,11 @@ impl GraphNode {
     fn negotiate(&self, inputs: &[Format], lenient: bool) -> Result<Vec<Format>> {
         let info = self.kind.info();
         let mut taken = inputs.to_vec();
-        for (format, port) in taken.iter_mut().zip(&info.inputs) {
+        for ((format, port), connected) in taken.iter_mut().zip(&info.inputs).zip(&self.connected) {
+            if *connected && *format == Format::Unknown && port.kinds == Kinds::only(Kind::Audio) {
+                // Not known, but not nothing either: a node that joins tells them apart.
+                *format = Format::AUDIO;
+            }
             let Some(kind) = format.kind() else { continue };
             if port.kinds.contains(kind) {
                 continue;

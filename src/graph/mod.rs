@@ -78,6 +78,8 @@ pub struct ResultPort {
     pub port_name: &'static str,
     /// Whether it carries events of the stream (every port but `out`) rather than one result an item.
     pub stream: bool,
+    /// Whether each packet is a thing of its own, not to be joined with the next one.
+    pub pieces: bool,
 }
 
 impl ResultPort {

@@ -82,10 +82,11 @@ impl Graph {
                 });
                 if !out.is_empty() {
                     at.result[port] = Some(results.len());
-                    let port_name = at.kind.info().outputs[port].name;
+                    let info = &at.kind.info().outputs[port];
+                    let (port_name, pieces) = (info.name, info.pieces);
                     let port = PortId(u16::try_from(port).unwrap_or(u16::MAX));
                     let stream = port != PortId::FIRST;
-                    results.push(ResultPort { node: local, port, node_id: at.id.clone(), port_name, stream });
+                    results.push(ResultPort { node: local, port, node_id: at.id.clone(), port_name, stream, pieces });
                     exits.push(out);
                 }
             }

@@ -10,6 +10,7 @@
 //! 5. [`Processor::reset`] forgets the stream, at any time; then it goes on at 3.
 
 mod clock;
+mod join;
 mod out;
 mod params;
 mod ports;
@@ -17,6 +18,7 @@ mod processor;
 mod registry;
 
 pub use clock::{Clock, ManualClock, MonotonicClock};
+pub use join::{Join, Missing};
 pub use out::Out;
 pub use params::{Params, schema_of};
 pub use ports::{NodeInfo, PortId, PortInfo};

@@ -27,22 +27,54 @@ pub struct PortInfo {
     pub name: &'static str,
     /// The kinds that go through it.
     pub kinds: Kinds,
+    /// Of an output: it is a result only where the manifest's `outputs` name it, and made only for those who listen.
+    pub on_request: bool,
+    /// Of an output: each packet is a thing of its own, such as a segment, and not joined with the next one.
+    pub pieces: bool,
+    /// Of an input: packets come as they came, out of order and with gaps. Else the engine fills gaps with silence.
+    pub as_it_comes: bool,
 }
 
 impl PortInfo {
     /// The usual input.
     pub fn input(kinds: impl Into<Kinds>) -> Self {
-        Self { name: "in", kinds: kinds.into() }
+        Self::named("in", kinds)
     }
 
     /// The usual output.
     pub fn out(kinds: impl Into<Kinds>) -> Self {
-        Self { name: "out", kinds: kinds.into() }
+        Self::named("out", kinds)
     }
 
     /// The output of results, as JSON values.
     pub fn events() -> Self {
-        Self { name: "events", kinds: Kinds::only(Kind::Json) }
+        Self::named("events", Kind::Json)
+    }
+
+    /// A port with a name of its own.
+    pub fn named(name: &'static str, kinds: impl Into<Kinds>) -> Self {
+        Self { name, kinds: kinds.into(), on_request: false, pieces: false, as_it_comes: false }
+    }
+
+    /// The same port, as a result only where it is asked for.
+    #[must_use]
+    pub fn on_request(mut self) -> Self {
+        self.on_request = true;
+        self
+    }
+
+    /// The same port, with packets that are things of their own.
+    #[must_use]
+    pub fn pieces(mut self) -> Self {
+        self.pieces = true;
+        self
+    }
+
+    /// The same port, with packets as they come.
+    #[must_use]
+    pub fn as_it_comes(mut self) -> Self {
+        self.as_it_comes = true;
+        self
     }
 }
 
@@ -68,11 +100,21 @@ pub struct NodeInfo {
 }
 
 impl NodeInfo {
-    /// The input of a name; `None` as a name means the only one.
+    /// The inputs of a node that joins: `in_1`, `in_2` and so on. A connection without a port takes the first free one.
+    pub fn numbered(kinds: impl Into<Kinds> + Copy) -> Vec<PortInfo> {
+        ["in_1", "in_2", "in_3", "in_4", "in_5", "in_6", "in_7", "in_8"].map(|name| PortInfo::named(name, kinds)).into()
+    }
+
+    /// Whether its inputs are numbered.
+    pub fn is_numbered(&self) -> bool {
+        self.inputs.first().is_some_and(|port| port.name == "in_1")
+    }
+
+    /// The input of a name; `None` as a name means the only one, or the one called `in`.
     pub fn input(&self, name: Option<&str>) -> Option<PortId> {
         match name {
             None if self.inputs.len() == 1 => Some(PortId::FIRST),
-            None => None,
+            None => position(&self.inputs, "in"),
             Some(name) => position(&self.inputs, name),
         }
     }

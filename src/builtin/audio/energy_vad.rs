@@ -45,14 +45,14 @@ impl TypedNode for EnergyVad {
             category: "audio",
             description: "Finds activity by its level: cheap, and blind to what makes the sound. Events say where segments start and end; the audio goes through untouched.",
             inputs: vec![PortInfo::input(Kind::Audio)],
-            outputs: vec![PortInfo::out(Kind::Audio), PortInfo::events()],
+            outputs: vec![PortInfo::out(Kind::Audio), PortInfo::events(), segments::probability_port()],
             params: serde_json::Value::Null,
             cost_ns_per_frame: 1.5,
         }
     }
 
     fn negotiate(&self, _: &Params, inputs: &[Format]) -> Result<Vec<Format>> {
-        Ok(vec![inputs.first().cloned().unwrap_or(Format::AUDIO), Format::Json])
+        Ok(vec![inputs.first().cloned().unwrap_or(Format::AUDIO), Format::Json, Format::Json])
     }
 
     fn build(&self, params: Params) -> Result<Box<dyn Processor>> {
@@ -84,8 +84,9 @@ impl Detector {
         let active = self.meter.rms_db() >= self.params.threshold_db;
         let end = self.start + self.filled as u64;
         let rate = self.rate;
+        let probability = if active { 1.0 } else { 0.0 };
+        segments::emit_probability(self.start, end, probability, rate, item, out);
         if let Some(segmenter) = &mut self.segmenter {
-            let probability = if active { 1.0 } else { 0.0 };
             segmenter.hop(self.start, end, probability, |mark| segments::emit(mark, rate, item, out));
         }
         (self.start, self.filled) = (end, 0);
@@ -107,7 +108,7 @@ impl Processor for Detector {
             pad_end: 0,
             max_speech: 0,
         }));
-        Ok(Opened { outputs: vec![format.into(), Format::Json], latency: Latency::ZERO })
+        Ok(Opened { outputs: vec![format.into(), Format::Json, Format::Json], latency: Latency::ZERO })
     }
 
     fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {

@@ -36,6 +36,58 @@ pub(super) fn emit(mark: Mark, rate: u32, item: u32, out: &mut Out) {
     out.emit(PortId::EVENTS, packet);
 }
 
+/// The third output of the detectors, made only for those who listen.
+pub(super) const PROBABILITY: PortId = PortId(2);
+
+/// The port of [`PROBABILITY`].
+pub(super) fn probability_port() -> PortInfo {
+    PortInfo::named("probability", Kind::Json).on_request()
+}
+
+/// Puts out how likely speech is from frame `from` to frame `to` of the node's input.
+pub(super) fn emit_probability(from: u64, to: u64, probability: f32, rate: u32, item: u32, out: &mut Out) {
+    if !out.wants(PROBABILITY) {
+        return;
+    }
+    let value = json!({"sample": from, "end_sample": to, "probability": (f64::from(probability) * 1e4).round() / 1e4});
+    let pts = Pts::frames(i64::try_from(from).unwrap_or(i64::MAX), rate);
+    let mut packet = Packet::new(RuntimeData::json(value), pts);
+    packet.item = item;
+    out.emit(PROBABILITY, packet);
+}
+
+/// What a detector says of a stretch of audio, in frames at the rate of whoever asks.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Heard {
+    pub(super) from: i64,
+    pub(super) to: i64,
+    pub(super) probability: f32,
+}
+
+impl Heard {
+    /// Reads an event of a `probability` output.
+    pub(super) fn read(packet: &Packet, rate: u32) -> Result<Self> {
+        let RuntimeData::Json(value) = &packet.data else { return Err(not_heard(packet)) };
+        let number = |key: &str| value.get(key).and_then(serde_json::Value::as_f64);
+        let (Some(from), Some(to), Some(probability)) = (number("sample"), number("end_sample"), number("probability"))
+        else {
+            return Err(not_heard(packet));
+        };
+        // The detector may have heard the stream at another rate: that of its time base.
+        let frames = |sample: f64| Pts::frames(sample as i64, packet.pts.den).to_frames(rate);
+        Ok(Self { from: frames(from), to: frames(to), probability: probability as f32 })
+    }
+}
+
+fn not_heard(packet: &Packet) -> Error {
+    let found = match &packet.data {
+        RuntimeData::Json(value) => value.to_string().chars().take(80).collect(),
+        other => other.kind().to_string(),
+    };
+    Error::new(ErrorKind::InputValue, format!("`vad` gets {found}, expected what a VAD says of each hop"))
+        .hint("connect the VAD's output `probability` to `vad`")
+}
+
 /// The mean over the channels of a frame, with what is not finite as silence.
 pub(super) fn mono(frame: &[f32]) -> f32 {
     let sum: f32 = frame.iter().map(|sample| if sample.is_finite() { *sample } else { 0.0 }).sum();

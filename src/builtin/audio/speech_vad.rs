@@ -1,11 +1,9 @@
 //! `SpeechVAD`: where somebody speaks.
 
-use schemars::JsonSchema;
-use serde::Deserialize;
-
 use super::segments;
+use super::speech_params::SpeechParams as Params;
 use crate::dsp::resample::{Quality, Resampler};
-use crate::dsp::segment::{SegmentSettings, Segmenter};
+use crate::dsp::segment::Segmenter;
 use crate::node::prelude::*;
 
 /// The detector works on 256 samples at 16 kHz.
@@ -15,67 +13,6 @@ const RATE_HZ: u32 = 16_000;
 /// Its window of 768 samples and its context of three hops make it answer late; measured on the labelled recordings
 /// of `examples/data`, two hops fit best.
 const LAG_HOPS: u64 = 2;
-
-/// Parameters of `SpeechVAD`. What is left out comes from the preset.
-#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Params {
-    /// `conversation`: quick to start, slow to end, for live talk. `file`: tight segments, for recordings.
-    preset: Preset,
-    /// Speech starts at this probability.
-    #[schemars(range(min = 0.01, max = 0.99))]
-    enter: Option<f32>,
-    /// Silence starts below this probability. At most `enter`.
-    #[schemars(range(min = 0.01, max = 0.99))]
-    exit: Option<f32>,
-    /// Shorter speech is not reported, in milliseconds.
-    #[schemars(range(min = 0, max = 60000))]
-    min_speech_ms: Option<u32>,
-    /// Shorter silence does not end a segment, in milliseconds.
-    #[schemars(range(min = 0, max = 60000))]
-    min_silence_ms: Option<u32>,
-    /// Added before a segment, in milliseconds.
-    #[schemars(range(min = 0, max = 5000))]
-    pad_start_ms: Option<u32>,
-    /// Added after a segment, in milliseconds.
-    #[schemars(range(min = 0, max = 5000))]
-    pad_end_ms: Option<u32>,
-    /// A longer segment is cut, in milliseconds. 0: never.
-    #[schemars(range(min = 0, max = 3600000))]
-    max_speech_ms: Option<u32>,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-enum Preset {
-    /// For live talk: 64 ms of speech, 550 ms of silence, 300 ms before.
-    #[default]
-    Conversation,
-    /// For recordings, as silero-vad segments files: 250 ms of speech, 100 ms of silence, 30 ms both sides.
-    File,
-}
-
-impl Params {
-    fn settings(&self, rate: u32) -> SegmentSettings {
-        // Minimum speech, minimum silence, padding before and after, in ms. `conversation`: between the defaults of
-        // LiveKit's plugin and pipecat's; `file`: those of silero-vad's own segmentation.
-        let (speech, silence, before, after) = match self.preset {
-            Preset::Conversation => (64, 550, 300, 0),
-            Preset::File => (250, 100, 30, 30),
-        };
-        let enter = self.enter.unwrap_or(0.5);
-        let samples = |given: Option<u32>, preset: u32| segments::samples(given.unwrap_or(preset), rate);
-        SegmentSettings {
-            enter,
-            exit: self.exit.unwrap_or((enter - 0.15).max(0.01)),
-            min_speech: samples(self.min_speech_ms, speech),
-            min_silence: samples(self.min_silence_ms, silence).max(1),
-            pad_start: samples(self.pad_start_ms, before),
-            pad_end: samples(self.pad_end_ms, after),
-            max_speech: samples(self.max_speech_ms, 0),
-        }
-    }
-}
 
 #[derive(Debug)]
 pub(super) struct SpeechVad;
@@ -90,24 +27,19 @@ impl TypedNode for SpeechVad {
             category: "audio",
             description: "Finds speech with the earshot network, at any rate, channels and chunk size. Events say where segments start and end, in samples of the input; the audio goes through untouched.",
             inputs: vec![PortInfo::input(Kind::Audio)],
-            outputs: vec![PortInfo::out(Kind::Audio), PortInfo::events()],
+            outputs: vec![PortInfo::out(Kind::Audio), PortInfo::events(), segments::probability_port()],
             params: serde_json::Value::Null,
             cost_ns_per_frame: 30.0,
         }
     }
 
     fn negotiate(&self, _: &Params, inputs: &[Format]) -> Result<Vec<Format>> {
-        Ok(vec![inputs.first().cloned().unwrap_or(Format::AUDIO), Format::Json])
+        Ok(vec![inputs.first().cloned().unwrap_or(Format::AUDIO), Format::Json, Format::Json])
     }
 
     fn build(&self, params: Params) -> Result<Box<dyn Processor>> {
+        params.check()?;
         let settings = params.settings(RATE_HZ);
-        if settings.exit > settings.enter {
-            return Err(Error::new(
-                ErrorKind::InputValue,
-                format!("`exit` is {}, expected at most `enter`, which is {}", settings.exit, settings.enter),
-            ));
-        }
         Ok(Box::new(Finder {
             params,
             rate: RATE_HZ,
@@ -165,6 +97,9 @@ impl Finder {
         self.hops += 1;
         let (from, to) = (self.position(self.hops - 1), self.position(self.hops));
         let (rate, item) = (self.rate, self.item);
+        if to > from {
+            segments::emit_probability(from, to, probability, rate, item, out);
+        }
         self.segmenter.hop(from, to, probability, |mark| segments::emit(mark, rate, item, out));
     }
 }
@@ -178,7 +113,7 @@ impl Processor for Finder {
             let resampler = Resampler::new(self.rate, RATE_HZ, 1, Quality::High, true);
             self.resampler = Some(resampler.map_err(|error| Error::new(ErrorKind::Format, error))?);
         }
-        Ok(Opened { outputs: vec![format.into(), Format::Json], latency: Latency::ZERO })
+        Ok(Opened { outputs: vec![format.into(), Format::Json, Format::Json], latency: Latency::ZERO })
     }
 
     fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {

@@ -1,0 +1,134 @@
+//! `Merge`: the channels of several streams side by side.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::node::prelude::*;
+use crate::node::{Join, Missing};
+
+/// Parameters of `Merge`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Params {
+    /// How far inputs may lie apart, in milliseconds.
+    #[schemars(range(min = 1, max = 60000))]
+    max_skew_ms: u32,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self { max_skew_ms: 10_000 }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Merge;
+
+const MOST_CHANNELS: u16 = 64;
+
+/// The format of the whole, as far as it is known.
+fn merged(inputs: &[Format]) -> Result<Format> {
+    let connected: Vec<&Format> = inputs.iter().filter(|format| **format != Format::Unknown).collect();
+    let mut rate = None;
+    for (index, is) in
+        connected.iter().enumerate().filter_map(|(index, format)| Some((index, format.sample_rate_hz()?)))
+    {
+        let expected = *rate.get_or_insert(is);
+        if is != expected {
+            let text = format!("sample_rate_hz of input {} is {is}, expected {expected} as of the others", index + 1);
+            let error = Error::new(ErrorKind::Format, text).code_of("RM0201");
+            return Err(error.hint("put an AudioResample before it"));
+        }
+    }
+    let channels: Option<u32> = connected.iter().map(|format| format.channels().map(u32::from)).sum();
+    let channels = channels.filter(|_| !connected.is_empty()).map(checked).transpose()?;
+    Ok(Format::Audio { sample_rate_hz: rate, channels })
+}
+
+fn checked(channels: u32) -> Result<u16> {
+    u16::try_from(channels).ok().filter(|channels| *channels <= MOST_CHANNELS).ok_or_else(|| {
+        let text = format!("the inputs have {channels} channels in all, expected at most {MOST_CHANNELS}");
+        Error::new(ErrorKind::Format, text).code_of("RM0201")
+    })
+}
+
+impl TypedNode for Merge {
+    type Params = Params;
+
+    fn info(&self) -> NodeInfo {
+        NodeInfo {
+            name: "Merge",
+            aliases: &["MergeNode", "ChannelMerge", "Interleave"],
+            category: "audio",
+            description: "Puts the channels of up to eight streams side by side, in the order of the inputs: two mono streams become one of two channels. One that ends before the others is silence from there.",
+            inputs: NodeInfo::numbered(Kind::Audio),
+            outputs: vec![PortInfo::out(Kind::Audio)],
+            params: serde_json::Value::Null,
+            cost_ns_per_frame: 1.5,
+        }
+    }
+
+    fn negotiate(&self, _: &Params, inputs: &[Format]) -> Result<Vec<Format>> {
+        Ok(vec![merged(inputs)?])
+    }
+
+    fn build(&self, params: Params) -> Result<Box<dyn Processor>> {
+        Ok(Box::new(Merger { join: Join::new(Missing::Wait, params.max_skew_ms) }))
+    }
+}
+
+struct Merger {
+    join: Join,
+}
+
+impl Merger {
+    fn put(&mut self, item: u32, generation: u32, out: &mut Out) -> Result<()> {
+        while let (Some((at, frames)), Some(rate)) = (self.join.ready(), self.join.sample_rate_hz()) {
+            let channels = self.join.channels().ok_or_else(|| {
+                Error::new(ErrorKind::Format, "an input has ended without audio: its channels are not known")
+                    .hint("feed every input, or connect fewer")
+            })?;
+            let total = channels.iter().sum::<usize>();
+            let format = AudioFormat::new(rate, checked(u32::try_from(total).unwrap_or(u32::MAX))?)?;
+            let frames = frames.min(65_536);
+            let mut whole = out.audio(format, frames)?;
+            let target = whole.samples_mut();
+            target.fill(0.0);
+            self.join.take(frames, |input, from, audio| {
+                let (before, count) = (channels[..input].iter().sum::<usize>(), channels[input]);
+                let rows = target[from * total..].chunks_exact_mut(total);
+                for (row, frame) in rows.zip(audio.samples().chunks_exact(count)) {
+                    row[before..before + count].copy_from_slice(frame);
+                }
+            });
+            out.emit(PortId::FIRST, Packet { data: whole.into(), pts: Pts::frames(at, rate), item, generation });
+        }
+        Ok(())
+    }
+}
+
+impl Processor for Merger {
+    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
+        self.join.open(inputs);
+        Ok(Opened { outputs: vec![merged(inputs)?], latency: Latency::ZERO })
+    }
+
+    fn process(&mut self, port: PortId, packet: Packet, out: &mut Out) -> Result<()> {
+        let RuntimeData::Audio(audio) = packet.data else { return Ok(()) };
+        self.join.push(port, audio, packet.pts)?;
+        self.put(packet.item, packet.generation, out)
+    }
+
+    fn end(&mut self, port: PortId, out: &mut Out) -> Result<()> {
+        self.join.end(port);
+        self.put(0, 0, out)
+    }
+
+    fn held_frames(&self) -> u64 {
+        self.join.held_frames()
+    }
+
+    fn reset(&mut self) {
+        self.join.reset();
+    }
+}

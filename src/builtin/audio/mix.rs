@@ -1,0 +1,145 @@
+//! `Mix`: several streams as one.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::node::prelude::*;
+use crate::node::{Join, Missing};
+
+/// Parameters of `Mix`.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Params {
+    /// What happens when an input does not keep up. `wait`: its audio is waited for, and an error when it is too far
+    /// behind. `silence`: it is silence then, and what comes of it later is left out and counted in `events`.
+    missing: Missing,
+    /// How far inputs may lie apart, in milliseconds.
+    #[schemars(range(min = 1, max = 60000))]
+    max_skew_ms: u32,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self { missing: Missing::Wait, max_skew_ms: 10_000 }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Mix;
+
+/// What the known ones of the inputs have in common.
+fn common(inputs: &[Format]) -> Result<Format> {
+    let (mut rate, mut channels) = (None, None);
+    for (index, format) in inputs.iter().enumerate() {
+        for (name, is, known) in [
+            ("sample_rate_hz", format.sample_rate_hz(), &mut rate),
+            ("channels", format.channels().map(u32::from), &mut channels),
+        ] {
+            let Some(is) = is else { continue };
+            let expected = *known.get_or_insert(is);
+            if is != expected {
+                let fix = if name == "channels" { "AudioChannels" } else { "AudioResample" };
+                return Err(Error::new(
+                    ErrorKind::Format,
+                    format!("{name} of `in_{}` is {is}, expected {expected} as of the other inputs", index + 1),
+                )
+                .code_of("RM0201")
+                .hint(format!("put an {fix} before it")));
+            }
+        }
+    }
+    Ok(Format::Audio { sample_rate_hz: rate, channels: channels.and_then(|channels| u16::try_from(channels).ok()) })
+}
+
+impl TypedNode for Mix {
+    type Params = Params;
+
+    fn info(&self) -> NodeInfo {
+        NodeInfo {
+            name: "Mix",
+            aliases: &["MixNode", "AudioMixer", "Mixer", "MixerNode", "AudioMix"],
+            category: "audio",
+            description: "Adds up to eight streams of one format, frame by frame of the same time. Nothing is scaled or clipped: put a Gain before or after it. The mix ends with its last input.",
+            inputs: NodeInfo::numbered(Kind::Audio),
+            outputs: vec![PortInfo::out(Kind::Audio), PortInfo::events().on_request()],
+            params: serde_json::Value::Null,
+            cost_ns_per_frame: 1.5,
+        }
+    }
+
+    fn negotiate(&self, _: &Params, inputs: &[Format]) -> Result<Vec<Format>> {
+        Ok(vec![common(inputs)?, Format::Json])
+    }
+
+    fn build(&self, params: Params) -> Result<Box<dyn Processor>> {
+        Ok(Box::new(Mixer { join: Join::new(params.missing, params.max_skew_ms), format: None }))
+    }
+}
+
+struct Mixer {
+    join: Join,
+    format: Option<AudioFormat>,
+}
+
+impl Mixer {
+    fn put(&mut self, item: u32, generation: u32, out: &mut Out) -> Result<()> {
+        let Some(format) = self.format else { return Ok(()) };
+        while let Some((at, frames)) = self.join.ready() {
+            let frames = frames.min(65_536);
+            let mut mix = out.audio(format, frames)?;
+            let target = mix.samples_mut();
+            target.fill(0.0);
+            let channels = usize::from(format.channels());
+            self.join.take(frames, |_, from, audio| {
+                let target = &mut target[from * channels..];
+                target.iter_mut().zip(audio.samples()).for_each(|(sum, sample)| *sum += sample);
+            });
+            let pts = Pts::frames(at, format.sample_rate_hz());
+            out.emit(PortId::FIRST, Packet { data: mix.into(), pts, item, generation });
+        }
+        Ok(())
+    }
+}
+
+impl Processor for Mixer {
+    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
+        self.join.open(inputs);
+        self.format = None;
+        Ok(Opened { outputs: vec![common(inputs)?, Format::Json], latency: Latency::ZERO })
+    }
+
+    fn process(&mut self, port: PortId, packet: Packet, out: &mut Out) -> Result<()> {
+        let RuntimeData::Audio(audio) = packet.data else { return Ok(()) };
+        let is = audio.format();
+        let format = *self.format.get_or_insert(is);
+        if is.channels() != format.channels() {
+            let text = format!("`in_{}` has {} channels, expected {}", port.0 + 1, is.channels(), format.channels());
+            return Err(Error::new(ErrorKind::Format, text).code_of("RM0201").hint("put an AudioChannels before it"));
+        }
+        let late = self.join.push(port, audio, packet.pts)?;
+        if late > 0 && out.wants(PortId::EVENTS) {
+            let value = json!({"event": "late", "input": format!("in_{}", port.0 + 1), "sample": packet.pts.to_frames(is.sample_rate_hz()), "frames": late});
+            let data = RuntimeData::json(value);
+            out.emit(
+                PortId::EVENTS,
+                Packet { data, pts: packet.pts, item: packet.item, generation: packet.generation },
+            );
+        }
+        self.put(packet.item, packet.generation, out)
+    }
+
+    fn end(&mut self, port: PortId, out: &mut Out) -> Result<()> {
+        self.join.end(port);
+        self.put(0, 0, out)
+    }
+
+    fn held_frames(&self) -> u64 {
+        self.join.held_frames()
+    }
+
+    fn reset(&mut self) {
+        self.join.reset();
+        self.format = None;
+    }
+}
