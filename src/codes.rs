@@ -168,7 +168,7 @@ pub const CODES: &[Code] = &[
         "RM0121",
         "Not supported by this version",
         "The manifest asks for something that a later version may do. It is refused rather than ignored.",
-        r#"{"version": "v1", "budget": {"latency_ms": 20}, "nodes": [{"id": "a", "node_type": "PassThrough"}]}"#,
+        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "PassThrough", "execution": {"placement": "worker"}}]}"#,
     ),
     manifest(
         "RM0122",
@@ -207,6 +207,25 @@ pub const CODES: &[Code] = &[
         "Formats are always settled before data flows, and nothing is converted unasked. Leave the key out.",
         r#"{"version": "v1", "metadata": {"name": "a", "auto_negotiate": true},
  "nodes": [{"id": "a", "node_type": "PassThrough"}]}"#,
+    ),
+    manifest(
+        "RM0141",
+        "A limit that is no number",
+        "`budget` takes `latency_ms`, in milliseconds, and `copies`, a whole number; both from 0.",
+        r#"{"version": "v1", "budget": {"copies": "few"}, "nodes": [{"id": "a", "node_type": "PassThrough"}]}"#,
+    ),
+    manifest(
+        "RM0142",
+        "Over the latency budget",
+        "A result can come later than `budget.latency_ms` after its input. The message names the nodes that hold the most \
+         back. The formats of the input must be declared: latency depends on the sample rate.",
+        r#"{"version": "v1", "budget": {"latency_ms": 5}, "input": {"type": "audio", "sample_rate_hz": 48000, "channels": 1}, "nodes": [{"id": "a", "node_type": "AudioResample", "params": {"target_rate": 16000}}]}"#,
+    ),
+    manifest(
+        "RM0143",
+        "Over the copy budget",
+        "Media is copied or converted in more places than `budget.copies` allows. The message lists them.",
+        r#"{"version": "v1", "budget": {"copies": 0}, "nodes": [{"id": "a", "node_type": "Chunk", "params": {"frames": 512}}]}"#,
     ),
     run_time(
         "RM0200",

@@ -66,6 +66,7 @@ impl TypedNode for Heavy {
             outputs: vec![PortInfo::out(Kind::Audio)],
             params: Value::Null,
             cost_ns_per_frame: 1000.0,
+            memory: Memory::Passes,
         }
     }
 
@@ -80,7 +81,7 @@ impl TypedNode for Heavy {
 
 impl Processor for Heavy {
     fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
-        Ok(Opened { outputs: inputs.to_vec(), latency: Latency::ZERO })
+        Ok(Opened::new(inputs.to_vec(), Latency::ZERO))
     }
 
     fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {

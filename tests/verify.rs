@@ -113,6 +113,7 @@ impl TypedNode for Faulty {
             outputs: vec![PortInfo::out(Kind::Audio)],
             params: Value::Null,
             cost_ns_per_frame: 1.0,
+            memory: Memory::Passes,
         }
     }
 
@@ -127,7 +128,7 @@ impl TypedNode for Faulty {
 
 impl Processor for Faulty {
     fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
-        Ok(Opened { outputs: inputs.to_vec(), latency: Latency::ZERO })
+        Ok(Opened::new(inputs.to_vec(), Latency::ZERO))
     }
 
     fn process(&mut self, _: PortId, mut packet: Packet, out: &mut Out) -> Result<()> {

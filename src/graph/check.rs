@@ -31,7 +31,11 @@ pub fn check(manifest: &Manifest, registry: &Registry) -> Checked {
     let whole = !problems.iter().any(|problem| problem.severity == Severity::Error);
     let graph = order.filter(|_| whole).map(|order| build(manifest, &types, &edges, &order, outputs.as_deref()));
     if let Some(graph) = &graph {
-        problems.extend(graph.check_declared());
+        let declared = graph.check_declared();
+        if declared.is_none() {
+            problems.extend(graph.check_budget(manifest.budget));
+        }
+        problems.extend(declared);
     }
     let whole = !problems.iter().any(|problem| problem.severity == Severity::Error);
     Checked { graph: graph.filter(|_| whole), problems }

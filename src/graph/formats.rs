@@ -12,6 +12,15 @@ impl Graph {
     /// # Errors
     /// `Format`, naming the first node that cannot take what reaches it.
     pub fn formats(&self, source: &Format, lenient: bool) -> Result<Vec<Vec<Format>>> {
+        Ok(self.flow(source, lenient)?.1)
+    }
+
+    /// The formats of every node's inputs, likewise; `Unknown` for those that are not connected.
+    pub(super) fn input_formats(&self, source: &Format) -> Result<Vec<Vec<Format>>> {
+        Ok(self.flow(source, false)?.0)
+    }
+
+    fn flow(&self, source: &Format, lenient: bool) -> Result<(Vec<Vec<Format>>, Vec<Vec<Format>>)> {
         let mut formats: Vec<Vec<Format>> = self.nodes.iter().map(|node| unknown(node.targets.len())).collect();
         let mut inputs: Vec<Vec<Format>> = self.nodes.iter().map(|node| unknown(node.connected.len())).collect();
         for (position, node) in self.nodes.iter().enumerate() {
@@ -28,7 +37,7 @@ impl Graph {
             }
             formats[position] = outputs;
         }
-        Ok(formats)
+        Ok((inputs, formats))
     }
 
     /// What the declared input formats contradict.

@@ -1,8 +1,11 @@
 //! A manifest and a registry become a checked graph, and formats flow forward through it.
 
+mod budget;
 mod check;
+mod copies;
 mod formats;
 mod hints;
+mod latency;
 mod stages;
 
 use std::sync::Arc;
@@ -14,6 +17,8 @@ use crate::manifest::OnError;
 use crate::node::{NodeType, PortId};
 
 pub use check::{Checked, check};
+pub use copies::CopyPlace;
+pub use latency::{NodeLatency, PathLatency};
 pub use stages::{Exit, Stage, Stages};
 
 /// A graph that can run: node types known, parameters right, connections whole, no cycle.

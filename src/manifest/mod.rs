@@ -9,7 +9,7 @@ mod model;
 mod parse;
 mod span;
 
-pub use model::{Connection, InputFormats, Manifest, NodeSpec, OnError, PortRef};
+pub use model::{Budget, Connection, InputFormats, Manifest, NodeSpec, OnError, PortRef};
 pub use parse::{Parsed, parse, parse_from};
 pub(crate) use span::locate;
 

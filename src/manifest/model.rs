@@ -21,6 +21,17 @@ pub struct Manifest {
     pub input: InputFormats,
     /// The ports whose packets are the results; `None`: the unconnected ones.
     pub outputs: Option<Vec<PortRef>>,
+    /// Limits that the graph must keep.
+    pub budget: Budget,
+}
+
+/// Limits that are checked before any run.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Budget {
+    /// The most that any result may come later than its input, in milliseconds.
+    pub latency_ms: Option<f64>,
+    /// The most places where media is copied or converted.
+    pub copies: Option<usize>,
 }
 
 /// The declared formats of what goes in.

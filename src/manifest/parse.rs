@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use super::json::not_json;
-use super::model::{Connection, InputFormats, Manifest, NodeSpec, OnError, PortRef};
+use super::model::{Budget, Connection, InputFormats, Manifest, NodeSpec, OnError, PortRef};
 use super::span::{Event, escape, locate, scan};
 use super::{MAX_BYTES, MAX_CONNECTIONS, MAX_NODES, Source};
 use crate::data::{Format, Kind, PixelFormat};
@@ -163,14 +163,30 @@ impl Reader {
         manifest.connections = self.connections(top, &manifest.nodes);
         manifest.input = self.input(top, &manifest.nodes);
         manifest.outputs = self.outputs(top, &manifest.nodes);
-        if top.contains_key("budget") {
-            self.push(
-                Problem::error("RM0121", "/budget", "`budget` is not checked by this version")
-                    .at_key()
-                    .fix("remove it: a limit that nobody checks would mislead"),
-            );
-        }
+        manifest.budget = self.budget(top);
         Some(manifest)
+    }
+
+    fn budget(&mut self, top: &Map<String, Value>) -> Budget {
+        let Some(budget) = top.get("budget").and_then(|value| self.object("/budget", "budget", value)) else {
+            return Budget::default();
+        };
+        self.unknown_keys("/budget", budget, &["latency_ms", "copies"]);
+        let mut number = |key: &str, whole: bool| {
+            let value = budget.get(key)?;
+            let number = value.as_f64().filter(|number| *number >= 0.0 && (!whole || number.fract() == 0.0));
+            if number.is_none() {
+                let expected = if whole { "a whole number from 0" } else { "a number of milliseconds from 0" };
+                self.push(
+                    Problem::error("RM0141", format!("/budget/{key}"), format!("`{key}` is {}", shown(value)))
+                        .found(shown(value))
+                        .expected(expected),
+                );
+            }
+            number
+        };
+        let latency_ms = number("latency_ms", false);
+        Budget { latency_ms, copies: number("copies", true).map(|copies| copies as usize) }
     }
 
     fn version(&mut self, top: &Map<String, Value>) {

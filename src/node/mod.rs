@@ -21,14 +21,14 @@ pub use clock::{Clock, ManualClock, MonotonicClock};
 pub use join::{Join, Missing};
 pub use out::Out;
 pub use params::{Params, schema_of};
-pub use ports::{NodeInfo, PortId, PortInfo};
+pub use ports::{Memory, NodeInfo, PortId, PortInfo};
 pub use processor::{Align, Latency, NodeType, Opened, Processor, TypedNode};
 pub use registry::Registry;
 
 /// What node authors need.
 pub mod prelude {
     pub use super::{
-        Align, Latency, NodeInfo, NodeType, Opened, Out, PortId, PortInfo, Processor, Registry, TypedNode,
+        Align, Latency, Memory, NodeInfo, NodeType, Opened, Out, PortId, PortInfo, Processor, Registry, TypedNode,
     };
     pub use crate::data::{AudioBuffer, AudioFormat, Format, Kind, Kinds, Packet, Pts, RuntimeData, VideoFrame};
     pub use crate::error::{Error, ErrorKind, Result};

@@ -97,6 +97,22 @@ pub struct NodeInfo {
     pub params: Value,
     /// Estimated CPU time per audio frame (or per item of another kind), in nanoseconds.
     pub cost_ns_per_frame: f64,
+    /// What it does with the memory of media.
+    pub memory: Memory,
+}
+
+/// What a node does with the memory of the media that goes through it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Memory {
+    /// The same memory comes out.
+    Passes,
+    /// It is written in place, and copied first while others look at it.
+    InPlace,
+    /// The same samples, written to other memory.
+    Copies,
+    /// What comes out is something else, in memory of its own.
+    #[default]
+    Makes,
 }
 
 impl NodeInfo {

@@ -22,27 +22,48 @@ pub enum Align {
     Keep,
 }
 
-/// How long after its time a frame comes out, in exact media time.
+/// How much of the input a node needs before a frame comes out, in exact media time. The frame of time `t` comes when
+/// the input has come up to the end of the block that `t + delay` lies in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Latency {
-    /// At best.
-    pub min: Duration,
-    /// At worst, over all chunk sizes of up to one block.
-    pub max: Duration,
+    /// How far the node looks ahead.
+    pub delay: Duration,
+    /// What it works in at a time, from time 0 on. Zero: frame by frame.
+    pub block: Duration,
 }
 
 impl Latency {
     /// None at all.
-    pub const ZERO: Self = Self { min: Duration::ZERO, max: Duration::ZERO };
+    pub const ZERO: Self = Self { delay: Duration::ZERO, block: Duration::ZERO };
 }
 
 /// What a processor answers when it is opened.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Opened {
     /// The format of each output, in the order of the ports.
     pub outputs: Vec<Format>,
-    /// Its latency.
-    pub latency: Latency,
+    /// The latency of each output: one after the other, when the node works in several stages. `None`: it depends on
+    /// what is in the stream, as that of an event does.
+    pub latency: Vec<Option<Vec<Latency>>>,
+}
+
+impl Opened {
+    /// Formats of the outputs, and one latency for all of them but those of JSON, whose latency depends on the stream.
+    pub fn new(outputs: Vec<Format>, latency: Latency) -> Self {
+        let of = |format: &Format| (*format != Format::Json).then(|| vec![latency]);
+        let latency = outputs.iter().map(of).collect();
+        Self { outputs, latency }
+    }
+
+    /// The same, with the latency of one output.
+    #[must_use]
+    pub fn with_latency(mut self, port: PortId, latency: Option<Vec<Latency>>) -> Self {
+        if let Some(of_port) = self.latency.get_mut(port.index()) {
+            *of_port = latency;
+        }
+        self
+    }
 }
 
 /// The running half of a node: one stream, one thread at a time.

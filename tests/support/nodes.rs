@@ -38,6 +38,7 @@ impl TypedNode for UserNode {
             outputs: vec![PortInfo::out(Kinds::ANY)],
             params: serde_json::Value::Null,
             cost_ns_per_frame: 1.0,
+            memory: Memory::Passes,
         }
     }
 
@@ -52,7 +53,7 @@ impl TypedNode for UserNode {
 
 impl Processor for UserNode {
     fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
-        Ok(Opened { outputs: inputs.to_vec(), latency: Latency::ZERO })
+        Ok(Opened::new(inputs.to_vec(), Latency::ZERO))
     }
 
     fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {

@@ -30,6 +30,7 @@ impl TypedNode for AudioChannels {
             outputs: vec![PortInfo::out(Kind::Audio)],
             params: serde_json::Value::Null,
             cost_ns_per_frame: 2.0,
+            memory: Memory::Makes,
         }
     }
 
@@ -84,7 +85,7 @@ impl Processor for Mixer {
     fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
         let input = inputs.first().unwrap_or(&Format::Unknown).audio()?;
         self.way = Way::new(input.channels(), self.channels)?;
-        Ok(Opened { outputs: vec![input.with_channels(self.channels)?.into()], latency: Latency::ZERO })
+        Ok(Opened::new(vec![input.with_channels(self.channels)?.into()], Latency::ZERO))
     }
 
     fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {

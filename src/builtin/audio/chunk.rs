@@ -43,6 +43,7 @@ impl TypedNode for Chunk {
             outputs: vec![PortInfo::out(Kind::Audio)],
             params: serde_json::Value::Null,
             cost_ns_per_frame: 0.5,
+            memory: Memory::Copies,
         }
     }
 
@@ -91,8 +92,8 @@ impl Processor for Chunker {
         let rate = format.sample_rate_hz();
         self.length = self.params.length(rate)?;
         self.format = Some(format);
-        let latency = Latency { min: Pts::ZERO, max: Pts::frames(self.length as i64 - 1, rate) };
-        Ok(Opened { outputs: vec![format.into()], latency })
+        let latency = Latency { delay: Pts::ZERO, block: Pts::frames(self.length as i64, rate) };
+        Ok(Opened::new(vec![format.into()], latency))
     }
 
     fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {

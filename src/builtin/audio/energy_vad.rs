@@ -48,6 +48,7 @@ impl TypedNode for EnergyVad {
             outputs: vec![PortInfo::out(Kind::Audio), PortInfo::events(), segments::probability_port()],
             params: serde_json::Value::Null,
             cost_ns_per_frame: 1.5,
+            memory: Memory::Passes,
         }
     }
 
@@ -108,7 +109,9 @@ impl Processor for Detector {
             pad_end: 0,
             max_speech: 0,
         }));
-        Ok(Opened { outputs: vec![format.into(), Format::Json, Format::Json], latency: Latency::ZERO })
+        let window = Latency { delay: Pts::ZERO, block: Pts::frames(self.window as i64, self.rate) };
+        Ok(Opened::new(vec![format.into(), Format::Json, Format::Json], Latency::ZERO)
+            .with_latency(segments::PROBABILITY, Some(vec![window])))
     }
 
     fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {

@@ -34,6 +34,7 @@ impl TypedNode for Gain {
             outputs: vec![PortInfo::out(Kind::Audio)],
             params: Value::Null,
             cost_ns_per_frame: 1.0,
+            memory: Memory::InPlace,
         }
     }
 
@@ -57,7 +58,7 @@ struct Amplifier {
 
 impl Processor for Amplifier {
     fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
-        Ok(Opened { outputs: inputs.to_vec(), latency: Latency::ZERO })
+        Ok(Opened::new(inputs.to_vec(), Latency::ZERO))
     }
 
     fn process(&mut self, _: PortId, mut packet: Packet, out: &mut Out) -> Result<()> {

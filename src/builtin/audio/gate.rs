@@ -47,6 +47,7 @@ impl TypedNode for Gate {
             outputs: vec![PortInfo::out(Kind::Audio)],
             params: serde_json::Value::Null,
             cost_ns_per_frame: 0.5,
+            memory: Memory::Passes,
         }
     }
 
@@ -139,7 +140,7 @@ impl Processor for Gated {
         let format = inputs.first().filter(|format| **format != Format::Unknown).cloned().unwrap_or(Format::AUDIO);
         let rate = format.sample_rate_hz().unwrap_or(48_000);
         let pre_roll = Pts::frames(i64::try_from(segments::samples(self.params.pre_roll_ms, rate)).unwrap_or(0), rate);
-        Ok(Opened { outputs: vec![format], latency: Latency { min: pre_roll, max: pre_roll } })
+        Ok(Opened::new(vec![format], Latency { delay: pre_roll, block: Pts::ZERO }))
     }
 
     fn process(&mut self, port: PortId, packet: Packet, out: &mut Out) -> Result<()> {

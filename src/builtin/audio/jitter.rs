@@ -43,6 +43,7 @@ impl TypedNode for JitterBuffer {
             outputs: vec![PortInfo::out(Kind::Audio), PortInfo::events()],
             params: serde_json::Value::Null,
             cost_ns_per_frame: 0.5,
+            memory: Memory::Passes,
         }
     }
 
@@ -153,7 +154,7 @@ impl Processor for Buffer {
         let rate = format.sample_rate_hz();
         let delay = i64::try_from(segments::samples(self.params.delay_ms, rate)).unwrap_or(0);
         let delay = Pts::frames(delay, rate);
-        Ok(Opened { outputs: vec![format.into(), Format::Json], latency: Latency { min: delay, max: delay } })
+        Ok(Opened::new(vec![format.into(), Format::Json], Latency { delay, block: Pts::ZERO }))
     }
 
     fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {

@@ -37,6 +37,7 @@ impl TypedNode for AudioLevel {
             outputs: vec![PortInfo::out(Kind::Audio), PortInfo::events()],
             params: serde_json::Value::Null,
             cost_ns_per_frame: 1.5,
+            memory: Memory::Passes,
         }
     }
 
@@ -99,7 +100,7 @@ impl Processor for Levels {
         self.rate = format.sample_rate_hz();
         let frames = u64::from(self.rate) * u64::from(self.window_ms) / 1000;
         self.window = usize::try_from(frames).unwrap_or(usize::MAX).max(1);
-        Ok(Opened { outputs: vec![format.into(), Format::Json], latency: Latency::ZERO })
+        Ok(Opened::new(vec![format.into(), Format::Json], Latency::ZERO))
     }
 
     fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {

@@ -65,6 +65,7 @@ impl TypedNode for Merge {
             outputs: vec![PortInfo::out(Kind::Audio)],
             params: serde_json::Value::Null,
             cost_ns_per_frame: 1.5,
+            memory: Memory::Copies,
         }
     }
 
@@ -110,7 +111,7 @@ impl Merger {
 impl Processor for Merger {
     fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
         self.join.open(inputs);
-        Ok(Opened { outputs: vec![merged(inputs)?], latency: Latency::ZERO })
+        Ok(Opened::new(vec![merged(inputs)?], Latency::ZERO))
     }
 
     fn process(&mut self, port: PortId, packet: Packet, out: &mut Out) -> Result<()> {

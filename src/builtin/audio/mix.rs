@@ -65,6 +65,7 @@ impl TypedNode for Mix {
             outputs: vec![PortInfo::out(Kind::Audio), PortInfo::events().on_request()],
             params: serde_json::Value::Null,
             cost_ns_per_frame: 1.5,
+            memory: Memory::Makes,
         }
     }
 
@@ -106,7 +107,7 @@ impl Processor for Mixer {
     fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
         self.join.open(inputs);
         self.format = None;
-        Ok(Opened { outputs: vec![common(inputs)?, Format::Json], latency: Latency::ZERO })
+        Ok(Opened::new(vec![common(inputs)?, Format::Json], Latency::ZERO))
     }
 
     fn process(&mut self, port: PortId, packet: Packet, out: &mut Out) -> Result<()> {

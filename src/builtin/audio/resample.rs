@@ -63,6 +63,7 @@ impl TypedNode for AudioResample {
             outputs: vec![PortInfo::out(Kind::Audio)],
             params: serde_json::Value::Null,
             cost_ns_per_frame: 6.0,
+            memory: Memory::Makes,
         }
     }
 
@@ -122,16 +123,14 @@ impl Processor for Converter {
             let resampler = Resampler::new(input.sample_rate_hz(), self.params.target_rate, channels, quality, trim)
                 .map_err(|error| Error::new(ErrorKind::Format, error))?;
             let delay = i64::try_from(resampler.delay_frames()).unwrap_or(i64::MAX);
-            let block = resampler.block_frames() as i64 * i64::from(self.params.target_rate);
-            let block = block / i64::from(input.sample_rate_hz());
             latency = Latency {
-                min: Pts::frames(delay, self.params.target_rate),
-                max: Pts::frames(delay + block, self.params.target_rate),
+                delay: Pts::frames(delay, self.params.target_rate),
+                block: Pts::frames(resampler.block_frames() as i64, input.sample_rate_hz()),
             };
             self.delay = if trim { 0 } else { delay };
             self.resampler = Some(resampler);
         }
-        Ok(Opened { outputs: vec![format.into()], latency })
+        Ok(Opened::new(vec![format.into()], latency))
     }
 
     fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {

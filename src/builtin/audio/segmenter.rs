@@ -23,9 +23,14 @@ impl TypedNode for Segmenter {
             category: "audio",
             description: "Cuts audio into stretches of speech; `vad` is connected to the output `probability` of a VAD. `segments` gives each stretch as one piece of audio, whole, at its exact time; `events` says where they start and end; `out` is the audio, untouched.",
             inputs: vec![PortInfo::input(Kind::Audio), PortInfo::named("vad", Kind::Json)],
-            outputs: vec![PortInfo::out(Kind::Audio), PortInfo::events(), PortInfo::named("segments", Kind::Audio)],
+            outputs: vec![
+                PortInfo::out(Kind::Audio),
+                PortInfo::events(),
+                PortInfo::named("segments", Kind::Audio).pieces(),
+            ],
             params: serde_json::Value::Null,
             cost_ns_per_frame: 1.0,
+            memory: Memory::Copies,
         }
     }
 
@@ -144,7 +149,7 @@ impl Cutter {
 impl Processor for Cutter {
     fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
         let audio = inputs.first().filter(|format| **format != Format::Unknown).cloned().unwrap_or(Format::AUDIO);
-        Ok(Opened { outputs: vec![audio.clone(), Format::Json, audio], latency: Latency::ZERO })
+        Ok(Opened::new(vec![audio.clone(), Format::Json, audio], Latency::ZERO).with_latency(SEGMENTS, None))
     }
 
     fn process(&mut self, port: PortId, packet: Packet, out: &mut Out) -> Result<()> {

@@ -30,6 +30,7 @@ impl TypedNode for SpeechVad {
             outputs: vec![PortInfo::out(Kind::Audio), PortInfo::events(), segments::probability_port()],
             params: serde_json::Value::Null,
             cost_ns_per_frame: 30.0,
+            memory: Memory::Passes,
         }
     }
 
@@ -113,7 +114,18 @@ impl Processor for Finder {
             let resampler = Resampler::new(self.rate, RATE_HZ, 1, Quality::High, true);
             self.resampler = Some(resampler.map_err(|error| Error::new(ErrorKind::Format, error))?);
         }
-        Ok(Opened { outputs: vec![format.into(), Format::Json, Format::Json], latency: Latency::ZERO })
+        // Its hops are those of the network; what the resampler before it holds back comes on top.
+        let hop = Pts::frames(HOP as i64, RATE_HZ);
+        let lag = Pts::frames((LAG_HOPS * HOP as u64) as i64, RATE_HZ);
+        let mut latency = vec![Latency { delay: lag, block: hop }];
+        if let Some(resampler) = &self.resampler {
+            latency.push(Latency {
+                delay: Pts::frames(resampler.delay_frames() as i64, RATE_HZ),
+                block: Pts::frames(resampler.block_frames() as i64, self.rate),
+            });
+        }
+        Ok(Opened::new(vec![format.into(), Format::Json, Format::Json], Latency::ZERO)
+            .with_latency(segments::PROBABILITY, Some(latency)))
     }
 
     fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {

@@ -26,6 +26,7 @@ impl TypedNode for PassThrough {
             outputs: vec![PortInfo::out(Kinds::ANY)],
             params: serde_json::Value::Null,
             cost_ns_per_frame: 0.0,
+            memory: Memory::Passes,
         }
     }
 
@@ -43,7 +44,7 @@ struct Passing;
 
 impl Processor for Passing {
     fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
-        Ok(Opened { outputs: inputs.to_vec(), latency: Latency::ZERO })
+        Ok(Opened::new(inputs.to_vec(), Latency::ZERO))
     }
 
     fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {

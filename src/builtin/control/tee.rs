@@ -28,6 +28,7 @@ impl TypedNode for Tee {
             outputs: vec![PortInfo::out(Kinds::ANY), PortInfo::named("tap", Kinds::ANY)],
             params: serde_json::Value::Null,
             cost_ns_per_frame: 0.0,
+            memory: Memory::Passes,
         }
     }
 
@@ -47,7 +48,7 @@ struct Passing;
 impl Processor for Passing {
     fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
         let input = inputs.first().cloned().unwrap_or_default();
-        Ok(Opened { outputs: vec![input.clone(), input], latency: Latency::ZERO })
+        Ok(Opened::new(vec![input.clone(), input], Latency::ZERO))
     }
 
     fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {

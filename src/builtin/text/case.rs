@@ -40,6 +40,7 @@ impl TypedNode for TextCase {
             outputs: vec![PortInfo::out(Kind::Text)],
             params: serde_json::Value::Null,
             cost_ns_per_frame: 500.0,
+            memory: Memory::Makes,
         }
     }
 
@@ -57,7 +58,7 @@ struct Changer(Mode);
 
 impl Processor for Changer {
     fn open(&mut self, _: &[Format], _: Align) -> Result<Opened> {
-        Ok(Opened { outputs: vec![Format::Text], latency: Latency::ZERO })
+        Ok(Opened::new(vec![Format::Text], Latency::ZERO))
     }
 
     fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {

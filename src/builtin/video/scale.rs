@@ -61,6 +61,7 @@ impl TypedNode for VideoScale {
             outputs: vec![PortInfo::out(Kind::Video)],
             params: serde_json::Value::Null,
             cost_ns_per_frame: 400_000.0,
+            memory: Memory::Makes,
         }
     }
 
@@ -98,10 +99,7 @@ fn plane_types(format: PixelFormat) -> &'static [(PixelType, usize)] {
 
 impl Processor for Scaler {
     fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
-        Ok(Opened {
-            outputs: vec![scaled(&self.params, inputs.first().unwrap_or(&Format::VIDEO))],
-            latency: Latency::ZERO,
-        })
+        Ok(Opened::new(vec![scaled(&self.params, inputs.first().unwrap_or(&Format::VIDEO))], Latency::ZERO))
     }
 
     fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {
