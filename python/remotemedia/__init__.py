@@ -27,8 +27,10 @@ from remotemedia._formats import AudioFormat, VideoFormat
 from remotemedia._lib import version as __version__
 from remotemedia._log import log_to_python
 from remotemedia._pipeline import Pipeline
+from remotemedia._plan import CopyPlace, NodeLatency, PathLatency
 from remotemedia._session import Output, Session, SessionStream
 from remotemedia._stream import AudioStream, stream
+from remotemedia._verify import Certificate, VerifyCase, verify
 from remotemedia._video import VideoFrame
 from remotemedia.errors import (
     AssumedFormatWarning,
@@ -60,7 +62,9 @@ __all__ = [
     "AudioInfo",
     "AudioStream",
     "BusyError",
+    "Certificate",
     "ClosedError",
+    "CopyPlace",
     "FormatError",
     "FullError",
     "InputTypeError",
@@ -70,7 +74,9 @@ __all__ = [
     "ManifestError",
     "ManifestWarning",
     "NodeError",
+    "NodeLatency",
     "Output",
+    "PathLatency",
     "Pipeline",
     "Problem",
     "RemoteMediaError",
@@ -81,6 +87,7 @@ __all__ = [
     "TimeoutError",
     "UnhandledKindWarning",
     "UnsupportedError",
+    "VerifyCase",
     "VideoFormat",
     "VideoFrame",
     "WorkerCrashedError",
@@ -95,6 +102,7 @@ __all__ = [
     "runtime",
     "speech_segments",
     "stream",
+    "verify",
     "write",
 ]
 

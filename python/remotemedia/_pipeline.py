@@ -12,6 +12,7 @@ from remotemedia._lib import NativeError, native, problem, reraise
 from remotemedia._manifest import ManifestText, manifest_text
 from remotemedia._map import Progress, map_clips, map_clips_async
 from remotemedia._node import Node
+from remotemedia._plan import CopyPlace, NodeLatency, PathLatency
 from remotemedia._results import warn
 from remotemedia._session import open_session
 from remotemedia.errors import ManifestWarning, Problem
@@ -242,6 +243,38 @@ class Pipeline:
         """What each port carries, by ``node.port``, as far as the declared formats tell; else None."""
         formats: dict[str, dict[str, object] | None] = json.loads(self._compiled.native.formats_json())
         return formats
+
+    @property
+    def latency(self) -> list[PathLatency] | None:
+        """How much later than its input each result comes; None when the declared formats do not tell.
+
+        The length of what is pushed at a time comes on top.
+
+        Examples
+        --------
+        >>> import remotemedia as rm
+        >>> nodes = [rm.nodes.AudioResample(target_rate=16000), rm.nodes.Chunk(ms=20)]
+        >>> for path in rm.Pipeline(nodes, input=rm.AudioFormat(48000, 1)).latency:
+        ...     print(path.source, path.result, path.nodes[0].node, path.max_ms > 20)
+        audio_resample chunk chunk True
+        """
+        paths = json.loads(self._compiled.native.latency_json())
+        if paths is None:
+            return None
+        return [PathLatency(**{**path, "nodes": [NodeLatency(**node) for node in path["nodes"]]}) for path in paths]
+
+    @property
+    def copies(self) -> list[CopyPlace]:
+        """Every place where a session copies or converts media, with the reason.
+
+        Examples
+        --------
+        >>> import remotemedia as rm
+        >>> pipe = rm.Pipeline([rm.nodes.Chunk(ms=20)], input=rm.AudioFormat(48000, 1))
+        >>> [copy.place for copy in pipe.copies]
+        ['input', 'chunk', 'result chunk']
+        """
+        return [CopyPlace(**copy) for copy in json.loads(self._compiled.native.copies_json())]
 
     @property
     def manifest(self) -> dict[str, Any]:

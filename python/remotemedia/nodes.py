@@ -13,11 +13,18 @@ __all__ = [
     "AudioChannels",
     "AudioLevel",
     "AudioResample",
+    "Chunk",
     "EnergyVAD",
     "Gain",
+    "Gate",
+    "JitterBuffer",
+    "Merge",
+    "Mix",
     "Node",
     "PassThrough",
+    "Segmenter",
     "SpeechVAD",
+    "Tee",
     "TextCase",
     "VideoScale",
 ]
@@ -102,6 +109,37 @@ def AudioResample(
     return make_node("AudioResample", id, target_rate=target_rate, source_rate=source_rate, quality=quality)
 
 
+def Chunk(
+    *,
+    frames: int | None = None,
+    ms: int | None = None,
+    last: Literal["short", "pad"] | None = None,
+    id: str | None = None,
+) -> Node:
+    """Gives the same audio in pieces of exactly one length, for models and codecs that want a fixed frame.
+
+    Outputs: `out` (audio).
+
+    Parameters
+    ----------
+    frames : int, optional
+        Frames in a piece. This or `ms`. From 1 to 1048576.
+    ms : int, optional
+        Length of a piece in milliseconds; must be whole frames at the rate of the stream. This or
+        `frames`. From 1 to 60000.
+    last : {"short", "pad"}, optional
+        The rest at the end of the stream. `short`: as long as it is. `pad`: filled up with silence.
+    id : str, optional
+        Name of the node in the manifest; made from its type when left out.
+
+    Returns
+    -------
+    Node
+        An entry for `remotemedia.Pipeline([...])`.
+    """
+    return make_node("Chunk", id, frames=frames, ms=ms, last=last)
+
+
 def EnergyVAD(
     *,
     threshold_db: float = -40.0,
@@ -114,7 +152,7 @@ def EnergyVAD(
 
     Events say where segments start and end; the audio goes through untouched.
 
-    Outputs: `out` (audio), `events` (json).
+    Outputs: `out` (audio), `events` (json), `probability` (json).
 
     Parameters
     ----------
@@ -166,6 +204,110 @@ def Gain(*, gain_db: float = 0.0, id: str | None = None) -> Node:
     return make_node("Gain", id, gain_db=gain_db)
 
 
+def Gate(*, threshold: float = 0.5, pre_roll_ms: int = 200, hold_ms: int = 300, id: str | None = None) -> Node:
+    """Passes audio while a VAD hears speech, with a little before and after it; `vad` is connected to the VAD's output `probability`.
+
+    What does not pass is left out: times jump over it, and whatever joins audio later fills it with
+    silence.
+
+    Outputs: `out` (audio).
+
+    Parameters
+    ----------
+    threshold : float, default 0.5
+        Audio passes where the VAD gives at least this probability. From 0.01 to 1.0.
+    pre_roll_ms : int, default 200
+        Passed before that, in milliseconds. Audio is held back for as long. From 0 to 5000.
+    hold_ms : int, default 300
+        Passed after that, in milliseconds. From 0 to 60000.
+    id : str, optional
+        Name of the node in the manifest; made from its type when left out.
+
+    Returns
+    -------
+    Node
+        An entry for `remotemedia.Pipeline([...])`.
+    """
+    return make_node("Gate", id, threshold=threshold, pre_roll_ms=pre_roll_ms, hold_ms=hold_ms)
+
+
+def JitterBuffer(*, delay_ms: int = 60, max_gap_ms: int = 60000, id: str | None = None) -> Node:
+    """Puts packets in the order of their times and gives audio without gaps, later by a fixed delay.
+
+    What has not come by then is silence, and counted in `events` (`underrun`); what comes later
+    still is dropped, and counted too (`late`). Time is that of the packets: no clock is read.
+
+    Outputs: `out` (audio), `events` (json).
+
+    Parameters
+    ----------
+    delay_ms : int, default 60
+        How much later than the newest audio the output is, in milliseconds: a packet may be late by
+        as much. From 0 to 5000.
+    max_gap_ms : int, default 60000
+        A jump in time of more than this is an error, in milliseconds. Shorter ones become silence.
+        From 1 to 600000.
+    id : str, optional
+        Name of the node in the manifest; made from its type when left out.
+
+    Returns
+    -------
+    Node
+        An entry for `remotemedia.Pipeline([...])`.
+    """
+    return make_node("JitterBuffer", id, delay_ms=delay_ms, max_gap_ms=max_gap_ms)
+
+
+def Merge(*, max_skew_ms: int = 10000, id: str | None = None) -> Node:
+    """Puts the channels of up to eight streams side by side, in the order of the inputs: two mono streams become one of two channels.
+
+    One that ends before the others is silence from there.
+
+    Outputs: `out` (audio).
+
+    Parameters
+    ----------
+    max_skew_ms : int, default 10000
+        How far inputs may lie apart, in milliseconds. From 1 to 60000.
+    id : str, optional
+        Name of the node in the manifest; made from its type when left out.
+
+    Returns
+    -------
+    Node
+        An entry for `remotemedia.Pipeline([...])`.
+    """
+    return make_node("Merge", id, max_skew_ms=max_skew_ms)
+
+
+def Mix(*, missing: Literal["wait", "silence"] | None = None, max_skew_ms: int = 10000, id: str | None = None) -> Node:
+    """Adds up to eight streams of one format, frame by frame of the same time.
+
+    Nothing is scaled or clipped: put a Gain before or after it. The mix ends with its last input.
+
+    Outputs: `out` (audio), `events` (json).
+
+    Parameters
+    ----------
+    missing : {"wait", "silence"}, optional
+        What happens when an input does not keep up. `wait`: its audio is waited for, and an error
+        when it is too far behind. `silence`: it is silence then, and what comes of it later is left
+        out and counted in `events`. wait: Its audio is waited for; when it is too far behind, that
+        is an error. silence: It is silence when it is too far behind; what comes of it later is
+        left out.
+    max_skew_ms : int, default 10000
+        How far inputs may lie apart, in milliseconds. From 1 to 60000.
+    id : str, optional
+        Name of the node in the manifest; made from its type when left out.
+
+    Returns
+    -------
+    Node
+        An entry for `remotemedia.Pipeline([...])`.
+    """
+    return make_node("Mix", id, missing=missing, max_skew_ms=max_skew_ms)
+
+
 def PassThrough(*, id: str | None = None) -> Node:
     """Passes everything through untouched.
 
@@ -182,6 +324,68 @@ def PassThrough(*, id: str | None = None) -> Node:
         An entry for `remotemedia.Pipeline([...])`.
     """
     return make_node("PassThrough", id)
+
+
+def Segmenter(
+    *,
+    preset: Literal["conversation", "file"] | None = None,
+    enter: float | None = None,
+    exit: float | None = None,
+    min_speech_ms: int | None = None,
+    min_silence_ms: int | None = None,
+    pad_start_ms: int | None = None,
+    pad_end_ms: int | None = None,
+    max_speech_ms: int | None = None,
+    id: str | None = None,
+) -> Node:
+    """Cuts audio into stretches of speech; `vad` is connected to the output `probability` of a VAD.
+
+    `segments` gives each stretch as one piece of audio, whole, at its exact time; `events` says
+    where they start and end; `out` is the audio, untouched.
+
+    Outputs: `out` (audio), `events` (json), `segments` (audio).
+
+    Parameters
+    ----------
+    preset : {"conversation", "file"}, optional
+        `conversation`: quick to start, slow to end, for live talk. `file`: tight segments, for
+        recordings. conversation: For live talk: 64 ms of speech, 550 ms of silence, 300 ms before.
+        file: For recordings, as silero-vad segments files: 250 ms of speech, 100 ms of silence, 30
+        ms both sides.
+    enter : float, optional
+        Speech starts at this probability. From 0.01 to 0.99.
+    exit : float, optional
+        Silence starts below this probability. At most `enter`. From 0.01 to 0.99.
+    min_speech_ms : int, optional
+        Shorter speech is not reported, in milliseconds. From 0 to 60000.
+    min_silence_ms : int, optional
+        Shorter silence does not end a segment, in milliseconds. From 0 to 60000.
+    pad_start_ms : int, optional
+        Added before a segment, in milliseconds. From 0 to 5000.
+    pad_end_ms : int, optional
+        Added after a segment, in milliseconds. From 0 to 5000.
+    max_speech_ms : int, optional
+        A longer segment is cut, in milliseconds. 0: never. From 0 to 3600000.
+    id : str, optional
+        Name of the node in the manifest; made from its type when left out.
+
+    Returns
+    -------
+    Node
+        An entry for `remotemedia.Pipeline([...])`.
+    """
+    return make_node(
+        "Segmenter",
+        id,
+        preset=preset,
+        enter=enter,
+        exit=exit,
+        min_speech_ms=min_speech_ms,
+        min_silence_ms=min_silence_ms,
+        pad_start_ms=pad_start_ms,
+        pad_end_ms=pad_end_ms,
+        max_speech_ms=max_speech_ms,
+    )
 
 
 def SpeechVAD(
@@ -201,7 +405,7 @@ def SpeechVAD(
     Events say where segments start and end, in samples of the input; the audio goes through
     untouched.
 
-    Outputs: `out` (audio), `events` (json).
+    Outputs: `out` (audio), `events` (json), `probability` (json).
 
     Parameters
     ----------
@@ -244,6 +448,28 @@ def SpeechVAD(
         pad_end_ms=pad_end_ms,
         max_speech_ms=max_speech_ms,
     )
+
+
+def Tee(*, id: str | None = None) -> Node:
+    """Gives everything on two outputs: `out`, and `tap` for whoever looks on.
+
+    The memory is shared, not copied. (Any output may lead to several nodes without it; `tap` gives
+    the second way a name.)
+
+    Outputs: `out` (audio, video, array, text, json, binary, control), `tap` (audio, video, array,
+    text, json, binary, control).
+
+    Parameters
+    ----------
+    id : str, optional
+        Name of the node in the manifest; made from its type when left out.
+
+    Returns
+    -------
+    Node
+        An entry for `remotemedia.Pipeline([...])`.
+    """
+    return make_node("Tee", id)
 
 
 def TextCase(*, mode: Literal["upper", "lower", "title"], id: str | None = None) -> Node:

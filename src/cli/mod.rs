@@ -3,10 +3,12 @@
 mod doctor;
 mod explain;
 mod inputs;
+mod latency;
 mod nodes;
 mod outputs;
 mod run;
 mod validate;
+mod verify;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -47,6 +49,10 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say how much later than its input each result comes, and where media is copied. Nothing is run.
+    Latency(latency::Options),
+    /// Feed a node or a manifest in many ways and compare. Exit code 1 when something differs.
+    Verify(verify::Options),
     /// Check a manifest. Exit code 1 when it cannot run.
     Validate {
         /// The manifest's file; `-` reads standard input.
@@ -73,6 +79,8 @@ pub fn main(arguments: impl IntoIterator<Item = String>) -> i32 {
         Command::Nodes { name, json } => nodes::run(name.as_deref(), json),
         Command::Run(options) => run::run(&options),
         Command::Doctor(options) => doctor::run(&options),
+        Command::Latency(options) => latency::run(&options),
+        Command::Verify(options) => verify::run(&options),
         Command::Explain { code, json } => explain::run(code.as_deref(), json),
         Command::Validate { manifest, json } => validate::run(&manifest, json),
     }

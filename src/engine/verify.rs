@@ -53,6 +53,20 @@ impl VerifyReport {
         !self.cases.is_empty() && self.cases.iter().all(|case| case.failure.is_none())
     }
 
+    /// As JSON: `passed`, `largest_difference`, `cases`, `skipped`.
+    pub fn to_json(&self) -> serde_json::Value {
+        let cases = self
+            .cases
+            .iter()
+            .map(|case| serde_json::json!({"what": case.what, "difference": case.difference, "failure": case.failure}));
+        serde_json::json!({
+            "passed": self.passed(),
+            "largest_difference": self.largest_difference(),
+            "cases": cases.collect::<Vec<_>>(),
+            "skipped": self.skipped,
+        })
+    }
+
     /// The largest difference of a sample in any case.
     pub fn largest_difference(&self) -> f32 {
         self.cases.iter().map(|case| case.difference).fold(0.0, f32::max)

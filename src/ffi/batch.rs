@@ -10,7 +10,9 @@ use super::error::{RemoteMediaError, out_of_range};
 use super::pipeline::Pipeline;
 use super::raw::{Blob, RawBuffer};
 use super::wire::{self, Batch, Buffers};
-use crate::engine::{NodeMetrics, RunMetrics, RunOptions, RunResults, WarningKind};
+use crate::data::{AudioBuffer, Format, RuntimeData, read_samples};
+use crate::engine::{NodeMetrics, RunMetrics, RunOptions, RunResults, VerifyOptions, WarningKind};
+use crate::error::{Error, ErrorKind};
 use crate::node::MonotonicClock;
 use crate::runtime::Runtime;
 
@@ -72,6 +74,41 @@ impl Pipeline {
             (format.name, known)
         });
         Value::Object(formats.collect()).to_string()
+    }
+}
+
+#[uniffi::export]
+impl Pipeline {
+    /// The latency of every path, as JSON; null when the declared formats do not tell.
+    pub fn latency_json(&self) -> String {
+        self.inner.latency_json(&Format::Unknown).to_string()
+    }
+
+    /// Every place where media is copied or converted, as JSON.
+    pub fn copies_json(&self) -> String {
+        self.inner.copies_json(&Format::Unknown).to_string()
+    }
+
+    /// Feeds the pipeline in many ways and compares: the report, as JSON. `batch` holds one item of audio, or nothing
+    /// for signals of our own.
+    pub fn raw_verify(&self, batch: &[u8], rounds: i32, seed: i64, tolerance: f32) -> Answer<String> {
+        let mut batch = EndCall(wire::batch(batch)?);
+        let audio = match batch.0.items.pop() {
+            Some(RuntimeData::Numpy(array)) => {
+                let format = array.audio.ok_or_else(|| Error::new(ErrorKind::InputType, "the input is not audio"))?;
+                let mut samples = vec![0.0; array.elements()];
+                read_samples(&array, 0, &mut samples)?;
+                Some(AudioBuffer::new(samples, format)?)
+            }
+            _ => None,
+        };
+        let options = VerifyOptions {
+            audio,
+            rounds: u32::try_from(rounds).map_err(|_| out_of_range("rounds", rounds.into(), "1 or more"))?,
+            seed: seed.unsigned_abs(),
+            tolerance,
+        };
+        Ok(self.inner.verify(&options)?.to_json().to_string())
     }
 }
 

@@ -48,6 +48,14 @@ impl Pipeline {
         Self::compile(&manifest_json, Source::File(&file_name))
     }
 
+    /// A pipeline of one node, with what it needs before it. The parameters are JSON text.
+    #[uniffi::constructor]
+    pub fn of_node(node_type: String, params_json: String) -> std::result::Result<Arc<Self>, RemoteMediaError> {
+        let params = super::session::parsed("params", &params_json)?;
+        let inner = runtime::Pipeline::of_node(&node_type, &params, Runtime::shared().registry())?;
+        Ok(Arc::new(Self { inner }))
+    }
+
     /// Compiles a manifest that a program has put together, as JSON text. Problems have no line.
     #[uniffi::constructor]
     pub fn from_value(manifest_json: String) -> std::result::Result<Arc<Self>, RemoteMediaError> {
