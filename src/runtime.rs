@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use crate::builtin;
 use crate::data::{AudioBuffer, Format, RuntimeData};
 use crate::engine::{
-    Compute, Idle, Job, Live, LiveOptions, RunOptions, RunResults, Session, SessionOptions, Spawn, StopFlag, Ticket,
-    VerifyOptions, VerifyReport, run, verify,
+    Compute, Group, Idle, Job, Live, LiveOptions, RunOptions, RunResults, Session, SessionOptions, Spawn, StopFlag,
+    Ticket, VerifyOptions, VerifyReport, run, verify,
 };
 use crate::error::{Error, ErrorKind, Problem, Result, Severity};
 use crate::graph::{self, Graph};
@@ -252,6 +252,14 @@ impl Pipeline {
     /// `Format` when the input does not fit the graph.
     pub fn session(&self, options: SessionOptions) -> Result<Session> {
         Session::new(&self.graph, &self.idle, options)
+    }
+
+    /// Opens many sessions that one caller drives.
+    ///
+    /// # Errors
+    /// `Format` when the input does not fit the graph.
+    pub fn group(&self, options: &SessionOptions, streams: usize) -> Result<Group> {
+        Group::new(&self.graph, &self.idle, options, streams)
     }
 
     /// Opens a live stream: items pushed, results taken, on compute threads where the work is long.

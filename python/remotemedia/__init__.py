@@ -24,6 +24,7 @@ from remotemedia._audio import Audio
 from remotemedia._audio_io import AudioInfo, info, read, write
 from remotemedia._dsp import SpeechSegment, resample, speech_segments
 from remotemedia._formats import AudioFormat, VideoFormat
+from remotemedia._group import GroupOutput, SessionGroup
 from remotemedia._lib import version as __version__
 from remotemedia._log import log_to_python
 from remotemedia._pipeline import Pipeline
@@ -67,6 +68,7 @@ __all__ = [
     "CopyPlace",
     "FormatError",
     "FullError",
+    "GroupOutput",
     "InputTypeError",
     "InputValueError",
     "InternalError",
@@ -82,6 +84,7 @@ __all__ = [
     "RemoteMediaError",
     "RemoteMediaWarning",
     "Session",
+    "SessionGroup",
     "SessionStream",
     "SpeechSegment",
     "TimeoutError",

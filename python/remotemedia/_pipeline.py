@@ -7,14 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from remotemedia import _run
+from remotemedia._audio import whole_number
 from remotemedia._formats import Format
+from remotemedia._group import SessionGroup
 from remotemedia._lib import NativeError, native, problem, reraise
 from remotemedia._manifest import ManifestText, manifest_text
 from remotemedia._map import Progress, map_clips, map_clips_async
 from remotemedia._node import Node
 from remotemedia._plan import CopyPlace, NodeLatency, PathLatency
 from remotemedia._results import warn
-from remotemedia._session import open_session
+from remotemedia._session import open_session, session_config
 from remotemedia.errors import ManifestWarning, Problem
 
 if TYPE_CHECKING:
@@ -234,9 +236,37 @@ class Pipeline:
         ...     session.process(np.ones(320, np.int16)).dtype
         dtype('int16')
         """
-        return open_session(
-            self._compiled, sample_rate, channels, input, constant_frames, queue, when_full, metrics
-        )
+        config = session_config(sample_rate, channels, input, constant_frames, metrics)
+        return open_session(self._compiled, config, queue, when_full)
+
+    def session_group(
+        self,
+        streams: int,
+        sample_rate: int | None = None,
+        channels: int | None = None,
+        *,
+        input: AudioFormat | None = None,
+    ) -> SessionGroup:
+        """Open many sessions that one caller drives, thousands if need be.
+
+        Parameters
+        ----------
+        streams : int
+            How many.
+        sample_rate, channels, input
+            As for `session`.
+
+        Returns
+        -------
+        SessionGroup
+
+        Raises
+        ------
+        FormatError
+            When the input does not fit the pipeline.
+        """
+        streams = whole_number("streams", streams, 1_000_000)
+        return SessionGroup(self._compiled, session_config(sample_rate, channels, input), streams)
 
     @property
     def formats(self) -> dict[str, dict[str, object] | None]:

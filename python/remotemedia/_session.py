@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from remotemedia._results import Ports
     from remotemedia._run import Compiled
 
-__all__ = ["Output", "Session", "SessionStream", "open_session"]
+__all__ = ["Output", "Session", "SessionStream", "open_session", "session_config"]
 
 _HOLD_GIL_NS = 50_000.0
 """Work of at most this keeps the GIL: giving it away would cost more."""
@@ -669,26 +669,27 @@ async def _items(source: Iterable[object] | AsyncIterable[object]) -> AsyncItera
             yield item
 
 
-def open_session(
-    pipeline: Compiled,
+def session_config(
     sample_rate: int | None,
     channels: int | None,
     input: AudioFormat | None,
-    constant_frames: bool,
-    queue: int,
-    when_full: str,
-    metrics: bool,
-) -> Session:
-    """Open a session; `Pipeline.session` says what the arguments mean."""
+    constant_frames: bool = False,
+    metrics: bool = False,
+) -> Any:
+    """Return the native settings of a session; `Pipeline.session` says what the arguments mean."""
     if input is not None:
         if sample_rate is not None or channels is not None:
             raise InputValueError("both `input` and `sample_rate` or `channels` are given, expected one of them")
         sample_rate, channels = input.sample_rate, input.channels
     rate = 0 if sample_rate is None else whole_number("sample_rate", sample_rate, MAX_SAMPLE_RATE)
     count = 0 if channels is None else whole_number("channels", channels, MAX_CHANNELS)
-    config = native.SessionConfig(
+    return native.SessionConfig(
         sample_rate_hz=rate, channels=count, constant_frames=bool(constant_frames), metrics=bool(metrics)
     )
+
+
+def open_session(pipeline: Compiled, config: Any, queue: int, when_full: str) -> Session:
+    """Open a session; `Pipeline.session` says what the arguments mean."""
     queue = whole_number("queue", queue, 1_000_000)
     if when_full not in _WHEN_FULL:
         raise InputValueError(f"when_full is {when_full!r}, expected one of {', '.join(map(repr, _WHEN_FULL))}")

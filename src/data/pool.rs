@@ -34,6 +34,14 @@ impl Block {
     pub(super) fn owned(values: Vec<f32>) -> Self {
         Self { values, home: Weak::new() }
     }
+
+    /// Memory for `len` samples from the pool that this block is of, as long as there is one.
+    pub(super) fn another(&self, len: usize) -> Samples {
+        match self.home.upgrade() {
+            Some(shared) => Pool { shared }.samples(len),
+            None => Samples::from(vec![0.0; len]),
+        }
+    }
 }
 
 impl Pool {

@@ -25,7 +25,9 @@ impl Samples {
         let (start, len) = (self.start, self.len);
         let unique = self.block.as_mut().is_some_and(|block| Arc::get_mut(block).is_some());
         if !unique {
-            *self = Self::from(self.to_vec());
+            let mut copy = self.block.as_ref().map_or_else(|| Self::from(vec![0.0; len]), |block| block.another(len));
+            copy.make_mut_unique(0, len).copy_from_slice(self);
+            *self = copy;
             return self.make_mut_unique(0, len);
         }
         self.make_mut_unique(start, len)

@@ -5,6 +5,7 @@ mod collect;
 mod compute;
 mod deliver;
 mod entrance;
+mod group;
 mod idle;
 mod job;
 mod live;
@@ -18,6 +19,7 @@ mod verify;
 
 pub use collect::{PortResult, ResultItem};
 pub use compute::{Compute, Ticket};
+pub use group::Group;
 pub use idle::Idle;
 pub use job::Job;
 pub use live::{Live, LiveOptions, Pushed, Spawn, WhenFull};

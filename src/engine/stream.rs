@@ -380,14 +380,14 @@ impl Stream {
             tracing::debug!(%error, "packet skipped");
             running.recorder.dropped += 1;
         }
-        let mut out = std::mem::take(&mut self.out);
-        for (port, packet) in out.drain() {
+        let mut packets = self.out.take();
+        for (port, packet) in packets.drain(..) {
             let recorder = &mut self.nodes[node].recorder;
             recorder.packets_out += 1;
             recorder.frames_out += packet.data.frames();
             self.route(node, port, packet);
         }
-        self.out = out;
+        self.out.refill(packets);
         Ok(())
     }
 

@@ -15,6 +15,8 @@ mod error;
 mod feed;
 #[cfg(feature = "files")]
 mod files;
+#[cfg(feature = "python")]
+mod group;
 mod item;
 #[cfg(feature = "python")]
 mod lane;
@@ -36,6 +38,8 @@ pub use calls::{execute_pipeline, execute_pipeline_with_input, node_catalog, ver
 pub use error::{ErrorInfo, Problem, RemoteMediaError};
 #[cfg(feature = "files")]
 pub use files::{AudioInfo, AudioReader, audio_info, read_audio, write_audio};
+#[cfg(feature = "python")]
+pub use group::RawGroup;
 pub use item::{Item, Output};
 #[cfg(feature = "python")]
 pub use lane::RawLane;

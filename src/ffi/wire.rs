@@ -262,21 +262,14 @@ pub(super) type Bare = (DType, ByteOrder, bool);
 /// u32, and how many were dropped before it u32. Audio of a stream of bare arrays goes back as such.
 pub(super) fn outputs(outputs: Vec<SessionOutput>, bare: Option<Bare>) -> Result<Vec<u8>> {
     let mut writer = Writer { bytes: Vec::new(), buffers: None };
-    for SessionOutput { result, packet, dropped } in outputs {
-        writer.bytes.extend_from_slice(&packet.pts.ticks.to_le_bytes());
-        for number in [packet.pts.num, packet.pts.den, packet.generation, dropped] {
-            writer.bytes.extend_from_slice(&number.to_le_bytes());
-        }
-        let data = match (packet.data, bare) {
-            (RuntimeData::Audio(audio), Some((dtype, order, one_axis)))
-                if dtype != DType::F32 || order == ByteOrder::Swapped =>
-            {
-                RuntimeData::Numpy(as_array(&audio, dtype, order, one_axis)?)
-            }
-            (data, _) => data,
-        };
-        writer.value(result as u32, packet.item, data, bare.map(|(_, _, one_axis)| one_axis));
-    }
+    outputs.into_iter().try_for_each(|output| writer.output(output, None, bare))?;
+    Ok(writer.bytes)
+}
+
+/// Like [`outputs`], with the number of the stream, u32, at the end of each head.
+pub(super) fn group_outputs(outputs: Vec<(usize, SessionOutput)>, bare: Option<Bare>) -> Result<Vec<u8>> {
+    let mut writer = Writer { bytes: Vec::new(), buffers: None };
+    outputs.into_iter().try_for_each(|(stream, output)| writer.output(output, Some(stream as u32), bare))?;
     Ok(writer.bytes)
 }
 
@@ -303,6 +296,25 @@ fn write(results: RunResults, meta: Option<String>, buffers: Option<Buffers>) ->
 }
 
 impl Writer {
+    /// A result of a session, with its head.
+    fn output(&mut self, output: SessionOutput, stream: Option<u32>, bare: Option<Bare>) -> Result<()> {
+        let SessionOutput { result, packet, dropped } = output;
+        self.bytes.extend_from_slice(&packet.pts.ticks.to_le_bytes());
+        for number in [packet.pts.num, packet.pts.den, packet.generation, dropped].into_iter().chain(stream) {
+            self.bytes.extend_from_slice(&number.to_le_bytes());
+        }
+        let data = match (packet.data, bare) {
+            (RuntimeData::Audio(audio), Some((dtype, order, one_axis)))
+                if dtype != DType::F32 || order == ByteOrder::Swapped =>
+            {
+                RuntimeData::Numpy(as_array(&audio, dtype, order, one_axis)?)
+            }
+            (data, _) => data,
+        };
+        self.value(result as u32, packet.item, data, bare.map(|(_, _, one_axis)| one_axis));
+        Ok(())
+    }
+
     /// `bare`: the item was a bare array, of one axis or not; its audio goes back as one.
     fn value(&mut self, port: u32, item: u32, data: RuntimeData, bare: Option<bool>) {
         let float = number(DType::F32, ByteOrder::Native);

@@ -51,6 +51,16 @@ impl Out {
         AudioBuffer::new(self.pool.samples(frames * usize::from(format.channels())), format)
     }
 
+    /// Takes the list of what was put out. Give it back empty with [`refill`](Self::refill), so that it is used again.
+    pub(crate) fn take(&mut self) -> Vec<(PortId, Packet)> {
+        std::mem::take(&mut self.packets)
+    }
+
+    /// Takes an empty list for what will be put out.
+    pub(crate) fn refill(&mut self, packets: Vec<(PortId, Packet)>) {
+        self.packets = packets;
+    }
+
     /// Takes what was put out, in order.
     pub fn drain(&mut self) -> impl Iterator<Item = (PortId, Packet)> + '_ {
         self.packets.drain(..)

@@ -1,6 +1,6 @@
 //! `JitterBuffer`: packets of a network, in order and without gaps.
 
-use std::collections::BTreeMap;
+use std::collections::VecDeque;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -55,7 +55,7 @@ impl TypedNode for JitterBuffer {
         Ok(Box::new(Buffer {
             params,
             format: None,
-            waiting: BTreeMap::new(),
+            waiting: VecDeque::new(),
             next: None,
             given: false,
             newest: 0,
@@ -69,8 +69,8 @@ impl TypedNode for JitterBuffer {
 struct Buffer {
     params: Params,
     format: Option<AudioFormat>,
-    /// Packets by their first frame.
-    waiting: BTreeMap<i64, AudioBuffer>,
+    /// Packets in the order of their first frames.
+    waiting: VecDeque<(i64, AudioBuffer)>,
     /// The frame that comes out next, from the first packet on.
     next: Option<i64>,
     /// Whether anything has come out.
@@ -86,8 +86,11 @@ struct Buffer {
 impl Buffer {
     /// Of two packets of one time the longer one stays.
     fn keep(&mut self, at: i64, audio: AudioBuffer) {
-        if self.waiting.get(&at).is_none_or(|there| there.frames() < audio.frames()) {
-            self.waiting.insert(at, audio);
+        let place = self.waiting.partition_point(|(there, _)| *there < at);
+        match self.waiting.get_mut(place).filter(|(there, _)| *there == at) {
+            Some((_, there)) if there.frames() < audio.frames() => *there = audio,
+            Some(_) => {}
+            None => self.waiting.insert(place, (at, audio)),
         }
     }
 
@@ -111,8 +114,7 @@ impl Buffer {
     fn give(&mut self, until: i64, out: &mut Out) -> Result<()> {
         let (Some(mut next), Some(format)) = (self.next, self.format) else { return Ok(()) };
         while next < until {
-            let Some(entry) = self.waiting.first_entry() else { break };
-            let at = *entry.key();
+            let Some(&(at, _)) = self.waiting.front() else { break };
             if at > next {
                 // It has not come in time.
                 let frames = at.min(until) - next;
@@ -129,7 +131,7 @@ impl Buffer {
                 next += frames;
                 continue;
             }
-            let audio = entry.remove();
+            let Some((_, audio)) = self.waiting.pop_front() else { break };
             let end = at + audio.frames() as i64;
             if end <= next {
                 continue; // All of it has come before.

@@ -74,21 +74,26 @@ impl TypedNode for Merge {
     }
 
     fn build(&self, params: Params) -> Result<Box<dyn Processor>> {
-        Ok(Box::new(Merger { join: Join::new(Missing::Wait, params.max_skew_ms) }))
+        Ok(Box::new(Merger { join: Join::new(Missing::Wait, params.max_skew_ms), channels: Vec::new() }))
     }
 }
 
 struct Merger {
     join: Join,
+    /// Of each connected input, from the first output on.
+    channels: Vec<usize>,
 }
 
 impl Merger {
     fn put(&mut self, item: u32, generation: u32, out: &mut Out) -> Result<()> {
         while let (Some((at, frames)), Some(rate)) = (self.join.ready(), self.join.sample_rate_hz()) {
-            let channels = self.join.channels().ok_or_else(|| {
-                Error::new(ErrorKind::Format, "an input has ended without audio: its channels are not known")
-                    .hint("feed every input, or connect fewer")
-            })?;
+            if self.channels.is_empty() {
+                self.channels = self.join.channels().ok_or_else(|| {
+                    Error::new(ErrorKind::Format, "an input has ended without audio: its channels are not known")
+                        .hint("feed every input, or connect fewer")
+                })?;
+            }
+            let channels = &self.channels;
             let total = channels.iter().sum::<usize>();
             let format = AudioFormat::new(rate, checked(u32::try_from(total).unwrap_or(u32::MAX))?)?;
             let frames = frames.min(65_536);
@@ -131,5 +136,6 @@ impl Processor for Merger {
 
     fn reset(&mut self) {
         self.join.reset();
+        self.channels.clear();
     }
 }
