@@ -22,7 +22,7 @@ if not getattr(_sys, "_is_gil_enabled", lambda: True)():
 from remotemedia import errors, nodes, runtime
 from remotemedia._audio import Audio
 from remotemedia._audio_io import AudioInfo, info, read, write
-from remotemedia._dsp import SpeechSegment, resample, speech_segments
+from remotemedia._dsp import ResampleStream, SpeechSegment, resample, speech_segments
 from remotemedia._formats import AudioFormat, VideoFormat
 from remotemedia._group import GroupOutput, SessionGroup
 from remotemedia._lib import version as __version__
@@ -83,6 +83,7 @@ __all__ = [
     "Problem",
     "RemoteMediaError",
     "RemoteMediaWarning",
+    "ResampleStream",
     "Session",
     "SessionGroup",
     "SessionStream",

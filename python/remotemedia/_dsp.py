@@ -18,9 +18,71 @@ from remotemedia.errors import FormatError, InputTypeError, InputValueError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["SpeechSegment", "resample", "speech_segments"]
+__all__ = ["ResampleStream", "SpeechSegment", "resample", "speech_segments"]
 
 _QUALITIES = {"high": "high", "very_high": "very_high", "hq": "high", "vhq": "very_high"}
+
+
+class ResampleStream:
+    """Change the sample rate of a stream, chunk by chunk; soxr's class of this name, with its calls.
+
+    Parameters
+    ----------
+    in_rate, out_rate : int
+        Rates in Hz, 1 to 1,536,000.
+    num_channels : int
+        Channels of every chunk, 1 to 64.
+    dtype : dtype
+        Element type of every chunk: float32, float64, int16 or int32.
+    quality : str
+        As for `resample`.
+
+    Notes
+    -----
+    All chunks together are what `resample` gives of the whole, bit by bit. With ``num_channels`` of 1 chunks are
+    ``(frames,)`` or ``(frames, 1)``, and stay so.
+
+    Examples
+    --------
+    >>> import numpy as np, remotemedia as rm
+    >>> stream = rm.ResampleStream(48000, 16000, 1)
+    >>> parts = [stream.resample_chunk(np.zeros(960, np.float32), last=n == 49) for n in range(50)]
+    >>> sum(len(part) for part in parts)
+    16000
+    """
+
+    __slots__ = ("_dtype", "_session")
+
+    def __init__(
+        self, in_rate: float, out_rate: float, num_channels: int, dtype: object = "float32", quality: str = "high"
+    ) -> None:
+        try:
+            self._dtype = np.dtype(cast("Any", dtype))
+        except TypeError:
+            raise InputTypeError(f"dtype is {dtype!r}, expected float32, float64, int16 or int32") from None
+        if self._dtype.str[1:] not in ("f4", "f8", "i2", "i4"):
+            raise InputTypeError(f"dtype is {self._dtype}, expected float32, float64, int16 or int32")
+        rate_in = whole_number("in_rate", _whole(in_rate), MAX_SAMPLE_RATE)
+        rate_out = whole_number("out_rate", _whole(out_rate), MAX_SAMPLE_RATE)
+        channels = whole_number("num_channels", num_channels, MAX_CHANNELS)
+        self._session = _resampler(rate_in, rate_out, channels, _quality(quality)).session()
+
+    def resample_chunk(self, x: np.ndarray[Any, np.dtype[Any]], last: bool = False) -> np.ndarray[Any, np.dtype[Any]]:
+        """Take a chunk of any length and return what is ready; with ``last`` all of the rest, and begin anew.
+
+        Raises
+        ------
+        FormatError
+            For another element type or shape than before.
+        """
+        if x.dtype != self._dtype:
+            raise FormatError(f"the chunk has dtype {x.dtype}, expected {self._dtype}", code="RM0204")
+        y = self._session.process(x)
+        return np.concatenate([y, self._session.flush()]) if last else y
+
+    def clear(self) -> None:
+        """Forget the stream."""
+        self._session.reset()
 
 
 def resample(x: object, in_rate: float, out_rate: float, quality: str = "high") -> np.ndarray[Any, np.dtype[Any]]:
@@ -60,14 +122,19 @@ def resample(x: object, in_rate: float, out_rate: float, quality: str = "high") 
     check_audio(array)
     rate_in = whole_number("in_rate", _whole(in_rate), MAX_SAMPLE_RATE)
     rate_out = whole_number("out_rate", _whole(out_rate), MAX_SAMPLE_RATE)
-    name = _QUALITIES.get(quality.lower()) if isinstance(cast("object", quality), str) else None
-    if name is None:
-        raise InputValueError(f"quality is {quality!r}, expected 'high' or 'very_high' (soxr's 'HQ' or 'VHQ')")
+    name = _quality(quality)
     channels = 1 if array.ndim == 1 else whole_number("channels", array.shape[1], MAX_CHANNELS)
     if rate_in == rate_out or array.size == 0:
         return np.array(array)
     result: np.ndarray[Any, np.dtype[Any]] = _resampler(rate_in, rate_out, channels, name).run(array)
     return result
+
+
+def _quality(quality: str) -> str:
+    name = _QUALITIES.get(quality.lower()) if isinstance(cast("object", quality), str) else None
+    if name is None:
+        raise InputValueError(f"quality is {quality!r}, expected 'high' or 'very_high' (soxr's 'HQ' or 'VHQ')")
+    return name
 
 
 def _whole(rate: object) -> object:

@@ -286,7 +286,7 @@ class Pipeline:
         >>> nodes = [rm.nodes.AudioResample(target_rate=16000), rm.nodes.Chunk(ms=20)]
         >>> for path in rm.Pipeline(nodes, input=rm.AudioFormat(48000, 1)).latency:
         ...     print(path.source, path.result, path.nodes[0].node, path.max_ms > 20)
-        audio_resample chunk chunk True
+        audio_resample chunk audio_resample True
         """
         paths = json.loads(self._compiled.native.latency_json())
         if paths is None:

@@ -14,7 +14,7 @@ from support import must
 
 import remotemedia as rm
 
-EXAMPLES = ["manifest_file", "map_clips", "published_v04", "quickstart", "video_scale"]
+EXAMPLES = ["manifest_file", "map_clips", "published_v04", "quickstart", "thousand_streams", "video_scale"]
 
 
 def test_all_examples_are_listed(root: Path) -> None:

@@ -317,3 +317,72 @@ def test_metrics_count_what_went_through():
             session.process(np.zeros(960, np.float32))
         figures = session.metrics()
     assert [(one["node_id"], one["frames_in"], one["execution_count"]) for one in figures] == [("gain", 4800, 5)]
+
+
+def rss() -> int:
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/statm"), reason="needs /proc")
+def test_memory_stays_flat_over_a_million_frames_and_ten_thousand_sessions():
+    x = speech(0.02)
+    pipe = rm.Pipeline([rm.nodes.Gain(gain_db=-1), rm.nodes.AudioResample(target_rate=16000)])
+    with pipe.session(48000, 1) as session:
+        for _ in range(1000):
+            session.process(x[:480])
+        before = rss()
+        for _ in range(1_000_000):
+            session.process(x[:48])
+        assert rss() - before < 4 << 20
+        session.reset()
+
+    def open_and_leave() -> None:
+        session = pipe.session(48000, 1)
+        session.process(x)
+        session.interrupt()
+        session.close()
+
+    for _ in range(500):
+        open_and_leave()
+    before = rss()
+    for _ in range(10_000):
+        open_and_leave()
+    assert rss() - before < 4 << 20
+
+
+def test_an_hour_ends_sample_exact():
+    frames = 0
+    chunk = np.zeros(882, np.float32)
+    with rm.Pipeline(RESAMPLE).session(44100, 1) as session:
+        for _ in range(3600 * 50):
+            frames += len(session.process(chunk))
+        last = session.feed(np.zeros(1, np.float32))
+        frames += sum(len(out.data) for out in last)
+        tail = session.flush()
+        frames += sum(len(out.data) for out in tail)
+        end = tail[-1].pts + Fraction(len(tail[-1].data), 16000)
+    assert frames == 3600 * 16000 + 1
+    assert end == Fraction(frames, 16000)
+
+
+@pytest.mark.parametrize("rates", [(48000, 16000), (44100, 48000), (16000, 24000)])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_a_resample_stream_gives_what_resample_gives(rates, channels):
+    x = speech(0.7, rate=rates[0], channels=channels)
+    stream = rm.ResampleStream(*rates, channels)
+    parts = [stream.resample_chunk(x[at : at + 1000], last=at + 1000 >= len(x)) for at in range(0, len(x), 1000)]
+    assert np.array_equal(np.concatenate(parts), rm.resample(x, *rates))
+    stream.resample_chunk(x)
+    stream.clear()
+    again = stream.resample_chunk(x, last=True)
+    assert np.array_equal(again, rm.resample(x, *rates))
+
+
+def test_a_resample_stream_refuses_what_soxr_refuses():
+    with pytest.raises(rm.InputValueError, match="quality"):
+        rm.ResampleStream(48000, 16000, 1, quality="LQ")
+    with pytest.raises(rm.InputTypeError, match="uint8"):
+        rm.ResampleStream(48000, 16000, 1, dtype="uint8")
+    with pytest.raises(rm.FormatError, match="float64"):
+        rm.ResampleStream(48000, 16000, 1).resample_chunk(np.zeros(10))

@@ -6,7 +6,7 @@
 //! a frame back for one block, not two.
 
 use super::{Graph, GraphNode};
-use crate::data::{Format, Pts};
+use crate::data::{Format, Kind, Kinds, Pts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::{Align, Latency, PortId};
 
@@ -132,7 +132,7 @@ impl Graph {
         let inputs = self.input_formats(input)?;
         let mut opened = Vec::with_capacity(self.nodes.len());
         for (node, formats) in self.nodes.iter().zip(inputs) {
-            known(node, &formats)?;
+            known(node, &formats, self.sources.contains(&opened.len()))?;
             let named = |error: Error| error.at_node(&node.id);
             let mut processor = node.kind.build(&node.params).map_err(named)?;
             opened.push(processor.open(&formats, Align::Trim).map_err(named)?.latency);
@@ -221,10 +221,13 @@ fn contributors(graph: &Graph, opened: &[Vec<Option<Vec<Latency>>>], between: &[
 }
 
 /// The formats must be known to open a node.
-fn known(node: &GraphNode, formats: &[Format]) -> Result<()> {
-    for (format, connected) in formats.iter().zip(&node.connected) {
+fn known(node: &GraphNode, formats: &[Format], source: bool) -> Result<()> {
+    let ports = node.kind.info().inputs.iter().zip(&node.connected).enumerate();
+    for (format, (index, (port, connected))) in formats.iter().zip(ports) {
+        let taken = *connected || source && index == 0;
+        let audio = port.kinds == Kinds::only(Kind::Audio);
         let open = matches!(format, Format::Audio { sample_rate_hz, channels } if sample_rate_hz.is_none() || channels.is_none());
-        if open || (*connected && *format == Format::Unknown) {
+        if open || (taken && audio && *format == Format::Unknown) {
             return Err(Error::new(ErrorKind::Format, format!("the format of its input is not known: it is {format}"))
                 .code_of("RM0202")
                 .at_node(&node.id)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 import remotemedia as rm
-from remotemedia._bench import calls, machine, nodes, peers, report, resample, seed, size, sound, vad
+from remotemedia._bench import calls, machine, nodes, peers, report, resample, seed, sessions, size, sound, vad
 from remotemedia._bench.measure import Row
 
 __all__ = ["main"]
@@ -19,6 +19,7 @@ __all__ = ["main"]
 
 def _rows(effort: float) -> Iterator[tuple[str, Callable[[], Row]]]:
     yield from calls.rows(effort)
+    yield from sessions.rows(effort)
     yield from size.rows(effort)
     yield from resample.rows(effort)
     yield from vad.rows(effort)

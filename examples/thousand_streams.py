@@ -1,0 +1,73 @@
+"""A thousand voices in one process: 48 kHz in frames of 20 ms, resampled to 16 kHz, and where each one speaks.
+
+Usage: python thousand_streams.py [STREAMS] [SECONDS]
+
+The frames come as fast as the clock says; the work runs beside the event loop, whose lag is measured meanwhile.
+"""
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import remotemedia as rm
+
+streams = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+seconds = float(sys.argv[2]) if len(sys.argv) > 2 else 2.0
+FRAME = 960
+
+pipe = rm.Pipeline(
+    {
+        "version": "v1",
+        "input": {"type": "audio", "sample_rate_hz": 48000, "channels": 1},
+        "nodes": [
+            {"id": "rate", "node_type": "AudioResample", "params": {"target_rate": 16000}},
+            {"id": "vad", "node_type": "SpeechVAD"},
+        ],
+        "connections": [{"from": "rate", "to": "vad"}],
+        "outputs": ["vad.events"],
+    }
+)
+
+
+def voices() -> np.ndarray:
+    """One recording, begun at another place for each stream."""
+    clip = rm.read(Path(__file__).parent / "data" / "librivox_ss_a.flac", sample_rate=48000, mono=True).samples
+    starts = (np.arange(streams) * 7919) % len(clip)
+    return np.stack([np.take(clip, np.arange(start, start + 50 * FRAME), mode="wrap") for start in starts])
+
+
+async def main() -> None:
+    x = voices()
+    lags: list[float] = []
+    works: list[float] = []
+    events = 0
+
+    async def ticker() -> None:
+        while True:
+            start = time.perf_counter()
+            await asyncio.sleep(0.001)
+            lags.append(time.perf_counter() - start - 0.001)
+
+    tick = asyncio.create_task(ticker())
+    with pipe.session_group(streams) as group:
+        begin = time.perf_counter()
+        cpu = time.process_time()
+        for number in range(int(seconds * 50)):
+            at = number % 50 * FRAME
+            start = time.perf_counter()
+            await group.push_many_async(x[:, at : at + FRAME])
+            events += len(group.next_many())
+            works.append(time.perf_counter() - start)
+            await asyncio.sleep(max(0.0, begin + (number + 1) * 0.02 - time.perf_counter()))
+        cpu = time.process_time() - cpu
+        took = time.perf_counter() - begin
+    tick.cancel()
+    p99 = [1000 * float(np.percentile(one, 99)) for one in (works, lags)]
+    print(f"{streams} streams for {seconds:g} s of audio in {took:.2f} s, {events} events")
+    print(f"{1e6 * cpu / (streams * len(works)):.1f} us of CPU a frame: {streams * seconds / cpu:.0f} streams a core")
+    print(f"a frame of all streams: p99 {p99[0]:.1f} ms; lag of the event loop: p99 {p99[1]:.2f} ms")
+
+
+asyncio.run(main())
