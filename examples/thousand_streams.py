@@ -34,8 +34,9 @@ pipe = rm.Pipeline(
 def voices() -> np.ndarray:
     """One recording, begun at another place for each stream."""
     clip = rm.read(Path(__file__).parent / "data" / "librivox_ss_a.flac", sample_rate=48000, mono=True).samples
-    starts = (np.arange(streams) * 7919) % len(clip)
-    return np.stack([np.take(clip, np.arange(start, start + 50 * FRAME), mode="wrap") for start in starts])
+    twice = np.concatenate([clip, clip])
+    starts = [stream * 7919 % len(clip) for stream in range(streams)]
+    return np.stack([twice[start : start + 50 * FRAME] for start in starts])
 
 
 async def main() -> None:

@@ -27,9 +27,11 @@ from remotemedia._formats import AudioFormat, VideoFormat
 from remotemedia._group import GroupOutput, SessionGroup
 from remotemedia._lib import version as __version__
 from remotemedia._log import log_to_python
+from remotemedia._output import Output
 from remotemedia._pipeline import Pipeline
 from remotemedia._plan import CopyPlace, NodeLatency, PathLatency
-from remotemedia._session import Output, Session, SessionStream
+from remotemedia._session import Session
+from remotemedia._session_stream import SessionStream
 from remotemedia._stream import AudioStream, stream
 from remotemedia._verify import Certificate, VerifyCase, verify
 from remotemedia._video import VideoFrame

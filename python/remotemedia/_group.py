@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Mapping
 from struct import Struct
 from typing import TYPE_CHECKING, Any, NoReturn, cast
@@ -13,9 +12,8 @@ import numpy as np
 from remotemedia._arrays import as_array, dtype_code
 from remotemedia._inputs import Inputs
 from remotemedia._lib import NativeError, reraise
-from remotemedia._results import value
-from remotemedia._session import Output
-from remotemedia._wire import JSON, records_after
+from remotemedia._output import Output, data_of
+from remotemedia._wire import records_after
 from remotemedia.errors import ClosedError, InputValueError
 
 if TYPE_CHECKING:
@@ -117,10 +115,7 @@ class SessionGroup:
         for head, record in records_after(answer, _HEAD):
             ticks, num, den, generation, dropped, stream = head
             port = self._ports[record.port]
-            if record.kind == JSON:
-                data: object = json.loads(answer[record.start : record.start + record.byte_len])
-            else:
-                data = value(answer, record, inputs, None)
+            data = data_of(answer, record, inputs)
             outputs.append(GroupOutput(stream, port.node, port.port, data, (ticks, num, den), generation, dropped))
         return outputs
 

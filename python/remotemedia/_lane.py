@@ -53,7 +53,8 @@ def _checked() -> ctypes.CDLL:
         api.restype = ctypes.c_uint64
     if api is None or api() != _fnv1a(_API_TEXT):
         raise ImportError(
-            f"{_path} is of another build than the Python files beside it; run: pip install --force-reinstall remotemedia"
+            f"{_path} is of another build than the Python files beside it; "
+            "run: pip install --force-reinstall remotemedia"
         )
     return library
 

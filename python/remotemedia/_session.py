@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import threading
@@ -10,7 +9,6 @@ import warnings
 import weakref
 from fractions import Fraction
 from struct import Struct
-from time import perf_counter
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
@@ -21,8 +19,9 @@ from remotemedia._audio import MAX_CHANNELS, MAX_SAMPLE_RATE, Audio, whole_numbe
 from remotemedia._inputs import Inputs
 from remotemedia._json import dumps
 from remotemedia._lib import NativeError, native, reraise
-from remotemedia._results import value
-from remotemedia._wire import JSON, records_after
+from remotemedia._output import Output, data_of
+from remotemedia._session_stream import SessionStream, let_others_run
+from remotemedia._wire import records_after
 from remotemedia.errors import (
     BusyError,
     ClosedError,
@@ -33,7 +32,7 @@ from remotemedia.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+    from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable
     from types import TracebackType
 
     from remotemedia._arrays import Array
@@ -42,14 +41,12 @@ if TYPE_CHECKING:
     from remotemedia._results import Ports
     from remotemedia._run import Compiled
 
-__all__ = ["Output", "Session", "SessionStream", "open_session", "session_config"]
+__all__ = ["Session", "open_session", "session_config"]
 
 _HOLD_GIL_NS = 50_000.0
 """Work of at most this keeps the GIL: giving it away would cost more."""
 _SHORT_NS = 500_000.0
 """Work of at most this may run on an event loop's thread."""
-_YIELD_S = 0.001
-"""How long an event loop may go without its turn."""
 _HEAD = Struct("<qIIII")
 """Before each record: ticks, numerator and denominator of its time, generation, dropped."""
 _LANE_HEAD = Struct("=qIII").unpack_from
@@ -66,44 +63,6 @@ _WHEN_FULL: dict[str, Any] = {
 _sessions: weakref.WeakSet[Session] = weakref.WeakSet()
 
 
-class Output:
-    """One result of a session.
-
-    Attributes
-    ----------
-    node, port : str
-        Where it came from.
-    data : object
-        What came: an array if arrays went in, `Audio`, `VideoFrame`, str, bytes, or a JSON value.
-    generation : int
-        How many interrupts there were before it.
-    dropped : int
-        How many results a full queue has dropped since the one before.
-    """
-
-    __slots__ = ("_pts", "data", "dropped", "generation", "node", "port")
-
-    def __init__(
-        self, node: str, port: str, data: Any, pts: tuple[int, int, int], generation: int, dropped: int = 0
-    ) -> None:
-        self.node = node
-        self.port = port
-        self.data = data
-        self._pts = pts
-        self.generation = generation
-        self.dropped = dropped
-
-    @property
-    def pts(self) -> Fraction:
-        """When its first frame is, in seconds of the input's time: exact."""
-        ticks, numerator, denominator = self._pts
-        return Fraction(ticks * numerator, denominator)
-
-    def __repr__(self) -> str:
-        data = f"array{self.data.shape}" if isinstance(self.data, np.ndarray) else repr(self.data)
-        return f"Output({self.node}.{self.port} at {float(self.pts):.6f} s: {data})"
-
-
 class Session:
     """One stream through a pipeline. Made by `Pipeline.session`; a context manager, also an asynchronous one.
 
@@ -114,7 +73,9 @@ class Session:
     __slots__ = (
         "__weakref__",
         "_call",
+        "_channels",
         "_code",
+        "_cost_ns",
         "_dead",
         "_dtype",
         "_enter",
@@ -158,12 +119,14 @@ class Session:
         self._shape: tuple[int, ...] | None = None
         self._dtype: np.dtype[Any] | None = None
         self._frames = 0
+        self._cost_ns = 0.0
         self._staged: Any = None
         self._call: Callable[[int, int], int] = _lane.process_holding_gil
         self._code = -1
         self._result: Any = None
         self._head: Any = None
         self._one_axis = True
+        self._channels = 1
         self._through_lane = False
         self._used = False
         # Of the last array fed: what audio of the flush is to be.
@@ -213,7 +176,7 @@ class Session:
                 self._look_at(frame)
             self._staged[...] = frame
             code = self._call(self._handle, self._frames)
-            return self._result.copy() if code == self._code else self._answer(code)  # type: ignore[no-any-return]
+            return self._result.copy() if code == self._code else self._answer(code)
         finally:
             self._exit()
 
@@ -258,7 +221,8 @@ class Session:
             inputs = Inputs((item,))
             ticks, den = _ticks(pts)
             answer = self._native.raw_feed(inputs.for_call(), self._to(to), ticks, den)
-            self._through_lane = False
+            # The next frame is looked at, so that flush knows what to answer with.
+            self._through_lane, self._shape = False, None
             if type(item) is np.ndarray:
                 self._fed = (cast("int", dtype_code(item.dtype)), item.ndim == 1)
             else:
@@ -298,8 +262,9 @@ class Session:
         Examples
         --------
         >>> import asyncio, numpy as np, remotemedia as rm
+        >>> pipe = rm.Pipeline([rm.nodes.AudioResample(target_rate=16000)])
         >>> async def main():
-        ...     async with rm.Pipeline([rm.nodes.AudioResample(target_rate=16000)]).session(sample_rate=48000) as session:
+        ...     async with pipe.session(sample_rate=48000) as session:
         ...         for _ in range(50):
         ...             await session.push(np.zeros(960, np.float32))
         ...         session.end()
@@ -318,7 +283,7 @@ class Session:
                 await live.room()
         except NativeError as error:
             reraise(error)
-        await _let_others_run()
+        await let_others_run()
 
     async def next(self) -> Output | None:
         """Wait for a result. None: the stream has ended and everything was taken."""
@@ -326,7 +291,7 @@ class Session:
         return outputs[0] if outputs else None
 
     async def next_batch(self, most: int = 64) -> list[Output]:
-        """Wait until there is a result, and return all that are ready, at most ``most``. Empty: the stream has ended."""
+        """Wait until there is a result; return all that are ready, at most ``most``. Empty: the stream has ended."""
         live = self._open_live()
         if isinstance(most, bool) or not isinstance(most, int) or not 0 < most < 2**31:
             raise InputValueError(f"most is {most!r}, expected a whole number from 1")
@@ -334,7 +299,7 @@ class Session:
             while True:
                 answer = live.raw_take(most, *self._fed)
                 if answer:
-                    await _let_others_run()
+                    await let_others_run()
                     return self._outputs(answer, Inputs(()))
                 if live.is_finished():
                     return []
@@ -477,13 +442,19 @@ class Session:
         """Check that the session is one of `process` and `feed`."""
         self._check_alive()
         if self._live is not None:
-            raise UnsupportedError("the session is used with push() and next(): process(), feed() and flush() are not", hint="end() flushes")
+            raise UnsupportedError(
+                "the session is used with push() and next(): process(), feed() and flush() are not",
+                hint="end() flushes",
+            )
 
     def _open_live(self) -> NativeLive:
         self._check_alive()
         if self._live is None:
             if self._lane is not None or self._used:
-                raise UnsupportedError("the session is used with process() or feed(): push() and next() are not", hint="open another session")
+                raise UnsupportedError(
+                    "the session is used with process() or feed(): push() and next() are not",
+                    hint="open another session",
+                )
             try:
                 self._live = self._make_live()
             except NativeError as error:
@@ -521,21 +492,21 @@ class Session:
                 self._handle = self._lane.raw_handle()
                 self._dtype = array.dtype
                 self._one_axis = array.ndim == 1
+                self._channels = channels
             elif array.dtype != self._dtype:
                 raise FormatError(
                     f"the frame has dtype {array.dtype}, expected {self._dtype} as before", code="RM0204"
                 ) from None
-            elif self._one_axis != (array.ndim == 1) or (array.ndim == 2 and self._shape and channels != self._shape[1]):
-                raise FormatError(
-                    f"the frame has shape {array.shape}, expected {'(frames,)' if self._one_axis else f'(frames, {self._shape[1] if self._shape else 1})'} as before",
-                    code="RM0206",
-                )
+            elif self._one_axis != (array.ndim == 1) or channels != self._channels:
+                expected = "(frames,)" if self._one_axis else f"(frames, {self._channels})"
+                raise FormatError(f"the frame has shape {array.shape}, expected {expected} as before", code="RM0206")
             frames = array.shape[0]
             address = self._lane.raw_input(frames)
             self._staged = _lane.memory(address, cast("Any", self._dtype), array.shape, self._lane)
             self._frames = frames
             self._shape = array.shape
-            short = self._native.raw_cost_ns(frames) <= _HOLD_GIL_NS
+            self._cost_ns = self._native.raw_cost_ns(frames)
+            short = self._cost_ns <= _HOLD_GIL_NS
             self._call = _lane.process_holding_gil if short else _lane.process_without_gil
             self._through_lane = True
         except NativeError as error:
@@ -558,7 +529,7 @@ class Session:
             if frames == 0:
                 return np.empty(shape, self._dtype)
             address = lane.raw_output()
-            self._head = memoryview(_lane.memory(address, np.dtype(np.uint8), (_LANE_HEAD_BYTES,), lane))
+            self._head = _lane.memory(address, np.dtype(np.uint8), (_LANE_HEAD_BYTES,), lane)
             self._result = _lane.memory(address + _LANE_HEAD_BYTES, cast("Any", self._dtype), shape, lane)
             self._code = code
             return self._result.copy()  # type: ignore[no-any-return]
@@ -568,7 +539,7 @@ class Session:
     def _is_short(self, item: object) -> bool:
         """Whether the work on an item may run on an event loop's thread."""
         if type(item) is np.ndarray and item.shape == self._shape:
-            return self._call is _lane.process_holding_gil
+            return self._cost_ns <= _SHORT_NS
         frames = item.shape[0] if isinstance(item, np.ndarray) and item.ndim else getattr(item, "frames", 1)
         return self._native.raw_cost_ns(int(frames)) <= _SHORT_NS
 
@@ -603,70 +574,9 @@ class Session:
         for head, record in records_after(answer, _HEAD):
             ticks, num, den, generation, dropped = head
             port = self._ports[record.port]
-            if record.kind == JSON:
-                data: object = json.loads(answer[record.start : record.start + record.byte_len])
-            else:
-                data = value(answer, record, inputs, None)
+            data = data_of(answer, record, inputs)
             outputs.append(Output(port.node, port.port, data, (ticks, num, den), generation, dropped))
         return outputs
-
-
-class SessionStream:
-    """The outputs of `Session.stream`, for ``for`` and ``async for``."""
-
-    __slots__ = ("_session", "_source")
-
-    def __init__(self, session: Session, source: Iterable[object] | AsyncIterable[object]) -> None:
-        if not hasattr(source, "__aiter__") and not hasattr(source, "__iter__"):
-            raise InputTypeError(f"the source is of type {type(source).__name__}, expected an iterable of frames")
-        self._session = session
-        self._source = source
-
-    def __iter__(self) -> Iterator[Output]:
-        if not hasattr(self._source, "__iter__"):
-            raise InputTypeError("the source is an asynchronous iterable: use `async for`")
-        session = self._session
-        for item in cast("Iterable[object]", self._source):
-            yield from session._feed_quickly(item)
-        yield from session._rest()
-
-    async def __aiter__(self) -> AsyncIterator[Output]:
-        session = self._session
-        async for item in _items(self._source):
-            if session._is_short(item):
-                outputs = session._feed_quickly(item)
-            else:
-                outputs = await asyncio.to_thread(session.feed, item)
-            for out in outputs:
-                yield out
-            await _let_others_run()
-        for out in session._rest():
-            yield out
-
-
-class _Turn(threading.local):
-    """When this thread's event loop last got control, as far as we know."""
-
-    at: float = 0.0
-
-
-_turn = _Turn()
-
-
-async def _let_others_run() -> None:
-    """Give the event loop its turn once a millisecond: calls that never wait would starve it."""
-    if perf_counter() - _turn.at > _YIELD_S:
-        await asyncio.sleep(0)
-        _turn.at = perf_counter()
-
-
-async def _items(source: Iterable[object] | AsyncIterable[object]) -> AsyncIterator[object]:
-    if hasattr(source, "__aiter__"):
-        async for item in cast("AsyncIterable[object]", source):
-            yield item
-    else:
-        for item in cast("Iterable[object]", source):
-            yield item
 
 
 def session_config(

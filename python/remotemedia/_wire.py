@@ -8,7 +8,21 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["ARRAY", "AUDIO", "BINARY", "JSON", "META", "NOTHING", "SAME", "TEXT", "VIDEO", "Record", "pack", "records", "records_after"]
+__all__ = [
+    "ARRAY",
+    "AUDIO",
+    "BINARY",
+    "JSON",
+    "META",
+    "NOTHING",
+    "SAME",
+    "TEXT",
+    "VIDEO",
+    "Record",
+    "pack",
+    "records",
+    "records_after",
+]
 
 TEXT, JSON, BINARY, ARRAY, AUDIO, VIDEO, SAME, NOTHING, META = range(9)
 """Kinds of records."""

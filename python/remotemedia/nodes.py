@@ -205,10 +205,10 @@ def Gain(*, gain_db: float = 0.0, id: str | None = None) -> Node:
 
 
 def Gate(*, threshold: float = 0.5, pre_roll_ms: int = 200, hold_ms: int = 300, id: str | None = None) -> Node:
-    """Passes audio while a VAD hears speech, with a little before and after it; `vad` is connected to the VAD's output `probability`.
+    """Passes audio while a VAD hears speech, with a little before and after it.
 
-    What does not pass is left out: times jump over it, and whatever joins audio later fills it with
-    silence.
+    `vad` is connected to the VAD's output `probability`. What does not pass is left out: times jump
+    over it, and whatever joins audio later fills it with silence.
 
     Outputs: `out` (audio).
 
@@ -259,9 +259,10 @@ def JitterBuffer(*, delay_ms: int = 60, max_gap_ms: int = 60000, id: str | None 
 
 
 def Merge(*, max_skew_ms: int = 10000, id: str | None = None) -> Node:
-    """Puts the channels of up to eight streams side by side, in the order of the inputs: two mono streams become one of two channels.
+    """Puts the channels of up to eight streams side by side, in the order of the inputs.
 
-    One that ends before the others is silence from there.
+    Two mono streams become one of two channels. One that ends before the others is silence from
+    there.
 
     Outputs: `out` (audio).
 
@@ -338,10 +339,11 @@ def Segmenter(
     max_speech_ms: int | None = None,
     id: str | None = None,
 ) -> Node:
-    """Cuts audio into stretches of speech; `vad` is connected to the output `probability` of a VAD.
+    """Cuts audio into stretches of speech.
 
-    `segments` gives each stretch as one piece of audio, whole, at its exact time; `events` says
-    where they start and end; `out` is the audio, untouched.
+    `vad` is connected to the output `probability` of a VAD. `segments` gives each stretch as one
+    piece of audio, whole, at its exact time; `events` says where they start and end; `out` is the
+    audio, untouched.
 
     Outputs: `out` (audio), `events` (json), `segments` (audio).
 

@@ -7,6 +7,7 @@ import copy
 
 import numpy as np
 import pytest
+
 import remotemedia as rm
 
 RESAMPLE = [rm.nodes.AudioResample(target_rate=16000)]
@@ -37,7 +38,7 @@ def test_some_streams_at_a_time_and_one_that_fails():
     with pipe.session_group(3, sample_rate=48000) as group:
         good = np.ones(960, np.float32)
         bad = np.full(960, np.nan, np.float32)
-        with pytest.raises(rm.InputValueError, match="stream 1: .*NaN"):
+        with pytest.raises(rm.InputValueError, match=r"stream 1: .*NaN"):
             group.push_many({0: good, 1: bad, 2: good})
         group.push_many(np.ones((3, 960), np.float32))
         group.flush()

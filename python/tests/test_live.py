@@ -7,6 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+
 import remotemedia as rm
 
 RESAMPLE = [rm.nodes.AudioResample(target_rate=16000)]
@@ -164,7 +165,7 @@ def test_wrong_items_and_settings_are_refused_and_the_stream_goes_on():
                 await session.push(noise(960))
             session.reset()
             await session.push(noise(960))
-        with pytest.raises(rm.InputValueError, match="when_full.*drop_oldest"):
+        with pytest.raises(rm.InputValueError, match=r"when_full.*drop_oldest"):
             rm.Pipeline(RESAMPLE).session(when_full="drop")  # type: ignore[arg-type]
         with pytest.raises(rm.InputValueError, match="queue"):
             rm.Pipeline(RESAMPLE).session(queue=0)

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+
 import remotemedia as rm
 
 RESAMPLE = [rm.nodes.AudioResample(target_rate=16000)]
@@ -100,7 +101,9 @@ def test_the_dtype_shape_rate_and_samples_of_a_stream_do_not_change():
         rest = [first, *(session.process(x) for _ in range(9)), session.flush()]
         expected = [other.process(x) for _ in range(9)]
         assert len(np.concatenate(rest)) == 3200
-        assert np.array_equal(np.concatenate(rest)[960:2000], np.concatenate([first, *expected, other.flush()])[960:2000])
+        assert np.array_equal(
+            np.concatenate(rest)[960:2000], np.concatenate([first, *expected, other.flush()])[960:2000]
+        )
 
 
 def test_an_array_of_unknown_rate_is_refused_with_the_fix():
@@ -194,9 +197,9 @@ def test_set_param_takes_effect_at_the_next_frame_and_stays():
         session.reset()
         session.process(x)
         assert session.process(x)[-1] == pytest.approx(0.1, rel=1e-6)
-        with pytest.raises(rm.InputValueError, match="gain_dB.*gain_db|gain_db"):
+        with pytest.raises(rm.InputValueError, match="gain_dB"):
             session.set_param("gain", "gain_dB", -20)
-        with pytest.raises(rm.InputValueError, match="gian.*`gain`"):
+        with pytest.raises(rm.InputValueError, match=r"gian.*`gain`"):
             session.set_param("gian", "gain_db", -20)
         with pytest.raises(rm.InputValueError, match="gain_db"):
             session.set_param("gain", "gain_db", "loud")
@@ -207,7 +210,10 @@ def test_set_param_takes_effect_at_the_next_frame_and_stays():
 
 
 def test_leaving_with_frames_held_warns_with_their_count():
-    with pytest.warns(ResourceWarning, match=r"\d+ frames held back"), rm.Pipeline(RESAMPLE).session(48000, 1) as session:
+    with (
+        pytest.warns(ResourceWarning, match=r"\d+ frames held back"),
+        rm.Pipeline(RESAMPLE).session(48000, 1) as session,
+    ):
         session.process(speech(0.1))
     with pytest.raises(rm.ClosedError):
         session.process(speech(0.1))
@@ -302,6 +308,24 @@ def test_a_long_result_makes_room_for_itself():
     with pipe.session(8000, 1) as session:
         got = np.concatenate([session.process(x), session.process(x), session.flush()])
     assert np.array_equal(got, pipe.run(rm.Audio(np.concatenate([x, x]), 8000)).samples)
+
+
+def test_process_after_feed_answers_in_its_own_way_and_stays_in_its_memory():
+    x = speech(0.1, channels=2)
+    with rm.Pipeline(RESAMPLE).session(48000, 2) as session:
+        first = session.process(x)
+        outs = session.feed(x)
+        # More channels than the lane has room for are refused, whatever came between.
+        with pytest.raises(rm.FormatError, match="channels|expected"):
+            session.process(np.zeros((4800, 5), np.float32))
+        second = session.process(x)
+        tail = session.flush()
+        assert isinstance(tail, np.ndarray)
+        got = np.concatenate([first, *(out.data for out in outs), second, tail])
+        assert np.array_equal(got, rm.resample(np.concatenate([x, x, x]), 48000, 16000))
+        session.process(x)
+        session.feed(x)
+        assert isinstance(session.flush(), list)
 
 
 def test_other_kinds_go_through_feed():

@@ -8,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+
 import remotemedia as rm
 
 
@@ -40,7 +41,11 @@ def test_wrong_arguments_are_refused():
     with pytest.raises(rm.InputTypeError, match="audio"):
         rm.verify(rm.nodes.Gain(), audio=np.zeros(3))  # type: ignore[arg-type]
     with pytest.raises(rm.ManifestError, match="target_rate"):
-        rm.verify(rm.nodes.make_node("AudioResample") if hasattr(rm.nodes, "make_node") else {"nodes": [{"id": "a", "node_type": "AudioResample"}], "version": "v1"})
+        rm.verify(
+            rm.nodes.make_node("AudioResample")
+            if hasattr(rm.nodes, "make_node")
+            else {"nodes": [{"id": "a", "node_type": "AudioResample"}], "version": "v1"}
+        )
 
 
 def test_the_command_line_verifies(tmp_path):
@@ -59,9 +64,7 @@ def test_the_command_line_verifies(tmp_path):
 
 def test_the_command_line_says_the_latency(tmp_path):
     path = tmp_path / "m.json"
-    path.write_text(
-        json.dumps({"version": "v1", "nodes": [{"id": "cut", "node_type": "Chunk", "params": {"ms": 20}}]})
-    )
+    path.write_text(json.dumps({"version": "v1", "nodes": [{"id": "cut", "node_type": "Chunk", "params": {"ms": 20}}]}))
     done = run("latency", str(path))
     assert done.returncode == 1
     assert "declare" in done.stderr

@@ -256,3 +256,54 @@ impl RawLane {
         Err(error.unwrap_or_else(|| Error::new(ErrorKind::Internal, "the native call has panicked")).into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::data::ForeignMemory as _;
+    use crate::ffi::raw::remotemedia_lane_api;
+    use crate::ffi::{Pipeline, SessionConfig};
+
+    fn lane(nodes: &str) -> Arc<RawLane> {
+        let manifest = format!(r#"{{"version": "v1", "nodes": [{nodes}]}}"#);
+        let pipeline = Pipeline::new(manifest).unwrap();
+        let config = SessionConfig { sample_rate_hz: 8_000, channels: 2, constant_frames: false, metrics: false };
+        // Number 2 is int16.
+        pipeline.session(config).unwrap().raw_lane(2, 2).unwrap()
+    }
+
+    fn bytes(samples: &[i16]) -> Vec<u8> {
+        samples.iter().flat_map(|sample| sample.to_ne_bytes()).collect()
+    }
+
+    #[test]
+    fn a_frame_goes_through_its_staging_memory() {
+        let lane = lane(r#"{"id": "a", "node_type": "PassThrough"}"#);
+        let frame = bytes(&[1, -2, 3, -32_768, 32_767, 0]);
+        assert!(lane.inner.lock().unwrap().input.write(0, &frame));
+        assert_eq!(lane.process(3), 3 | 2 << CHANNELS_AT);
+        let mut back = vec![0; frame.len()];
+        lane.inner.lock().unwrap().output.read(HEADER, &mut back);
+        assert_eq!(back, frame);
+        assert_eq!(lane.process(i64::MAX), FAILED);
+        assert_eq!(lane.process(-1), FAILED);
+        assert!(lane.fail().is_err());
+        let held = lane.inner.lock().unwrap();
+        assert_eq!(lane.process(3), BUSY);
+        drop(held);
+        assert_eq!(remotemedia_lane_api(), API);
+    }
+
+    #[test]
+    fn what_is_longer_than_the_output_comes_after_it_has_grown() {
+        let lane = lane(r#"{"id": "a", "node_type": "AudioResample", "params": {"target_rate": 192000}}"#);
+        lane.raw_input(4_000).unwrap();
+        assert!(lane.inner.lock().unwrap().input.write(0, &bytes(&[1_000; 8_000])));
+        assert_eq!(lane.process(4_000), LONGER);
+        let frames = lane.raw_grow() & ((1 << CHANNELS_AT) - 1);
+        let rest = lane.raw_flush();
+        let rest = if rest == LONGER { lane.raw_grow() } else { rest } & ((1 << CHANNELS_AT) - 1);
+        assert_eq!(frames + rest, 4_000 * 24);
+        assert!(lane.raw_input(i64::MAX).is_err());
+    }
+}

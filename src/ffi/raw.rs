@@ -166,6 +166,12 @@ mod staging {
         use super::*;
 
         #[test]
+        fn no_lane_is_a_failure_and_not_a_crash() {
+            // SAFETY: 0 is allowed.
+            assert_eq!(unsafe { remotemedia_lane_process(0, 960) }, FAILED);
+        }
+
+        #[test]
         fn staging_memory_is_bounded() {
             let staging = Staging::new(20);
             assert_eq!(staging.address() % 8, 0);

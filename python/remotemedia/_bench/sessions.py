@@ -43,7 +43,7 @@ def _session(*nodes: rm.nodes.Node) -> rm.Session:
 
 def _soxr() -> Any:
     try:
-        import soxr  # pyright: ignore[reportMissingTypeStubs]
+        import soxr  # type: ignore[import-untyped]  # pyright: ignore[reportMissingTypeStubs]
     except ImportError:
         return None
     return soxr.ResampleStream(48_000, 16_000, 1)
@@ -222,7 +222,9 @@ def _group(rounds: int) -> Row:
             times.append((perf_counter_ns() - start) / 1000)
             cpu.append((process_time_ns() - cpu_start) / 1000)
     middle = percentile(sorted(times), 0.5)
-    figure = Figure("a frame of one stream", middle, percentile(sorted(times), 0.99), percentile(sorted(cpu), 0.5), rounds)
+    figure = Figure(
+        "a frame of one stream", middle, percentile(sorted(times), 0.99), percentile(sorted(cpu), 0.5), rounds
+    )
     note = f"{20_000 / (middle / 1000):,.0f} streams a core; {each_kb:.0f} KB a session"
     id = "session: 1,000 streams of 48 -> 16 kHz and SpeechVAD, a frame of 20 ms"
     return Row(id, "us", [figure], goal="at most 16 us of CPU a frame; at most 32 KB a session", note=note)

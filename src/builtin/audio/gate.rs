@@ -42,7 +42,7 @@ impl TypedNode for Gate {
             name: "Gate",
             aliases: &["GateNode", "AudioGate", "SpeechGate"],
             category: "audio",
-            description: "Passes audio while a VAD hears speech, with a little before and after it; `vad` is connected to the VAD's output `probability`. What does not pass is left out: times jump over it, and whatever joins audio later fills it with silence.",
+            description: "Passes audio while a VAD hears speech, with a little before and after it. `vad` is connected to the VAD's output `probability`. What does not pass is left out: times jump over it, and whatever joins audio later fills it with silence.",
             inputs: vec![PortInfo::input(Kind::Audio), PortInfo::named("vad", Kind::Json)],
             outputs: vec![PortInfo::out(Kind::Audio)],
             params: serde_json::Value::Null,

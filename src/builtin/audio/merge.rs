@@ -60,7 +60,7 @@ impl TypedNode for Merge {
             name: "Merge",
             aliases: &["MergeNode", "ChannelMerge", "Interleave"],
             category: "audio",
-            description: "Puts the channels of up to eight streams side by side, in the order of the inputs: two mono streams become one of two channels. One that ends before the others is silence from there.",
+            description: "Puts the channels of up to eight streams side by side, in the order of the inputs. Two mono streams become one of two channels. One that ends before the others is silence from there.",
             inputs: NodeInfo::numbered(Kind::Audio),
             outputs: vec![PortInfo::out(Kind::Audio)],
             params: serde_json::Value::Null,

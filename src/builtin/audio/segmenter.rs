@@ -21,7 +21,7 @@ impl TypedNode for Segmenter {
             name: "Segmenter",
             aliases: &["SegmenterNode", "SpeechSegmenter"],
             category: "audio",
-            description: "Cuts audio into stretches of speech; `vad` is connected to the output `probability` of a VAD. `segments` gives each stretch as one piece of audio, whole, at its exact time; `events` says where they start and end; `out` is the audio, untouched.",
+            description: "Cuts audio into stretches of speech. `vad` is connected to the output `probability` of a VAD. `segments` gives each stretch as one piece of audio, whole, at its exact time; `events` says where they start and end; `out` is the audio, untouched.",
             inputs: vec![PortInfo::input(Kind::Audio), PortInfo::named("vad", Kind::Json)],
             outputs: vec![
                 PortInfo::out(Kind::Audio),
