@@ -6,11 +6,14 @@ The frames come as fast as the clock says; the work runs beside the event loop, 
 """
 
 import asyncio
+import contextlib
+import os
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+
 import remotemedia as rm
 
 streams = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
@@ -32,11 +35,11 @@ pipe = rm.Pipeline(
 
 
 def voices() -> np.ndarray:
-    """One recording, begun at another place for each stream."""
+    """One recording, begun at another place for each stream: `(ticks, streams, frames)`."""
     clip = rm.read(Path(__file__).parent / "data" / "librivox_ss_a.flac", sample_rate=48000, mono=True).samples
     twice = np.concatenate([clip, clip])
     starts = [stream * 7919 % len(clip) for stream in range(streams)]
-    return np.stack([twice[start : start + 50 * FRAME] for start in starts])
+    return np.stack([twice[start : start + 50 * FRAME].reshape(50, FRAME) for start in starts], axis=1)
 
 
 async def main() -> None:
@@ -51,15 +54,22 @@ async def main() -> None:
             await asyncio.sleep(0.001)
             lags.append(time.perf_counter() - start - 0.001)
 
+    async def work(group: rm.SessionGroup, frames: np.ndarray) -> int:
+        await group.push_many_async(frames)
+        return len(group.next_many())
+
     tick = asyncio.create_task(ticker())
-    with pipe.session_group(streams) as group:
+    cores = os.cpu_count() or 1
+    with contextlib.ExitStack() as stack:
+        # A group for each core: the work gives the GIL away.
+        shares = [share for share in np.array_split(x, cores, axis=1) if share.shape[1]]
+        groups = [stack.enter_context(pipe.session_group(share.shape[1])) for share in shares]
         begin = time.perf_counter()
         cpu = time.process_time()
         for number in range(int(seconds * 50)):
-            at = number % 50 * FRAME
             start = time.perf_counter()
-            await group.push_many_async(x[:, at : at + FRAME])
-            events += len(group.next_many())
+            frames = [work(group, share[number % 50]) for group, share in zip(groups, shares, strict=True)]
+            events += sum(await asyncio.gather(*frames))
             works.append(time.perf_counter() - start)
             await asyncio.sleep(max(0.0, begin + (number + 1) * 0.02 - time.perf_counter()))
         cpu = time.process_time() - cpu

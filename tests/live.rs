@@ -137,11 +137,9 @@ impl World {
                 let mut seen = self.seen.lock().unwrap();
                 *seen = live.interrupt();
             }
-            6..12 => {
-                if depth < 3 {
-                    let mut random = Random::new(self.random.lock().unwrap().below(1 << 30) as u64);
-                    self.scheduler.run_one(&mut random);
-                }
+            6..12 if depth < 3 => {
+                let mut random = Random::new(self.random.lock().unwrap().below(1 << 30) as u64);
+                self.scheduler.run_one(&mut random);
             }
             _ => {}
         }
@@ -161,7 +159,7 @@ impl World {
 }
 
 fn sign(generation: u32) -> f32 {
-    if generation % 2 == 0 { 1.0 } else { -1.0 }
+    if generation.is_multiple_of(2) { 1.0 } else { -1.0 }
 }
 
 #[test]

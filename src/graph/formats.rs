@@ -4,6 +4,9 @@ use super::{Graph, GraphNode};
 use crate::data::{Format, Kind, Kinds};
 use crate::error::{Error, ErrorKind, Problem, Result};
 
+/// Formats of ports, by node.
+type ByNode = Vec<Vec<Format>>;
+
 impl Graph {
     /// The formats of every node's outputs when every source gets a format, as far as it can be told.
     ///
@@ -20,7 +23,7 @@ impl Graph {
         Ok(self.flow(source, false)?.0)
     }
 
-    fn flow(&self, source: &Format, lenient: bool) -> Result<(Vec<Vec<Format>>, Vec<Vec<Format>>)> {
+    fn flow(&self, source: &Format, lenient: bool) -> Result<(ByNode, ByNode)> {
         let mut formats: Vec<Vec<Format>> = self.nodes.iter().map(|node| unknown(node.targets.len())).collect();
         let mut inputs: Vec<Vec<Format>> = self.nodes.iter().map(|node| unknown(node.connected.len())).collect();
         for (position, node) in self.nodes.iter().enumerate() {

@@ -18,6 +18,7 @@ __all__ = ["rows"]
 _PARAMS: dict[str, dict[str, Any]] = {
     "AudioResample": {"target_rate": 16_000},
     "AudioChannels": {"channels": 2},
+    "Chunk": {"frames": 480},
     "TextCase": {"mode": "upper"},
     "VideoScale": {"width": 320, "height": 180},
 }

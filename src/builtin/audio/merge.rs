@@ -64,7 +64,7 @@ impl TypedNode for Merge {
             inputs: NodeInfo::numbered(Kind::Audio),
             outputs: vec![PortInfo::out(Kind::Audio)],
             params: serde_json::Value::Null,
-            cost_ns_per_frame: 1.5,
+            cost_ns_per_frame: 2.0,
             memory: Memory::Copies,
         }
     }

@@ -64,7 +64,7 @@ impl TypedNode for Mix {
             inputs: NodeInfo::numbered(Kind::Audio),
             outputs: vec![PortInfo::out(Kind::Audio), PortInfo::events().on_request()],
             params: serde_json::Value::Null,
-            cost_ns_per_frame: 1.5,
+            cost_ns_per_frame: 1.0,
             memory: Memory::Makes,
         }
     }
