@@ -527,3 +527,47 @@ fn a_pipeline_in_chunks_gives_what_it_gives_at_once() {
         assert!(stream(&mut sizes(seed)) == expected, "seed {seed}");
     }
 }
+
+/// Streams share what their resamplers work with. Many that take turns, block by block and frame by frame, each give
+/// what they give alone.
+#[test]
+fn streams_that_share_resamplers_do_not_hear_each_other() {
+    for (from, to, channels, quality) in
+        [(48_000, 16_000, 1, "high"), (44_100, 48_000, 2, "high"), (8_000, 16_000, 1, "very_high")]
+    {
+        let manifest = single("AudioResample", json!({"target_rate": to, "quality": quality}));
+        let graph = pipeline(&manifest).graph().clone();
+        let inputs: Vec<AudioBuffer> = (0..5).map(|seed| noise(40 + seed, 12_000, from, channels)).collect();
+        let alone: Vec<Vec<f32>> = inputs
+            .iter()
+            .map(|input| {
+                support::run::audio(result(&run(&manifest, vec![input.clone().into()]), "node")[0]).samples().to_vec()
+            })
+            .collect();
+        let mut random = Random::new(u64::from(from));
+        let open = || Stream::new(Arc::clone(&graph), StreamOptions::default()).unwrap();
+        let mut streams: Vec<(Stream, usize, Vec<f32>)> = inputs.iter().map(|_| (open(), 0, Vec::new())).collect();
+        let gather = |stream: &mut Stream, samples: &mut Vec<f32>| {
+            for (_, packet) in stream.take_results() {
+                let RuntimeData::Audio(audio) = packet.data else { panic!("not audio") };
+                samples.extend_from_slice(audio.samples());
+            }
+        };
+        while streams.iter().zip(&inputs).any(|((_, at, _), input)| *at < input.frames()) {
+            let which = random.below(streams.len());
+            let (stream, at, samples) = &mut streams[which];
+            let end = (*at + 1 + random.below(2_000)).min(inputs[which].frames());
+            if *at < end {
+                let pts = Pts::frames(*at as i64, from);
+                stream.push(Packet::new(inputs[which].slice(*at..end), pts)).unwrap();
+                gather(stream, samples);
+                *at = end;
+            }
+        }
+        for ((stream, _, samples), expected) in streams.iter_mut().zip(&alone) {
+            stream.end().unwrap();
+            gather(stream, samples);
+            assert_eq!(samples, expected, "{from} to {to}");
+        }
+    }
+}

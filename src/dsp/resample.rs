@@ -4,11 +4,15 @@
 //! its windowed-sinc interpolation. Both use a BlackmanHarris2 window over at least 320 frames at the lower rate,
 //! which puts -0.1 dB at 0.93 of the lower Nyquist frequency and images and aliases below -130 dB.
 
+use std::sync::{Arc, LazyLock};
+
 use audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{
-    Async, Fft, FixedAsync, FixedSync, Sample, SincInterpolationParameters, SincInterpolationType, WindowFunction,
+    Async, FixedAsync, Resampler as _, Sample, SincInterpolationParameters, SincInterpolationType, WindowFunction,
     calculate_cutoff,
 };
+
+use super::shelf::{Place, Shelf, Shelves};
 
 /// Filter length at the lower rate, in frames.
 const HIGH_FRAMES: usize = 320;
@@ -111,6 +115,8 @@ pub(crate) trait Working: Sample {
     fn view_mut(_: &mut [f32]) -> Option<&mut [Self]> {
         None
     }
+    /// The resamplers of this precision that streams share.
+    fn shelves() -> &'static Shelves<Self>;
 }
 
 impl Working for f32 {
@@ -126,6 +132,10 @@ impl Working for f32 {
     fn view_mut(samples: &mut [f32]) -> Option<&mut [Self]> {
         Some(samples)
     }
+    fn shelves() -> &'static Shelves<Self> {
+        static SHELVES: LazyLock<Shelves<f32>> = LazyLock::new(Shelves::default);
+        &SHELVES
+    }
 }
 
 impl Working for f64 {
@@ -135,11 +145,23 @@ impl Working for f64 {
     fn to_single(self) -> f32 {
         self as f32
     }
+    fn shelves() -> &'static Shelves<Self> {
+        static SHELVES: LazyLock<Shelves<f64>> = LazyLock::new(Shelves::default);
+        &SHELVES
+    }
+}
+
+/// What does the work.
+enum Inner<T: Working> {
+    /// A resampler that streams share, where this one stands, and its last block.
+    Shared(Arc<Shelf<T>>, Place, Vec<T>),
+    /// One of its own.
+    Own(Box<dyn rubato::Resampler<T>>),
 }
 
 /// The stream in one precision.
 pub(crate) struct Core<T: Working> {
-    inner: Box<dyn rubato::Resampler<T>>,
+    inner: Inner<T>,
     channels: usize,
     /// Reduced ratio: `up` frames out for `down` frames in.
     up: u64,
@@ -149,7 +171,7 @@ pub(crate) struct Core<T: Working> {
     delay: usize,
     /// Frames that wait for a whole block, interleaved.
     waiting: Vec<T>,
-    /// One block of output, interleaved.
+    /// One block of output, interleaved, of a resampler of its own.
     block_out: Vec<T>,
     skip: usize,
     frames_in: u64,
@@ -197,26 +219,19 @@ impl<T: Working> Core<T> {
             })?;
             (units * unit_in.max(unit_out) <= MAX_BLOCK_FRAMES).then_some(units * unit_in)
         });
-        let inner: Box<dyn rubato::Resampler<T>> = match block {
-            Some(block_in) => Box::new(
-                Fft::<T>::new_custom(
-                    from_hz as usize,
-                    to_hz as usize,
-                    block_in,
-                    1,
-                    channels,
-                    WindowFunction::BlackmanHarris2,
-                    FixedSync::Input,
-                )
-                .map_err(|error| error.to_string())?,
-            ),
-            None => Box::new(sinc::<T>(from_hz, to_hz, channels, filter_frames)?),
+        let (inner, block_in, block_out_max, delay) = match block {
+            Some(block_in) => {
+                let shelf = Shelf::of(T::shelves(), (from_hz, to_hz, channels, block_in))?;
+                let (block_out, delay) = (shelf.block_out, shelf.delay);
+                (Inner::Shared(shelf, Place::new(), Vec::new()), block_in, block_out, delay)
+            }
+            None => {
+                let own = sinc::<T>(from_hz, to_hz, channels, filter_frames)?;
+                let (block_in, block_out) = (own.input_frames_max(), own.output_frames_max());
+                (Inner::Own(Box::new(own)), block_in, block_out, sinc_delay(from_hz, to_hz, filter_frames))
+            }
         };
-        let (block_in, block_out_max) = (inner.input_frames_max(), inner.output_frames_max());
-        let delay = match block {
-            Some(_) => inner.output_delay(),
-            None => sinc_delay(from_hz, to_hz, filter_frames),
-        };
+        let own_out = if matches!(inner, Inner::Own(_)) { block_out_max * channels } else { 0 };
         Ok(Self {
             inner,
             channels,
@@ -225,8 +240,8 @@ impl<T: Working> Core<T> {
             block_in,
             block_out_max,
             delay,
-            waiting: Vec::with_capacity(block_in * channels),
-            block_out: vec![T::zero(); block_out_max * channels],
+            waiting: Vec::new(),
+            block_out: vec![T::zero(); own_out],
             skip: if trim { delay } else { 0 },
             frames_in: 0,
             frames_out: 0,
@@ -242,15 +257,23 @@ impl<T: Working> Core<T> {
         self.frames_in += (input.len() / self.channels) as u64;
         let block = self.block_in * self.channels;
         let mut written = 0;
+        // The block before, where it lies in the input.
+        let mut before = None;
         while self.waiting.len() + input.len() >= block {
             let (now, rest) = input.split_at(block - self.waiting.len());
             let target = &mut out[written * self.channels..];
             // A whole block in the right precision is read where it lies.
             written += match T::view(now).filter(|_| self.waiting.is_empty() && sound(now)) {
-                Some(now) => self.run_block(Some(now), target)?,
+                Some(now) => {
+                    let frames = self.run_on(now, before, rest.len() < block, target)?;
+                    before = Some(now);
+                    frames
+                }
                 None => {
                     self.waiting.extend(now.iter().map(|&value| T::from_single(usable(value))));
-                    self.run_block(None, target)?
+                    let frames = self.run_waiting(before, target)?;
+                    before = None;
+                    frames
                 }
             };
             input = rest;
@@ -260,35 +283,61 @@ impl<T: Working> Core<T> {
         Ok(written)
     }
 
-    /// Runs a block: the one given, or the one that waits. Says how many frames it wrote.
-    fn run_block(&mut self, block: Option<&[T]>, out: &mut [f32]) -> Result<usize, String> {
-        let channels = self.channels;
+    /// Runs the block that waits. Says how many frames it wrote.
+    fn run_waiting(&mut self, before: Option<&[T]>, out: &mut [f32]) -> Result<usize, String> {
         let waiting = std::mem::take(&mut self.waiting);
-        let input =
-            InterleavedSlice::new(block.unwrap_or(&waiting), channels, self.block_in).map_err(|e| e.to_string())?;
-        let whole = self.block_out_max * channels;
-        let direct = if self.skip == 0 { out.get_mut(..whole).and_then(T::view_mut) } else { None };
-        let (written_there, target) = match direct {
-            Some(target) => (true, target),
-            None => (false, self.block_out.as_mut_slice()),
-        };
-        let mut output = InterleavedSlice::new_mut(target, channels, self.block_out_max).map_err(|e| e.to_string())?;
-        let (_, frames) =
-            self.inner.process_into_buffer(&input, &mut output, None).map_err(|error| error.to_string())?;
+        let done = self.run_on(&waiting, before, true, out);
         self.waiting = waiting;
         self.waiting.clear();
-        if written_there {
-            return Ok(frames);
+        done
+    }
+
+    /// Runs a block. `before` is the one before it, unless that was kept; `keep`: this one is to be kept.
+    fn run_on(&mut self, block: &[T], before: Option<&[T]>, keep: bool, out: &mut [f32]) -> Result<usize, String> {
+        let channels = self.channels;
+        let whole = self.block_out_max * channels;
+        let can = self.skip == 0 && out.len() >= whole && T::view_mut(&mut out[..whole]).is_some();
+        let mut written = 0;
+        let skip = &mut self.skip;
+        // What does not go straight to where it is wanted: without the delay, and no more than there is room for.
+        let mut hand_over = |made: &[T], out: &mut [f32]| {
+            let skipped = (*skip).min(made.len() / channels);
+            *skip -= skipped;
+            let kept = &made[skipped * channels..];
+            // The end of a stream asks for less than a whole block.
+            let room = kept.len().min(out.len());
+            for (target, value) in out.iter_mut().zip(&kept[..room]) {
+                *target = value.to_single();
+            }
+            written = room / channels;
+        };
+        match &mut self.inner {
+            Inner::Shared(shelf, place, previous) => {
+                let last = before.unwrap_or(previous);
+                let direct = if can { T::view_mut(&mut out[..whole]) } else { None };
+                let frames = match direct {
+                    Some(direct) => shelf.run(place, last, block, Some(direct), |_| {})?,
+                    None => {
+                        shelf.run(place, last, block, None, |made| hand_over(made, out))?;
+                        written
+                    }
+                };
+                if keep {
+                    previous.clear();
+                    previous.extend_from_slice(block);
+                }
+                return Ok(frames);
+            }
+            Inner::Own(own) => {
+                let error = |error: &dyn std::fmt::Display| error.to_string();
+                let input = InterleavedSlice::new(block, channels, self.block_in).map_err(|e| error(&e))?;
+                let mut output = InterleavedSlice::new_mut(&mut self.block_out, channels, self.block_out_max)
+                    .map_err(|e| error(&e))?;
+                let (_, frames) = own.process_into_buffer(&input, &mut output, None).map_err(|e| error(&e))?;
+                hand_over(&self.block_out[..frames * channels], out);
+            }
         }
-        let skipped = self.skip.min(frames);
-        self.skip -= skipped;
-        let kept = &self.block_out[skipped * channels..frames * channels];
-        // The end of a stream asks for less than a whole block.
-        let room = kept.len().min(out.len());
-        for (target, value) in out.iter_mut().zip(&kept[..room]) {
-            *target = value.to_single();
-        }
-        Ok(room / channels)
+        Ok(written)
     }
 
     fn held_frames(&self) -> usize {
@@ -302,14 +351,20 @@ impl<T: Working> Core<T> {
         let mut written = 0;
         while written * self.channels < out.len() {
             self.waiting.resize(self.block_in * self.channels, T::zero());
-            written += self.run_block(None, &mut out[written * self.channels..])?;
+            written += self.run_waiting(None, &mut out[written * self.channels..])?;
         }
         self.frames_out += written as u64;
         Ok(())
     }
 
     fn reset(&mut self) {
-        self.inner.reset();
+        match &mut self.inner {
+            Inner::Shared(_, place, previous) => {
+                *place = Place::new();
+                previous.clear();
+            }
+            Inner::Own(own) => own.reset(),
+        }
         self.waiting.clear();
         self.skip = if self.trim { self.delay } else { 0 };
         (self.frames_in, self.frames_out) = (0, 0);
