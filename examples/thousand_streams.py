@@ -39,7 +39,8 @@ def voices() -> np.ndarray:
     clip = rm.read(Path(__file__).parent / "data" / "librivox_ss_a.flac", sample_rate=48000, mono=True).samples
     twice = np.concatenate([clip, clip])
     starts = [stream * 7919 % len(clip) for stream in range(streams)]
-    return np.stack([twice[start : start + 50 * FRAME].reshape(50, FRAME) for start in starts], axis=1)
+    rows = np.stack([twice[start : start + 50 * FRAME] for start in starts])
+    return np.stack([rows[:, tick * FRAME : (tick + 1) * FRAME] for tick in range(50)])
 
 
 async def main() -> None:
@@ -59,9 +60,9 @@ async def main() -> None:
         return len(group.next_many())
 
     tick = asyncio.create_task(ticker())
-    cores = os.cpu_count() or 1
+    cores = max(1, (os.cpu_count() or 1) - 1)
     with contextlib.ExitStack() as stack:
-        # A group for each core: the work gives the GIL away.
+        # A group for each core but one, which is left to the event loop: the work gives the GIL away.
         shares = [share for share in np.array_split(x, cores, axis=1) if share.shape[1]]
         groups = [stack.enter_context(pipe.session_group(share.shape[1])) for share in shares]
         begin = time.perf_counter()
