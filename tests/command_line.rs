@@ -236,3 +236,49 @@ fn usage_is_2_and_help_is_0() {
     assert!(text(&folder.run(&["nodes", "Gian"]).stderr).contains("did you mean `Gain`?"));
     assert!(text(&folder.run(&["explain", "RM9999"]).stderr).contains("there is no code"));
 }
+
+#[cfg(unix)]
+#[test]
+fn devices_and_links_are_written_to_and_never_replaced() {
+    let folder = Folder::new();
+    folder.write("m.json", &chain("Gain", json!({})));
+    let input = data("data/librivox_ss_a.flac");
+    for force in [&[][..], &["--force"]] {
+        let mut arguments = vec!["run", "m.json", "-i", &input, "-o", "/dev/null"];
+        arguments.extend(force);
+        let done = folder.run(&arguments);
+        assert!(done.status.success(), "{}", text(&done.stderr));
+    }
+    let kind = std::os::unix::fs::FileTypeExt::is_char_device(&std::fs::metadata("/dev/null").unwrap().file_type());
+    assert!(kind, "/dev/null is a device still");
+    // A link stays a link; what it names gets the result.
+    std::os::unix::fs::symlink("real.wav", folder.0.join("link.wav")).unwrap();
+    folder.write("real.wav", "");
+    let done = folder.run(&["run", "m.json", "-i", &input, "-o", "link.wav", "--force"]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert!(std::fs::symlink_metadata(folder.0.join("link.wav")).unwrap().is_symlink());
+    assert_eq!(wav(&std::fs::read(folder.0.join("real.wav")).unwrap()).1, 1);
+}
+
+#[test]
+fn results_do_not_overwrite_one_another() {
+    let folder = Folder::new();
+    folder.write("m.json", &chain("EnergyVAD", json!({})));
+    let input = data("data/librivox_ss_a.flac");
+    let refused = |arguments: &[&str], why: &str| {
+        let mut all = vec!["run", "m.json", "-i", &input];
+        all.extend(arguments);
+        let done = folder.run(&all);
+        assert_eq!(done.status.code(), Some(1));
+        assert!((text(&done.stderr) + &text(&done.stdout)).contains(why), "{}", text(&done.stderr));
+        assert_eq!(folder.names(), ["m.json"]);
+    };
+    refused(&["-o", "node=a.wav", "-o", "node.events=a.wav"], "two results go to a.wav");
+    refused(&["-o", "node=-", "-o", "node.events=-"], "two results go to -");
+    refused(&["-o", "node.events=-", "--json"], "standard output");
+    refused(&["-i", "-", "-i", "-"], "standard input is named twice");
+    // A mark in the name of a file, behind a folder.
+    let done = folder.run(&["run", "m.json", "-i", &input, "-o", "./a=b.wav"]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert_eq!(folder.names(), ["a=b.wav", "m.json"]);
+}

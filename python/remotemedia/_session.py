@@ -376,10 +376,23 @@ class Session:
         stream = self._native if self._live is None else self._live
         self._guarded(lambda: stream.set_param(node, name, dumps(value)))
 
-    def metrics(self) -> list[dict[str, object]]:
-        """Return the figures of every node; empty unless the session was opened with ``metrics=True``."""
+    def metrics(self) -> dict[str, Any]:
+        """Return figures: ``node_metrics`` as those of a run, and what full queues have dropped.
+
+        ``node_metrics`` is empty unless the session was opened with ``metrics=True``.
+
+        Examples
+        --------
+        >>> import numpy as np, remotemedia as rm
+        >>> with rm.Pipeline([rm.nodes.Gain(gain_db=0)]).session(sample_rate=48000, metrics=True) as session:
+        ...     y = session.process(np.zeros(960, np.float32))
+        ...     session.metrics()["node_metrics"][0]["frames_in"]
+        960
+        """
         stream = self._native if self._live is None else self._live
-        return cast("list[dict[str, object]]", json.loads(self._guarded(stream.raw_metrics)))
+        nodes = json.loads(self._guarded(stream.raw_metrics))
+        items, outputs = self.dropped
+        return {"node_metrics": nodes, "dropped_items": items, "dropped_outputs": outputs}
 
     @property
     def generation(self) -> int:

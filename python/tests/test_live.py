@@ -85,6 +85,8 @@ def test_drops_are_counted_and_seen_on_the_next_output(when_full):
             outs = [out async for out in session]
             assert len(outs) <= 4
             assert sum(session.dropped) == 100 - len(outs)
+            figures = session.metrics()
+            assert (figures["dropped_items"], figures["dropped_outputs"]) == session.dropped
             if when_full == "drop_newest":
                 assert [out.data[0] for out in outs] == [0, 1, 2, 3]
             else:

@@ -186,6 +186,22 @@ def test_constant_frames_gives_a_frame_for_a_frame():
         session.reset()
 
 
+@pytest.mark.parametrize(
+    ("rates", "frame"), [((48000, 16000), 480), ((44100, 16000), 441), ((16000, 48000), 160), ((8000, 16000), 80)]
+)
+def test_constant_frames_holds_for_frames_shorter_than_a_block(rates, frame):
+    x = speech(0.5, rate=rates[0])
+    pipe = rm.Pipeline([rm.nodes.AudioResample(target_rate=rates[1])])
+    with pipe.session(rates[0], 1, constant_frames=True) as session:
+        outs = [session.process(x[at : at + frame]) for at in range(0, len(x), frame)]
+        assert {len(out) for out in outs} == {frame * rates[1] // rates[0]}
+        tail = session.flush()
+    got = np.concatenate([*outs, tail])
+    # The same signal, later by the delay.
+    want = rm.resample(x, *rates)
+    assert np.array_equal(got[len(got) - len(want) :], want)
+
+
 def test_set_param_takes_effect_at_the_next_frame_and_stays():
     pipe = rm.Pipeline([rm.nodes.Gain(gain_db=0)])
     x = np.ones(480, np.float32)
@@ -339,7 +355,7 @@ def test_metrics_count_what_went_through():
     with rm.Pipeline([rm.nodes.Gain(gain_db=-3)]).session(48000, 1, metrics=True) as session:
         for _ in range(5):
             session.process(np.zeros(960, np.float32))
-        figures = session.metrics()
+        figures = session.metrics()["node_metrics"]
     assert [(one["node_id"], one["frames_in"], one["execution_count"]) for one in figures] == [("gain", 4800, 5)]
 
 

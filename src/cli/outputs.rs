@@ -23,9 +23,32 @@ pub(super) struct Target {
 impl Target {
     pub(super) fn new(text: &str) -> Self {
         match text.split_once('=') {
-            Some((port, file)) => Self { port: Some(port.to_owned()), file: file.to_owned() },
-            None => Self { port: None, file: text.to_owned() },
+            // A folder before the mark: the name of a file, which may have one.
+            Some((port, file)) if !port.contains('/') => Self { port: Some(port.to_owned()), file: file.to_owned() },
+            _ => Self { port: None, file: text.to_owned() },
         }
+    }
+
+    /// Refuses targets that would overwrite one another.
+    pub(super) fn check_all(targets: &[Self]) -> Result<()> {
+        for (index, target) in targets.iter().enumerate() {
+            if targets[..index].iter().any(|before| before.place() == target.place()) {
+                let text = format!("two results go to {}", target.file);
+                return Err(Error::new(ErrorKind::InputValue, text).at_path(target.file.as_str()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Where it is really written: behind a link, what the link names.
+    fn place(&self) -> Utf8PathBuf {
+        let path = Utf8Path::new(&self.file);
+        path.canonicalize_utf8().unwrap_or_else(|_| path.to_owned())
+    }
+
+    /// Whether it is a device, a pipe or the like, which is written to and never replaced.
+    fn is_special(&self) -> bool {
+        std::fs::metadata(&self.file).is_ok_and(|found| !found.is_file() && !found.is_dir())
     }
 
     pub(super) fn is_standard_output(&self) -> bool {
@@ -41,7 +64,10 @@ impl Target {
         if inputs.iter().any(same) {
             return refuse(format!("{} is an input too", self.file));
         }
-        if !force && !self.is_standard_output() && Utf8Path::new(&self.file).exists() {
+        if Utf8Path::new(&self.file).is_dir() {
+            return refuse(format!("{} is a folder, expected a file", self.file));
+        }
+        if !force && !self.is_standard_output() && !self.is_special() && Utf8Path::new(&self.file).exists() {
             return refuse(format!("{} is there already; --force replaces it", self.file));
         }
         Ok(())
@@ -81,19 +107,24 @@ impl Target {
     /// Writes the result. A file gets its name when it is whole.
     pub(super) fn write(&self, items: &[ResultItem], subtype: Option<Subtype>, raw: Option<Raw>) -> Result<()> {
         let audio = joined(items)?;
-        if self.is_standard_output() {
+        if self.is_standard_output() || self.is_special() {
             let bytes = match (&audio, raw) {
                 (Some(audio), Some(raw)) => raw.bytes(audio),
                 (Some(audio), None) => wav_bytes(audio, subtype)?,
                 (None, _) => lines(items)?.into_bytes(),
             };
+            if !self.is_standard_output() {
+                let opened = std::fs::OpenOptions::new().write(true).open(&self.file);
+                return opened.and_then(|mut file| file.write_all(&bytes)).map_err(|error| self.failed(error));
+            }
             let mut out = std::io::stdout().lock();
             return match out.write_all(&bytes).and_then(|()| out.flush()) {
                 Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(self.failed(error)),
                 _ => Ok(()),
             };
         }
-        let path = Utf8Path::new(&self.file);
+        let path = self.place();
+        let path = path.as_path();
         let part = part_of(path);
         let written = match (&audio, raw) {
             (Some(audio), Some(raw)) => std::fs::write(&part, raw.bytes(audio)).map_err(|error| self.failed(error)),

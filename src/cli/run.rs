@@ -83,6 +83,14 @@ fn work(options: &Options, text: &str, name: &str) -> Result<String> {
     for target in &targets {
         target.check(&options.input, options.force)?;
     }
+    Target::check_all(&targets)?;
+    let refuse = |text: &str| Err(Error::new(ErrorKind::InputValue, text));
+    if options.input.iter().filter(|input| *input == "-").count() > 1 {
+        return refuse("standard input is named twice");
+    }
+    if options.json && targets.iter().any(Target::is_standard_output) {
+        return refuse("--json and a result both go to standard output");
+    }
     let items = read(&options.input, raw)?;
     let results = compute(options, &runtime, &pipeline, items)?;
     for target in &targets {

@@ -1,5 +1,7 @@
 //! `AudioResample`: another sample rate.
 
+use std::collections::VecDeque;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 
@@ -76,7 +78,16 @@ impl TypedNode for AudioResample {
     }
 
     fn build(&self, params: Params) -> Result<Box<dyn Processor>> {
-        Ok(Box::new(Converter { params, resampler: None, format: None, frames: 0, delay: 0, tag: None }))
+        Ok(Box::new(Converter {
+            params,
+            rates: (1, 1),
+            resampler: None,
+            format: None,
+            frames: 0,
+            delay: 0,
+            tag: None,
+            even: None,
+        }))
     }
 }
 
@@ -87,10 +98,48 @@ struct Converter {
     format: Option<AudioFormat>,
     /// Frames put out so far.
     frames: i64,
+    /// Of the input and the output, in Hz.
+    rates: (u32, u32),
     /// What the first frame's time lies before the origin, in frames.
     delay: i64,
     /// Item and generation of the last packet in.
     tag: Option<(u32, u32)>,
+    /// With a delay that is kept: as many frames come out as go in, whatever the block.
+    even: Option<Even>,
+}
+
+/// Evens out the blocks of the resampler: what it gives at a time waits here and goes out as the input comes in. A block
+/// of silence goes before, so that there is always enough.
+struct Even {
+    waiting: VecDeque<f32>,
+    /// Frames of silence at the start.
+    ahead: usize,
+    frames_in: u64,
+    frames_out: u64,
+}
+
+impl Even {
+    fn new(ahead: usize, channels: usize) -> Self {
+        let waiting = std::iter::repeat_n(0.0, ahead * channels).collect();
+        Self { waiting, ahead, frames_in: 0, frames_out: 0 }
+    }
+
+    /// Takes what the resampler gave for `frames` frames of input, and says how many may go out now.
+    fn take(&mut self, made: &[f32], frames: usize, (from_hz, to_hz): (u32, u32)) -> usize {
+        self.waiting.extend(made);
+        self.frames_in += frames as u64;
+        let due = u128::from(self.frames_in) * u128::from(to_hz) / u128::from(from_hz);
+        let now = u64::try_from(due).unwrap_or(u64::MAX) - self.frames_out;
+        self.frames_out += now;
+        usize::try_from(now).unwrap_or(usize::MAX)
+    }
+
+    fn give(&mut self, target: &mut [f32]) {
+        let count = target.len().min(self.waiting.len());
+        for (target, sample) in target.iter_mut().zip(self.waiting.drain(..count)) {
+            *target = sample;
+        }
+    }
 }
 
 fn fault(error: String) -> Error {
@@ -127,7 +176,13 @@ impl Processor for Converter {
                 delay: Pts::frames(delay, self.params.target_rate),
                 block: Pts::frames(resampler.block_frames() as i64, input.sample_rate_hz()),
             };
-            self.delay = if trim { 0 } else { delay };
+            self.delay = 0;
+            self.rates = (input.sample_rate_hz(), self.params.target_rate);
+            if !trim {
+                let even = Even::new(resampler.push_bound(resampler.block_frames()), channels);
+                self.delay = delay + i64::try_from(even.ahead).unwrap_or(0);
+                self.even = Some(even);
+            }
             self.resampler = Some(resampler);
         }
         Ok(Opened::new(vec![format.into()], latency))
@@ -144,7 +199,12 @@ impl Processor for Converter {
         let frames = resampler.push(audio.samples(), samples.make_mut()).map_err(fault)?;
         samples.truncate(frames * usize::from(format.channels()));
         self.tag = Some((packet.item, packet.generation));
-        if frames > 0 {
+        if let Some(even) = &mut self.even {
+            let due = even.take(&samples, audio.frames(), self.rates);
+            samples = out.samples(due * usize::from(format.channels()));
+            even.give(samples.make_mut());
+        }
+        if !samples.is_empty() {
             self.put(AudioBuffer::new(samples, format)?, out);
         }
         Ok(())
@@ -152,8 +212,14 @@ impl Processor for Converter {
 
     fn end(&mut self, _: PortId, out: &mut Out) -> Result<()> {
         let (Some(resampler), Some(format)) = (&mut self.resampler, self.format) else { return Ok(()) };
-        let mut tail = out.audio(format, resampler.held_frames())?;
-        resampler.flush(tail.samples_mut()).map_err(fault)?;
+        let channels = usize::from(format.channels());
+        let waiting = self.even.as_ref().map_or(0, |even| even.waiting.len());
+        let mut tail = out.audio(format, resampler.held_frames() + waiting / channels)?;
+        let (first, rest) = tail.samples_mut().split_at_mut(waiting);
+        if let Some(even) = &mut self.even {
+            even.give(first);
+        }
+        resampler.flush(rest).map_err(fault)?;
         // A stream without a frame still says what it is.
         if tail.frames() > 0 || self.frames == 0 {
             self.put(tail, out);
@@ -162,13 +228,18 @@ impl Processor for Converter {
     }
 
     fn held_frames(&self) -> u64 {
-        let frames = self.resampler.as_ref().map_or(0, Resampler::held_frames) as u64;
+        let channels = self.format.map_or(1, |format| usize::from(format.channels()));
+        let waiting = self.even.as_ref().map_or(0, |even| even.waiting.len() / channels);
+        let frames = (self.resampler.as_ref().map_or(0, Resampler::held_frames) + waiting) as u64;
         if self.tag.is_some() { frames } else { 0 }
     }
 
     fn reset(&mut self) {
         if let Some(resampler) = &mut self.resampler {
             resampler.reset();
+        }
+        if let (Some(even), Some(format)) = (&mut self.even, self.format) {
+            *even = Even::new(even.ahead, format.channels().into());
         }
         self.frames = 0;
         self.tag = None;
