@@ -88,8 +88,13 @@ fn not_heard(packet: &Packet) -> Error {
         .hint("connect the VAD's output `probability` to `vad`")
 }
 
-/// The mean over the channels of a frame, with what is not finite as silence.
-pub(super) fn mono(frame: &[f32]) -> f32 {
-    let sum: f32 = frame.iter().map(|sample| if sample.is_finite() { *sample } else { 0.0 }).sum();
-    sum / frame.len() as f32
+/// Appends the mean over the channels of every frame, with what is not finite as silence.
+pub(super) fn mono(samples: &[f32], channels: usize, target: &mut Vec<f32>) {
+    let sound = |sample: f32| if sample.is_finite() { sample } else { 0.0 };
+    if channels == 1 {
+        target.extend(samples.iter().map(|sample| sound(*sample)));
+        return;
+    }
+    let mean = |frame: &[f32]| frame.iter().map(|sample| sound(*sample)).sum::<f32>() / frame.len() as f32;
+    target.extend(samples.chunks_exact(channels).map(mean));
 }

@@ -134,7 +134,7 @@ impl Processor for Finder {
         self.frames += audio.frames() as u64;
         let mut mono = std::mem::take(&mut self.mono);
         mono.clear();
-        mono.extend(audio.samples().chunks_exact(usize::from(audio.channels())).map(segments::mono));
+        segments::mono(audio.samples(), audio.channels().into(), &mut mono);
         match &mut self.resampler {
             None => self.take(&mono, out),
             Some(resampler) => {
