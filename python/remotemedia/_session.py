@@ -52,6 +52,8 @@ _HEAD = Struct("<qIIII")
 _LANE_HEAD = Struct("=qIII").unpack_from
 _LANE_HEAD_BYTES = 32
 _NANO = 1_000_000_000
+_NO_CODE = -(2**62)
+"""No call gives this: the next result is looked at."""
 
 _WHEN_FULL: dict[str, Any] = {
     "wait": native.WhenFull.WAIT,
@@ -122,7 +124,7 @@ class Session:
         self._cost_ns = 0.0
         self._staged: Any = None
         self._call: Callable[[int, int], int] = _lane.process_holding_gil
-        self._code = -1
+        self._code = _NO_CODE
         self._result: Any = None
         self._head: Any = None
         self._one_axis = True
@@ -531,7 +533,7 @@ class Session:
         try:
             if code == _lane.LONGER:
                 code = lane.raw_grow()
-                self._code = -1
+                self._code = _NO_CODE
             if code < 0:
                 if code == _lane.BUSY:
                     raise BusyError("another thread is in the session")

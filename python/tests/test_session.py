@@ -106,6 +106,22 @@ def test_the_dtype_shape_rate_and_samples_of_a_stream_do_not_change():
         )
 
 
+def test_a_first_frame_that_fails_says_why():
+    bad = np.full(960, np.nan, np.float32)
+    with rm.Pipeline(RESAMPLE).session(8000, 1) as session:
+        with pytest.raises(rm.InputValueError, match="NaN"):
+            session.process(bad)
+        long = np.zeros(8000, np.float32)
+        long[0] = np.inf
+        with pytest.raises(rm.InputValueError, match="inf"):
+            session.process(long)
+    with rm.Pipeline([rm.nodes.AudioResample(target_rate=192000)]).session(8000, 1) as session:
+        session.process(np.zeros(8000, np.float32))  # makes the output grow
+        with pytest.raises(rm.InputValueError, match="NaN"):
+            session.process(bad)
+        session.reset()
+
+
 def test_an_array_of_unknown_rate_is_refused_with_the_fix():
     session = rm.Pipeline(RESAMPLE).session()
     with pytest.raises(rm.FormatError, match="sample rate") as caught:
