@@ -172,6 +172,37 @@ def test_after_an_interrupt_nothing_old_comes():
     assert got.max() < 0.2
 
 
+def test_interrupts_and_parameters_of_another_thread_never_disturb_a_frame():
+    """The thread of the audio gets no error because another one barges in."""
+    x = np.ones(9600, np.float32)
+    with rm.Pipeline([rm.nodes.Gain(gain_db=0), *RESAMPLE]).session(48000, 1) as session:
+        failed: list[Exception] = []
+        frames = 0
+        done = threading.Event()
+
+        def audio() -> None:
+            nonlocal frames
+            try:
+                while not done.is_set():
+                    session.process(x)
+                    frames += 1
+            except Exception as error:
+                failed.append(error)
+
+        thread = threading.Thread(target=audio)
+        thread.start()
+        for number in range(3000):
+            assert session.interrupt() == number + 1
+            session.set_param("gain", "gain_db", -float(number % 60))
+            assert session.held_frames >= 0
+        done.set()
+        thread.join()
+        assert not failed
+        assert frames > 10
+        session.interrupt()
+        assert session.flush().shape == (0,)
+
+
 def test_time_may_jump_forward_but_not_back():
     with rm.Pipeline([rm.nodes.Gain(gain_db=0)]).session(16000, 1) as session:
         x = np.ones(160, np.float32)

@@ -262,21 +262,18 @@ impl Live {
     /// Changes a parameter of a node, from the next packet that reaches it on.
     ///
     /// # Errors
-    /// `InputValue` for a node, a name or a value that there is not; `Closed`. That a parameter cannot change while
-    /// running fails the stream.
+    /// `InputValue` for a node, a name or a value that there is not; `Unsupported` when it cannot change while running;
+    /// `Closed`.
     pub fn set_param(&self, node: &str, name: &str, value: &Value) -> Result<()> {
         let nodes = &self.0.graph.nodes;
         let position = nodes.iter().position(|at| at.id == node);
         let position = position
             .ok_or_else(|| unknown("node", node, &nodes.iter().map(|at| at.id.as_str()).collect::<Vec<_>>()))?;
+        nodes[position].try_param(name, value)?;
         let mut state = self.0.lock();
         state.usable()?;
         let (stage, local) = self.0.stages.places[position];
-        let work = &mut state.work[stage];
-        match &mut work.stream {
-            Some(stream) => stream.set_param(local, name, value)?,
-            None => work.queue.push_back(Entry::Param(local, name.to_owned(), value.clone())),
-        }
+        state.work[stage].queue.push_back(Entry::Param(local, name.to_owned(), value.clone()));
         self.0.go_on(state);
         Ok(())
     }

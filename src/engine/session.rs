@@ -1,7 +1,7 @@
 //! A session: one live stream through a compiled graph, worked on the caller's thread, piece by piece.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use serde_json::Value;
 
@@ -68,7 +68,13 @@ pub struct Session {
     generation: AtomicU32,
     closed: AtomicBool,
     inner: Mutex<Inner>,
+    /// Parameters that the next packet finds changed: node, name, value.
+    pending: Mutex<Vec<(usize, String, Value)>>,
+    has_pending: AtomicBool,
 }
+
+/// How often the lock is tried.
+const TRIES: usize = 64;
 
 struct Inner {
     stream: Option<Stream>,
@@ -97,6 +103,8 @@ impl Session {
             options,
             generation: AtomicU32::new(0),
             closed: AtomicBool::new(false),
+            pending: Mutex::default(),
+            has_pending: AtomicBool::new(false),
             inner: Mutex::new(Inner { stream: Some(stream), entrance, generation: 0 }),
         })
     }
@@ -171,6 +179,9 @@ impl Session {
     pub fn flush_with(&self, sink: &mut dyn FnMut(usize, Packet)) -> Result<()> {
         let mut inner = self.enter()?;
         let inner = &mut *inner;
+        if inner.generation != self.generation() && self.stream(inner)?.failure().is_none() {
+            return self.restart(inner);
+        }
         self.stream(inner)?.end()?;
         self.give(inner, sink)?;
         self.restart(inner)
@@ -189,15 +200,9 @@ impl Session {
     /// Throws away what is queued or held, at once: no output of before comes after this returns. A call that is
     /// under way in another thread gives nothing. Time begins at 0 again. Returns the new generation.
     pub fn interrupt(&self) -> u32 {
-        let generation = self.generation.fetch_add(1, Ordering::AcqRel).wrapping_add(1);
-        // If another thread is in, it sees the new generation when it is done.
-        if let Ok(mut inner) = self.enter() {
-            // A failed stream stays failed, and says so at the next call.
-            if inner.stream.as_ref().is_none_or(|stream| !stream.has_failed()) {
-                drop(self.restart(&mut inner));
-            }
-        }
-        generation
+        // No lock: a thread that is in must not be told that the session is busy. Whoever comes next sees that the stream
+        // is of an older generation, and begins another one first.
+        self.generation.fetch_add(1, Ordering::AcqRel).wrapping_add(1)
     }
 
     /// The generation that outputs carry: 0, and one more with each interrupt.
@@ -205,23 +210,44 @@ impl Session {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// Changes a parameter of a node, from the next packet on.
+    /// Changes a parameter of a node, from the next packet on. Any thread may call it.
     ///
     /// # Errors
     /// `InputValue` for a node, name or value that there is not; `Unsupported` when it cannot change while running;
-    /// `Busy`; `Closed`.
+    /// `Closed`.
     pub fn set_param(&self, node: &str, name: &str, value: &Value) -> Result<()> {
         let position = self.graph.nodes.iter().position(|at| at.id == node).ok_or_else(|| {
             let nodes: Vec<&str> = self.graph.nodes.iter().map(|at| at.id.as_str()).collect();
             unknown("node", node, &nodes)
         })?;
-        let mut inner = self.enter()?;
-        self.stream(&mut inner)?.set_param(position, name, value)
+        if self.closed.load(Ordering::Acquire) {
+            return Err(closed());
+        }
+        // Tried on a processor of its own, so that the error comes here and the stream is left alone.
+        self.graph.nodes[position].try_param(name, value)?;
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        pending.push((position, name.to_owned(), value.clone()));
+        self.has_pending.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    /// Takes over what `set_param` has left.
+    fn apply_pending(&self, inner: &mut Inner) -> Result<()> {
+        // Taken by another thread just now: its `set_param` has not returned yet.
+        let Ok(mut pending) = self.pending.try_lock() else { return Ok(()) };
+        self.has_pending.store(false, Ordering::Release);
+        for (node, name, value) in pending.drain(..) {
+            self.stream(inner)?.set_param(node, &name, &value)?;
+        }
+        Ok(())
     }
 
     /// The most audio frames that a node holds back, at the rate of its output. 0 when another thread is in.
     pub fn held_frames(&self) -> u64 {
-        self.enter().ok().and_then(|inner| inner.stream.as_ref().map(Stream::held_frames)).unwrap_or(0)
+        let Ok(inner) = self.enter() else { return 0 };
+        // What was interrupted is held by nobody.
+        let stream = inner.stream.as_ref().filter(|_| inner.generation == self.generation());
+        stream.map_or(0, Stream::held_frames)
     }
 
     /// The figures of every node since the stream began. Empty without a clock.
@@ -242,16 +268,20 @@ impl Session {
         }
     }
 
+    /// Tried for some microseconds, so that a look from another thread is no collision; never waited for.
     fn lock(&self) -> Option<MutexGuard<'_, Inner>> {
-        match self.inner.try_lock() {
-            Ok(inner) => Some(inner),
-            Err(TryLockError::Poisoned(inner)) => Some(inner.into_inner()),
-            Err(TryLockError::WouldBlock) => None,
+        for attempt in 0..TRIES {
+            match self.inner.try_lock() {
+                Ok(inner) => return Some(inner),
+                Err(TryLockError::Poisoned(inner)) => return Some(inner.into_inner()),
+                Err(TryLockError::WouldBlock) if attempt < TRIES / 2 => std::hint::spin_loop(),
+                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+            }
         }
+        None
     }
 
     fn enter(&self) -> Result<MutexGuard<'_, Inner>> {
-        let closed = || Error::new(ErrorKind::Closed, "the session is closed").hint("open another one");
         let busy = || Error::new(ErrorKind::Busy, "another thread is in the session").hint("a session each, or a lock");
         if self.closed.load(Ordering::Acquire) {
             return Err(closed());
@@ -261,16 +291,20 @@ impl Session {
     }
 
     fn stream<'a>(&self, inner: &'a mut Inner) -> Result<&'a mut Stream> {
-        inner.stream.as_mut().ok_or_else(|| Error::new(ErrorKind::Closed, "the session is closed"))
+        inner.stream.as_mut().ok_or_else(closed)
     }
 
     fn push(&self, inner: &mut Inner, data: RuntimeData, pts: Option<Pts>, to: Option<usize>) -> Result<()> {
+        // A failed stream stays failed, and says so.
+        if let Some(error) = inner.stream.as_ref().and_then(Stream::failure) {
+            return Err(error);
+        }
         let generation = self.generation();
         if inner.generation != generation {
             self.restart(inner)?;
         }
-        if let Some(error) = inner.stream.as_ref().and_then(Stream::failure) {
-            return Err(error);
+        if self.has_pending.load(Ordering::Acquire) {
+            self.apply_pending(inner)?;
         }
         let packet = inner.entrance.admit(&self.graph, data, pts, to, generation)?;
         let stream = self.stream(inner)?;
@@ -321,6 +355,10 @@ impl Drop for Session {
             self.give_back(&mut inner);
         }
     }
+}
+
+fn closed() -> Error {
+    Error::new(ErrorKind::Closed, "the session is closed").hint("open another one")
 }
 
 pub(super) fn stream_options(options: &SessionOptions) -> StreamOptions {

@@ -190,11 +190,7 @@ impl Stream {
     /// `InputValue` for a name or value that the node does not have, `Unsupported` when it cannot change while running.
     pub fn set_param(&mut self, node: usize, name: &str, value: &Value) -> Result<()> {
         let at = &self.graph.nodes[node];
-        let mut params = at.params.clone();
-        params.insert(name.to_owned(), value.clone());
-        if let Some(problem) = at.kind.check(&params).into_iter().next() {
-            return Err(Error::new(ErrorKind::InputValue, problem.to_string()).code_of(problem.code).at_node(&at.id));
-        }
+        at.check_param(name, value)?;
         let running = &mut self.nodes[node];
         caught(|| running.processor.set_param(name, value)).map_err(|error| error.at_node(&at.id))?;
         running.changed.insert(name.to_owned(), value.clone());

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::data::Format;
+use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::OnError;
 use crate::node::{NodeType, PortId};
 
@@ -62,6 +63,33 @@ pub struct GraphNode {
     pub targets: Vec<Vec<(usize, PortId)>>,
     /// For each output, its position among the results.
     pub result: Vec<Option<usize>>,
+}
+
+impl GraphNode {
+    /// Whether a parameter may have a value, besides the others.
+    ///
+    /// # Errors
+    /// `InputValue`.
+    pub fn check_param(&self, name: &str, value: &Value) -> Result<()> {
+        let mut params = self.params.clone();
+        params.insert(name.to_owned(), value.clone());
+        match self.kind.check(&params).into_iter().next() {
+            Some(problem) => {
+                Err(Error::new(ErrorKind::InputValue, problem.to_string()).code_of(problem.code).at_node(&self.id))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a parameter can change to a value while a stream runs: tried on a processor of its own.
+    ///
+    /// # Errors
+    /// `InputValue`; `Unsupported`.
+    pub fn try_param(&self, name: &str, value: &Value) -> Result<()> {
+        self.check_param(name, value)?;
+        let mut processor = self.kind.build(&self.params)?;
+        processor.set_param(name, value).map_err(|error| error.at_node(&self.id))
+    }
 }
 
 impl std::fmt::Debug for GraphNode {
