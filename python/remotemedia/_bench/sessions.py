@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import subprocess
 import sys
 import threading
@@ -51,12 +52,41 @@ def _soxr() -> Any:
     return soxr.ResampleStream(48_000, 16_000, 1)
 
 
+def _gstreamer() -> Callable[[], object] | None:
+    """Return a round trip of a frame through GStreamer's identity, where GStreamer and its Python bindings are there."""
+    try:
+        gi: Any = importlib.import_module("gi")
+        gi.require_version("Gst", "1.0")
+        gst: Any = importlib.import_module("gi.repository.Gst")
+    except (ImportError, ValueError):
+        return None
+    gst.init(None)
+    caps = "audio/x-raw,format=F32LE,rate=48000,channels=1,layout=interleaved"
+    pipe = gst.parse_launch(f"appsrc name=source format=time caps={caps} ! identity ! appsink name=sink sync=false")
+    source, sink = pipe.get_by_name("source"), pipe.get_by_name("sink")
+    pipe.set_state(gst.State.PLAYING)
+    frame = _FRAME.tobytes()
+
+    def round_trip() -> object:
+        source.emit("push-buffer", gst.Buffer.new_wrapped(frame))
+        buffer = sink.emit("pull-sample").get_buffer()
+        _, memory = buffer.map(gst.MapFlags.READ)
+        y = np.frombuffer(memory.data, np.float32).copy()
+        buffer.unmap(memory)
+        return y
+
+    return round_trip
+
+
 def _process(rounds: int) -> Row:
     session = _session(rm.nodes.PassThrough())
     contenders = [Contender("Session.process", lambda: session.process(_FRAME))]
     peer = _soxr()
     if peer is not None:
         contenders.append(Contender("soxr ResampleStream, 48 -> 16 kHz", lambda: peer.resample_chunk(_FRAME)))
+    identity = _gstreamer()
+    if identity is not None:
+        contenders.append(Contender("GStreamer appsrc, identity, appsink", identity))
     with pinned() as alone:
         figures = compare(contenders, rounds)
     row = Row("session: process of 960 float32 through PassThrough", "us", figures)
