@@ -53,7 +53,7 @@ def _soxr() -> Any:
 
 
 def _gstreamer() -> Callable[[], object] | None:
-    """Return a round trip of a frame through GStreamer's identity, where GStreamer and its Python bindings are there."""
+    """Return a round trip of a frame through GStreamer's identity, where its Python bindings are there."""
     try:
         gi: Any = importlib.import_module("gi")
         gi.require_version("Gst", "1.0")
