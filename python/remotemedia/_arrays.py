@@ -23,6 +23,7 @@ __all__ = [
     "dense",
     "dtype_code",
     "is_array_like",
+    "memory",
     "to_float32",
     "view",
 ]
@@ -160,13 +161,13 @@ class _Exporter:
 
     __slots__ = ("__array_interface__", "__weakref__", "_owner")
 
-    def __init__(self, owner: RawBuffer, code: int, shape: tuple[int, ...]) -> None:
+    def __init__(self, address: int, typestr: str, shape: tuple[int, ...], owner: object) -> None:
         self._owner = owner
         self.__array_interface__ = {
             "version": 3,
             "shape": shape,
-            "typestr": _TYPESTR[code],
-            "data": (owner.raw_address(), False),
+            "typestr": typestr,
+            "data": (address, False),
             "strides": None,
         }
 
@@ -185,4 +186,9 @@ def view(owner: RawBuffer, code: int, shape: tuple[int, ...]) -> Array:
     """Return a writable array over native memory, which lives as long as the array or any view of it."""
     if 0 in shape:
         return np.empty(shape, _DTYPES[code])
-    return np.asarray(_Exporter(owner, code, shape))
+    return memory(owner.raw_address(), _TYPESTR[code], shape, owner)
+
+
+def memory(address: int, typestr: str, shape: tuple[int, ...], owner: object) -> Array:
+    """Return a writable array over memory at an address, which ``owner`` keeps alive."""
+    return np.asarray(_Exporter(address, typestr, shape, owner))

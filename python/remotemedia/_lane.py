@@ -8,17 +8,12 @@ from __future__ import annotations
 import ctypes
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from remotemedia._lib import native
 from remotemedia._native.remotemedia import _UniffiLib  # pyright: ignore[reportUnknownVariableType]
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from remotemedia._arrays import Array
-
-__all__ = ["BUSY", "LONGER", "memory", "process_holding_gil", "process_without_gil", "unpack"]
+__all__ = ["BUSY", "LONGER", "process_holding_gil", "process_without_gil", "unpack"]
 
 _API_TEXT = b"remotemedia_lane_process(u64 lane, i64 frames) -> i64 frames | channels << 40, or -1, -2, -3"
 """What the C call is. Change it with the call, here and in ``src/ffi/lane.rs``."""
@@ -65,28 +60,6 @@ process_holding_gil = _call(ctypes.PyDLL(_path))
 """For short work: giving the GIL away costs more than a busy thread beside would gain."""
 
 
-def memory(address: int, dtype: np.dtype[Any], shape: tuple[int, ...], owner: object) -> Array:
-    """Return an array over staging memory, which ``owner`` keeps alive."""
-    return np.asarray(_Exporter(address, dtype, shape, owner))
-
-
-class _Exporter:
-    __slots__ = ("__array_interface__", "_owner")
-
-    def __init__(self, address: int, dtype: np.dtype[Any], shape: tuple[int, ...], owner: object) -> None:
-        self._owner = owner
-        self.__array_interface__ = {
-            "version": 3,
-            "shape": shape,
-            "typestr": dtype.str,
-            "data": (address, False),
-            "strides": None,
-        }
-
-
 def unpack(code: int) -> tuple[int, int]:
     """Return the frames and channels in what a call gave."""
     return code & (1 << 40) - 1, code >> 40
-
-
-assert native is not None

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import threading
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from remotemedia._inputs import SMALL_BYTES, Inputs, is_slow
 from remotemedia._lib import NativeError, reraise
 from remotemedia._results import Port, to_python
+from remotemedia._turn import had_turn, let_others_run
 from remotemedia.errors import InputTypeError, InputValueError
 
 if TYPE_CHECKING:
@@ -22,19 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Compiled", "milliseconds", "run", "run_async"]
 
-_YIELD_S = 0.001
-"""How long calls may follow one another before the event loop gets a turn."""
 _WAIT_MS = 50
 """How long a blocking wait stays in native code before Python looks for signals."""
-
-
-class _Turn(threading.local):
-    """When this thread's event loop last got control, as far as we know."""
-
-    at: float = 0.0
-
-
-_turn = _Turn()
 
 
 class Compiled:
@@ -79,10 +67,7 @@ async def run_async(
     inputs = await asyncio.to_thread(Inputs, items) if slow else Inputs(items)
     try:
         if timeout_ms == 0 and not slow and inputs.byte_len <= SMALL_BYTES:
-            if perf_counter() - _turn.at > _YIELD_S:
-                # Thousands of short awaits would starve the loop otherwise.
-                await asyncio.sleep(0)
-                _turn.at = perf_counter()
+            await let_others_run()
             answer = pipeline.try_run(inputs.for_call(), lenient | metrics << 1)
             if len(answer) != 1:
                 return to_python(answer, pipeline.ports, inputs, metrics)
@@ -92,7 +77,7 @@ async def run_async(
         except BaseException:
             job.stop()
             raise
-        _turn.at = perf_counter()
+        had_turn()
         results = job.take()
         answer = results.records()
         if slow and inputs.dicts:

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 import numpy as np
 
 from remotemedia import _lane
-from remotemedia._arrays import as_array, check_audio, dtype_code
+from remotemedia._arrays import as_array, check_audio, dtype_code, memory
 from remotemedia._audio import MAX_CHANNELS, MAX_SAMPLE_RATE, Audio, whole_number
 from remotemedia._inputs import Inputs
 from remotemedia._json import dumps
 from remotemedia._lib import NativeError, native, reraise
 from remotemedia._output import Output, data_of
-from remotemedia._session_stream import SessionStream, let_others_run
+from remotemedia._session_stream import SessionStream
+from remotemedia._turn import let_others_run
 from remotemedia._wire import records_after
 from remotemedia.errors import (
     BusyError,
@@ -517,7 +518,7 @@ class Session:
                 raise FormatError(f"the frame has shape {array.shape}, expected {expected} as before", code="RM0206")
             frames = array.shape[0]
             address = self._lane.raw_input(frames)
-            self._staged = _lane.memory(address, cast("Any", self._dtype), array.shape, self._lane)
+            self._staged = memory(address, cast("Any", self._dtype).str, array.shape, self._lane)
             self._frames = frames
             self._shape = array.shape
             self._cost_ns = self._native.raw_cost_ns(frames)
@@ -544,8 +545,8 @@ class Session:
             if frames == 0:
                 return np.empty(shape, self._dtype)
             address = lane.raw_output()
-            self._head = _lane.memory(address, np.dtype(np.uint8), (_LANE_HEAD_BYTES,), lane)
-            self._result = _lane.memory(address + _LANE_HEAD_BYTES, cast("Any", self._dtype), shape, lane)
+            self._head = memory(address, "|u1", (_LANE_HEAD_BYTES,), lane)
+            self._result = memory(address + _LANE_HEAD_BYTES, cast("Any", self._dtype).str, shape, lane)
             self._code = code
             return self._result.copy()  # type: ignore[no-any-return]
         except NativeError as error:
@@ -569,16 +570,15 @@ class Session:
                 raise
             self._lane_possible = False
             return self.feed(item)
-        if data.size == 0:
-            return []
-        ticks, num, den, generation = _LANE_HEAD(self._head)
-        return [Output(self._ports[0].node, self._ports[0].port, data, (ticks, num, den), generation)]
+        return self._lane_outputs(data)
 
     def _rest(self) -> list[Output]:
         """Flush into a list."""
-        if not self._through_lane:
-            return cast("list[Output]", self.flush())
-        data = self.flush()
+        rest = self.flush()
+        return self._lane_outputs(rest) if self._through_lane else cast("list[Output]", rest)
+
+    def _lane_outputs(self, data: Array) -> list[Output]:
+        """Return what the lane has just given with its place in time."""
         if data.size == 0:
             return []
         ticks, num, den, generation = _LANE_HEAD(self._head)

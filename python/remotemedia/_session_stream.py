@@ -1,13 +1,12 @@
-"""A session over an iterable, and how its awaits share the event loop."""
+"""A session over an iterable."""
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import AsyncIterable, Iterable
-from time import perf_counter
 from typing import TYPE_CHECKING, cast
 
+from remotemedia._turn import let_others_run
 from remotemedia.errors import InputTypeError
 
 if TYPE_CHECKING:
@@ -16,10 +15,7 @@ if TYPE_CHECKING:
     from remotemedia._output import Output
     from remotemedia._session import Session
 
-__all__ = ["SessionStream", "let_others_run"]
-
-_YIELD_S = 0.001
-"""How long an event loop may go without its turn."""
+__all__ = ["SessionStream"]
 
 
 class SessionStream:
@@ -54,22 +50,6 @@ class SessionStream:
             await let_others_run()
         for out in session._rest():
             yield out
-
-
-class _Turn(threading.local):
-    """When this thread's event loop last got control, as far as we know."""
-
-    at: float = 0.0
-
-
-_turn = _Turn()
-
-
-async def let_others_run() -> None:
-    """Give the event loop its turn once a millisecond: calls that never wait would starve it."""
-    if perf_counter() - _turn.at > _YIELD_S:
-        await asyncio.sleep(0)
-        _turn.at = perf_counter()
 
 
 async def _items(source: Iterable[object] | AsyncIterable[object]) -> AsyncIterator[object]:
