@@ -279,32 +279,6 @@ impl Pipeline {
         verify(&self.graph, options)
     }
 
-    /// The latency of every path as JSON; null when the formats are not known.
-    pub fn latency_json(&self, input: &Format) -> Value {
-        let Ok(paths) = self.graph.latency(input) else { return Value::Null };
-        let ms = |seconds: f64| seconds * 1e3;
-        let paths = paths.into_iter().map(|path| {
-            let nodes = path
-                .nodes
-                .iter()
-                .map(|node| json!({"node": node.node, "delay_ms": ms(node.delay_s), "block_ms": ms(node.block_s)}));
-            json!({
-                "source": path.source, "result": path.result,
-                "delay_ms": ms(path.delay_s), "block_ms": ms(path.block_s),
-                "min_ms": if path.of_content { Value::Null } else { json!(ms(path.min_s)) },
-                "max_ms": if path.of_content { Value::Null } else { json!(ms(path.max_s)) },
-                "nodes": nodes.collect::<Vec<_>>(),
-            })
-        });
-        Value::Array(paths.collect())
-    }
-
-    /// Every place where media is copied or converted, as JSON.
-    pub fn copies_json(&self, input: &Format) -> Value {
-        let copies = self.graph.copies(input).unwrap_or_default();
-        Value::Array(copies.into_iter().map(|copy| json!({"place": copy.place, "reason": copy.reason})).collect())
-    }
-
     /// A pipeline of one node, with what it needs before it: a node with an input `vad` gets an EnergyVAD.
     ///
     /// # Errors

@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use remotemedia::engine::{Live, LiveOptions, Pushed, SessionOptions, Spawn, WhenFull};
 use remotemedia::node::prelude::*;
 use remotemedia::{Pipeline, RunOptions};
-use serde_json::{Value, json};
+use serde_json::json;
 use support::audio::{buffer, noise};
-use support::nodes::NoParams;
+use support::nodes::UserNode;
 use support::random::Random;
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -47,50 +47,13 @@ impl Scheduler {
 type Hook = Arc<dyn Fn() + Send + Sync>;
 
 /// Passes audio on, costs so much that it gets a stage of its own, and calls a hook in the middle of its work.
-#[derive(Clone)]
-struct Heavy {
-    name: &'static str,
-    hook: Hook,
-}
-
-impl TypedNode for Heavy {
-    type Params = NoParams;
-
-    fn info(&self) -> NodeInfo {
-        NodeInfo {
-            name: self.name,
-            aliases: &[],
-            category: "control",
-            description: "Heavy.",
-            inputs: vec![PortInfo::input(Kind::Audio)],
-            outputs: vec![PortInfo::out(Kind::Audio)],
-            params: Value::Null,
-            cost_ns_per_frame: 1000.0,
-            memory: Memory::Passes,
-        }
-    }
-
-    fn negotiate(&self, _: &NoParams, inputs: &[Format]) -> Result<Vec<Format>> {
-        Ok(inputs.to_vec())
-    }
-
-    fn build(&self, _: NoParams) -> Result<Box<dyn Processor>> {
-        Ok(Box::new(self.clone()))
-    }
-}
-
-impl Processor for Heavy {
-    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
-        Ok(Opened::new(inputs.to_vec(), Latency::ZERO))
-    }
-
-    fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {
-        (self.hook)();
-        out.emit(PortId::FIRST, packet);
+fn heavy(name: &'static str, hook: &Hook) -> UserNode {
+    let hook = hook.clone();
+    let act = move |_: &mut Packet| {
+        hook();
         Ok(())
-    }
-
-    fn reset(&mut self) {}
+    };
+    UserNode::new(name, act).costing(1000.0)
 }
 
 /// A light node, a heavy one, a resampler that holds audio back, and another heavy one: four stages.
@@ -102,8 +65,8 @@ fn staged(hook: Hook) -> Pipeline {
         ("d", "HeavyTwo", json!({})),
     ]);
     let mut registry = remotemedia::Runtime::shared().registry().clone();
-    registry.add(Heavy { name: "HeavyOne", hook: hook.clone() }).unwrap();
-    registry.add(Heavy { name: "HeavyTwo", hook }).unwrap();
+    registry.add(heavy("HeavyOne", &hook)).unwrap();
+    registry.add(heavy("HeavyTwo", &hook)).unwrap();
     Pipeline::with_registry(&manifest, &registry).unwrap()
 }
 
@@ -304,7 +267,7 @@ fn every_policy_bounds_what_waits_and_counts_what_it_drops() {
 
 #[test]
 fn a_failure_comes_after_the_results_before_it_and_reset_goes_on() {
-    let failing = support::nodes::UserNode::new("Failing", |packet| {
+    let failing = UserNode::new("Failing", |packet| {
         let RuntimeData::Audio(audio) = &packet.data else { return Ok(()) };
         if audio.samples()[0] == 3.0 { Err(Error::new(ErrorKind::Node, "three is too many")) } else { Ok(()) }
     });

@@ -6,7 +6,7 @@ use remotemedia::engine::{VerifyOptions, VerifyReport};
 use remotemedia::node::prelude::*;
 use remotemedia::{Pipeline, Runtime};
 use serde_json::{Value, json};
-use support::nodes::NoParams;
+use support::nodes::UserNode;
 
 fn options() -> VerifyOptions {
     VerifyOptions { rounds: 4, ..VerifyOptions::default() }
@@ -97,57 +97,21 @@ fn a_gate_and_a_segmenter_beside_the_vad() {
 }
 
 /// Adds a little that depends on how the stream is cut.
-#[derive(Debug, Clone)]
-struct Faulty(f32);
-
-impl TypedNode for Faulty {
-    type Params = NoParams;
-
-    fn info(&self) -> NodeInfo {
-        NodeInfo {
-            name: "Faulty",
-            aliases: &[],
-            category: "audio",
-            description: "Faulty.",
-            inputs: vec![PortInfo::input(Kind::Audio)],
-            outputs: vec![PortInfo::out(Kind::Audio)],
-            params: Value::Null,
-            cost_ns_per_frame: 1.0,
-            memory: Memory::Passes,
-        }
-    }
-
-    fn negotiate(&self, _: &NoParams, inputs: &[Format]) -> Result<Vec<Format>> {
-        Ok(inputs.to_vec())
-    }
-
-    fn build(&self, _: NoParams) -> Result<Box<dyn Processor>> {
-        Ok(Box::new(self.clone()))
-    }
-}
-
-impl Processor for Faulty {
-    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
-        Ok(Opened::new(inputs.to_vec(), Latency::ZERO))
-    }
-
-    fn process(&mut self, _: PortId, mut packet: Packet, out: &mut Out) -> Result<()> {
+fn faulty() -> UserNode {
+    UserNode::new("Faulty", |packet| {
         if let RuntimeData::Audio(audio) = &mut packet.data
             && let Some(last) = audio.samples_mut().last_mut()
         {
-            *last += self.0;
+            *last += 0.01;
         }
-        out.emit(PortId::FIRST, packet);
         Ok(())
-    }
-
-    fn reset(&mut self) {}
+    })
 }
 
 #[test]
 fn a_node_that_depends_on_the_cuts_is_found_and_measured() {
     let mut registry = Runtime::shared().registry().clone();
-    registry.add(Faulty(0.01)).unwrap();
+    registry.add(faulty()).unwrap();
     let pipeline = Pipeline::of_node("Faulty", &json!({}), &registry).unwrap();
     let report = pipeline.verify(&options()).unwrap();
     assert!(!report.passed());

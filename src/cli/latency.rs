@@ -3,11 +3,12 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{fail, say, validate};
 use crate::data::Format;
 use crate::error::{Error, ErrorKind, Result};
+use crate::graph::{CopyPlace, PathLatency};
 use crate::manifest::Source;
 use crate::runtime::{Pipeline, Runtime};
 
@@ -42,7 +43,9 @@ pub(super) fn run(options: &Options) -> i32 {
         Err(error) => return fail(&error, options.json),
     };
     if options.json {
-        let value = json!({"latency": pipeline.latency_json(&input), "copies": pipeline.copies_json(&input)});
+        let (paths, copies): (Value, Value) =
+            (paths.iter().map(PathLatency::to_json).collect(), copies.iter().map(CopyPlace::to_json).collect());
+        let value = json!({"latency": paths, "copies": copies});
         return say(&format!("{value:#}"), 0);
     }
     let mut text = String::new();

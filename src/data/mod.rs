@@ -16,6 +16,7 @@ pub use convert::{ClipCount, read_samples, write_samples};
 pub use format::{AudioFormat, Format, Kind, Kinds, VideoFormat};
 pub use packet::{Control, Packet, RuntimeData};
 pub use pool::Pool;
+pub(crate) use pts::gcd;
 pub use pts::{Duration, Pts};
 pub use samples::Samples;
 pub use video::{PixelFormat, VideoFrame};

@@ -97,7 +97,8 @@ impl Pts {
     }
 }
 
-fn gcd(left: i128, right: i128) -> i128 {
+/// The greatest common divisor of two whole numbers.
+pub(crate) fn gcd(left: i128, right: i128) -> i128 {
     if right == 0 { left } else { gcd(right, left % right) }
 }
 

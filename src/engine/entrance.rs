@@ -25,8 +25,7 @@ impl Entrance {
     /// `Format` when the graph cannot take it.
     pub(super) fn new(graph: &Graph, input: &Format) -> Result<Self> {
         graph.formats(input, false)?;
-        let sources = graph.sources.iter().filter(|&&node| !graph.nodes[node].connected.is_empty());
-        let sources = sources.map(|&node| Source::new(graph, node, input)).collect();
+        let sources = graph.takers().map(|node| Source::new(graph, node, input)).collect();
         Ok(Self { sources, origin: None, items: 0, out: Out::default() })
     }
 
@@ -88,8 +87,14 @@ impl Entrance {
     }
 }
 
+/// The position of a node by its id.
+pub(super) fn position(graph: &Graph, id: &str) -> Result<usize> {
+    let ids = || graph.nodes.iter().map(|node| node.id.as_str());
+    ids().position(|known| known == id).ok_or_else(|| unknown("node", id, &ids().collect::<Vec<_>>()))
+}
+
 /// The error about a name that there is not.
-pub(super) fn unknown(what: &str, found: &str, names: &[&str]) -> Error {
+fn unknown(what: &str, found: &str, names: &[&str]) -> Error {
     let listed = names.iter().take(8).map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
     let error = Error::new(ErrorKind::InputValue, format!("there is no {what} `{found}`, expected one of {listed}"));
     match crate::words::nearest(found, names.iter().copied()) {

@@ -11,12 +11,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use super::entrance::{Entrance, unknown};
+use super::entrance::{Entrance, position};
 use super::live_stage::{Entry, Work};
 use super::metrics::NodeMetrics;
-use super::session::{SessionOptions, SessionOutput, stream_options};
+use super::session::{SessionOptions, SessionOutput, closed, stream_options};
 use super::stream::Stream;
-use crate::data::{Pts, RuntimeData};
+use crate::data::{Packet, Pts, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Exit, Graph, Stages};
 use crate::node::PortId;
@@ -108,7 +108,7 @@ pub(super) struct Shared {
 pub(super) struct State {
     entrance: Entrance,
     pub(super) generation: u32,
-    input: VecDeque<(Option<usize>, crate::data::Packet)>,
+    input: VecDeque<(Option<usize>, Packet)>,
     pub(super) work: Vec<Work>,
     output: VecDeque<SessionOutput>,
     /// Dropped since the last output that was put in the queue, and in all.
@@ -265,11 +265,8 @@ impl Live {
     /// `InputValue` for a node, a name or a value that there is not; `Unsupported` when it cannot change while running;
     /// `Closed`.
     pub fn set_param(&self, node: &str, name: &str, value: &Value) -> Result<()> {
-        let nodes = &self.0.graph.nodes;
-        let position = nodes.iter().position(|at| at.id == node);
-        let position = position
-            .ok_or_else(|| unknown("node", node, &nodes.iter().map(|at| at.id.as_str()).collect::<Vec<_>>()))?;
-        nodes[position].try_param(name, value)?;
+        let position = position(&self.0.graph, node)?;
+        self.0.graph.nodes[position].try_param(name, value)?;
         let mut state = self.0.lock();
         state.usable()?;
         let (stage, local) = self.0.stages.places[position];
@@ -385,7 +382,7 @@ impl Shared {
 impl State {
     fn usable(&self) -> Result<()> {
         if self.closed {
-            return Err(Error::new(ErrorKind::Closed, "the session is closed").hint("open another one"));
+            return Err(closed());
         }
         self.failed.clone().map_or(Ok(()), Err)
     }
@@ -411,8 +408,7 @@ impl State {
             return;
         }
         let sources = |to: Option<usize>| -> Vec<(usize, usize)> {
-            let all = graph.sources.iter().filter(|node| !graph.nodes[**node].connected.is_empty());
-            all.filter(|node| to.is_none_or(|to| to == **node)).map(|node| stages.places[*node]).collect()
+            graph.takers().filter(|node| to.is_none_or(|to| to == *node)).map(|node| stages.places[node]).collect()
         };
         while let Some((to, _)) = self.input.front() {
             let places = sources(*to);
@@ -449,7 +445,7 @@ impl State {
     }
 
     /// Puts a result in the queue, as the policy says.
-    pub(super) fn put_out(&mut self, result: usize, mut packet: crate::data::Packet, shared: &Shared) {
+    pub(super) fn put_out(&mut self, result: usize, mut packet: Packet, shared: &Shared) {
         packet.generation = self.generation;
         packet.pts = self.entrance.outside(packet.pts);
         let full = self.output.len() >= shared.queue();

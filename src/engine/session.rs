@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use serde_json::Value;
 
-use super::entrance::{Entrance, unknown};
+use super::entrance::{Entrance, position};
 use super::idle::Idle;
 use super::metrics::NodeMetrics;
 use super::stop::StopFlag;
@@ -187,8 +187,8 @@ impl Session {
         self.restart(inner)
     }
 
-    /// Forgets the stream, with everything held, and begins another one at time 0. Plans, weights and changed parameters stay. A
-    /// session whose node has failed works again.
+    /// Forgets the stream, with everything held, and begins another one at time 0. Plans, weights and changed
+    /// parameters stay. A session whose node has failed works again.
     ///
     /// # Errors
     /// `Busy`, `Closed`, and what a node says when it must be built anew.
@@ -216,10 +216,7 @@ impl Session {
     /// `InputValue` for a node, name or value that there is not; `Unsupported` when it cannot change while running;
     /// `Closed`.
     pub fn set_param(&self, node: &str, name: &str, value: &Value) -> Result<()> {
-        let position = self.graph.nodes.iter().position(|at| at.id == node).ok_or_else(|| {
-            let nodes: Vec<&str> = self.graph.nodes.iter().map(|at| at.id.as_str()).collect();
-            unknown("node", node, &nodes)
-        })?;
+        let position = position(&self.graph, node)?;
         if self.closed.load(Ordering::Acquire) {
             return Err(closed());
         }
@@ -357,7 +354,7 @@ impl Drop for Session {
     }
 }
 
-fn closed() -> Error {
+pub(super) fn closed() -> Error {
     Error::new(ErrorKind::Closed, "the session is closed").hint("open another one")
 }
 

@@ -122,14 +122,12 @@ impl Stream {
     pub fn push(&mut self, packet: Packet) -> Result<()> {
         self.guarded(|stream| {
             let graph = stream.graph.clone();
-            for (index, &source) in graph.sources.iter().enumerate() {
-                if graph.nodes[source].connected.is_empty() {
-                    continue; // A node that makes its own data takes none.
+            let mut takers = graph.takers().peekable();
+            while let Some(node) = takers.next() {
+                if takers.peek().is_none() {
+                    return stream.deliver(node, PortId::FIRST, packet);
                 }
-                if index + 1 == graph.sources.len() {
-                    return stream.deliver(source, PortId::FIRST, packet);
-                }
-                stream.deliver(source, PortId::FIRST, packet.clone())?;
+                stream.deliver(node, PortId::FIRST, packet.clone())?;
             }
             Ok(())
         })

@@ -113,8 +113,7 @@ fn inputs(graph: &Graph, options: &VerifyOptions, skipped: &mut Vec<String>) -> 
         return vec![(audio.format().to_string(), vec![audio.clone().into()])];
     }
     let mut random = Random(options.seed);
-    let source = graph.sources.iter().find(|node| !graph.nodes[**node].connected.is_empty());
-    let Some(source) = source.map(|node| &graph.nodes[*node]) else { return Vec::new() };
+    let Some(source) = graph.takers().next().map(|node| &graph.nodes[node]) else { return Vec::new() };
     let kinds = source.kind.info().inputs[0].kinds;
     let mut inputs = Vec::new();
     if kinds.contains(Kind::Audio) && matches!(source.declared, Format::Unknown | Format::Audio { .. }) {

@@ -13,6 +13,7 @@ use super::wire::{self, Batch, Buffers};
 use crate::data::{AudioBuffer, Format, RuntimeData, read_samples};
 use crate::engine::{NodeMetrics, RunMetrics, RunOptions, RunResults, VerifyOptions, WarningKind};
 use crate::error::{Error, ErrorKind};
+use crate::graph::{CopyPlace, PathLatency};
 use crate::node::MonotonicClock;
 use crate::runtime::Runtime;
 
@@ -81,12 +82,14 @@ impl Pipeline {
 impl Pipeline {
     /// The latency of every path, as JSON; null when the declared formats do not tell.
     pub fn latency_json(&self) -> String {
-        self.inner.latency_json(&Format::Unknown).to_string()
+        let paths = self.inner.graph().latency(&Format::Unknown);
+        paths.map_or(Value::Null, |paths| paths.iter().map(PathLatency::to_json).collect()).to_string()
     }
 
     /// Every place where media is copied or converted, as JSON.
     pub fn copies_json(&self) -> String {
-        self.inner.copies_json(&Format::Unknown).to_string()
+        let copies = self.inner.graph().copies(&Format::Unknown).unwrap_or_default();
+        copies.iter().map(CopyPlace::to_json).collect::<Value>().to_string()
     }
 
     /// Feeds the pipeline in many ways and compares: the report, as JSON. `batch` holds one item of audio, or nothing

@@ -31,13 +31,13 @@ pub(super) fn bare(dtype: i32, one_axis: bool) -> Result<Option<wire::Bare>> {
 }
 
 fn sources(graph: &Graph) -> Vec<String> {
-    let takes = graph.sources.iter().map(|&node| &graph.nodes[node]).filter(|node| !node.connected.is_empty());
-    takes.map(|node| node.id.clone()).collect()
+    graph.takers().map(|node| graph.nodes[node].id.clone()).collect()
 }
 
 /// The id of a source by its position among them; none below 0.
 pub(super) fn source(graph: &Graph, to: i32) -> Option<String> {
-    usize::try_from(to).ok().and_then(|to| sources(graph).into_iter().nth(to))
+    let node = usize::try_from(to).ok().and_then(|to| graph.takers().nth(to))?;
+    Some(graph.nodes[node].id.clone())
 }
 
 #[uniffi::export]

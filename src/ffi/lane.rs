@@ -66,6 +66,8 @@ struct Inner {
     /// Bytes of the result in the output, and what did not fit behind them.
     written: usize,
     rest: Vec<u8>,
+    /// What the last call gave, or gives once there is room: frames and channels.
+    result: i64,
     /// Converted samples on their way to the output.
     scratch: Vec<u8>,
 }
@@ -97,6 +99,7 @@ impl RawLane {
             pool: Pool::default(),
             written: 0,
             rest: Vec::new(),
+            result: FAILED,
             scratch: Vec::new(),
         };
         Self { session, inner: Mutex::new(inner), error: Mutex::new(None) }
@@ -104,17 +107,17 @@ impl RawLane {
 
     /// Works on the first `frames` frames of the input. Frames and channels of the result, or a code below 0.
     pub(super) fn process(&self, frames: i64) -> i64 {
-        let inner = self.inner.try_lock();
-        let mut inner = match inner {
+        self.answer(|inner| inner.process(&self.session.inner, frames))
+    }
+
+    /// Works unless another thread is in; keeps the error for `fail`.
+    fn answer(&self, work: impl FnOnce(&mut Inner) -> Result<i64>) -> i64 {
+        let mut inner = match self.inner.try_lock() {
             Ok(inner) => inner,
             Err(TryLockError::Poisoned(inner)) => inner.into_inner(),
             Err(TryLockError::WouldBlock) => return BUSY,
         };
-        self.answer(inner.process(&self.session.inner, frames))
-    }
-
-    fn answer(&self, done: Result<i64>) -> i64 {
-        done.unwrap_or_else(|error| {
+        work(&mut inner).unwrap_or_else(|error| {
             let busy = error.kind() == ErrorKind::Busy;
             *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
             if busy { BUSY } else { FAILED }
@@ -176,13 +179,8 @@ impl Inner {
                 .hint("use feed(), which gives every result with its node and port"));
         }
         failed.map_or(Ok(()), Err)?;
-        if rest.is_empty() {
-            return Ok(frames as i64 | (channels as i64) << CHANNELS_AT);
-        }
-        // What the call will give, once there is room.
-        scratch.clear();
-        scratch.extend_from_slice(&(frames as i64 | (channels as i64) << CHANNELS_AT).to_le_bytes());
-        Ok(LONGER)
+        self.result = frames as i64 | (channels as i64) << CHANNELS_AT;
+        Ok(if self.rest.is_empty() { self.result } else { LONGER })
     }
 
     fn grow(&mut self) -> i64 {
@@ -193,7 +191,7 @@ impl Inner {
         self.output = Staging::new(whole.len() + whole.len() / 4);
         self.output.write(0, &whole);
         self.written = whole.len();
-        self.scratch.first_chunk().map_or(FAILED, |code| i64::from_le_bytes(*code))
+        self.result
     }
 }
 
@@ -229,7 +227,8 @@ impl RawLane {
         Ok(inner.input.address())
     }
 
-    /// Where the output is: 32 bytes (ticks i64, num u32, den u32, generation u32 of the first frame), then samples. A call that gives -2 moves it.
+    /// Where the output is: 32 bytes (ticks i64, num u32, den u32, generation u32 of the first frame), then samples. A
+    /// call that gives -2 moves it.
     pub fn raw_output(&self) -> u64 {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).output.address()
     }
@@ -241,13 +240,7 @@ impl RawLane {
 
     /// Ends the stream. Gives what the call of a frame gives.
     pub fn raw_flush(&self) -> i64 {
-        let mut inner = match self.inner.try_lock() {
-            Ok(inner) => inner,
-            Err(TryLockError::Poisoned(inner)) => inner.into_inner(),
-            Err(TryLockError::WouldBlock) => return BUSY,
-        };
-        let session = self.session.inner.clone();
-        self.answer(inner.collect(|sink| session.flush_with(sink)))
+        self.answer(|inner| inner.collect(|sink| self.session.inner.flush_with(sink)))
     }
 
     /// Gives the error of the last call that failed.

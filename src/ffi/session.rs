@@ -129,9 +129,7 @@ impl Session {
 
     /// Changes a parameter of a node, from the next item on. The value is JSON text.
     pub fn set_param(&self, node: String, name: String, value_json: String) -> Answer<()> {
-        let value: Value = serde_json::from_str(&value_json).map_err(|error| {
-            Error::new(ErrorKind::InputValue, format!("the value of `{name}` is not JSON: {error}"))
-        })?;
+        let value = parsed(&name, &value_json)?;
         Ok(self.inner.set_param(&node, &name, &value)?)
     }
 

@@ -1,5 +1,7 @@
 //! Where media bytes are copied or converted, before anything has run.
 
+use serde_json::{Value, json};
+
 use super::Graph;
 use crate::data::{Format, Kind};
 use crate::error::Result;
@@ -14,6 +16,13 @@ pub struct CopyPlace {
     pub reason: String,
 }
 
+impl CopyPlace {
+    /// As JSON.
+    pub fn to_json(&self) -> Value {
+        json!({"place": self.place, "reason": self.reason})
+    }
+}
+
 impl Graph {
     /// Every place where a stream's media is copied or converted between the caller and the results. Samples that a
     /// node computes anew are its work, and no copy.
@@ -21,8 +30,7 @@ impl Graph {
     /// # Errors
     /// `Format` when the input does not fit the graph.
     pub fn copies(&self, input: &Format) -> Result<Vec<CopyPlace>> {
-        let formats = self.formats(input, false)?;
-        let inputs = self.input_formats(input)?;
+        let (inputs, formats) = self.flow(input, false)?;
         let mut places = Vec::new();
         let mut add = |place: &str, reason: String| places.push(CopyPlace { place: place.to_owned(), reason });
         // One item is converted once, whoever takes it.

@@ -5,7 +5,7 @@ use crate::data::{Format, Kind, Kinds};
 use crate::error::{Error, ErrorKind, Problem, Result};
 
 /// Formats of ports, by node.
-type ByNode = Vec<Vec<Format>>;
+pub(super) type ByNode = Vec<Vec<Format>>;
 
 impl Graph {
     /// The formats of every node's outputs when every source gets a format, as far as it can be told.
@@ -18,12 +18,8 @@ impl Graph {
         Ok(self.flow(source, lenient)?.1)
     }
 
-    /// The formats of every node's inputs, likewise; `Unknown` for those that are not connected.
-    pub(super) fn input_formats(&self, source: &Format) -> Result<Vec<Vec<Format>>> {
-        Ok(self.flow(source, false)?.0)
-    }
-
-    fn flow(&self, source: &Format, lenient: bool) -> Result<(ByNode, ByNode)> {
+    /// The formats of every node's inputs (`Unknown` for those that are not connected), and of its outputs.
+    pub(super) fn flow(&self, source: &Format, lenient: bool) -> Result<(ByNode, ByNode)> {
         let mut formats: Vec<Vec<Format>> = self.nodes.iter().map(|node| unknown(node.targets.len())).collect();
         let mut inputs: Vec<Vec<Format>> = self.nodes.iter().map(|node| unknown(node.connected.len())).collect();
         for (position, node) in self.nodes.iter().enumerate() {

@@ -5,8 +5,10 @@
 //! Going back frame by frame, rather than adding up worst cases, is exact: two nodes that work in the same blocks hold
 //! a frame back for one block, not two.
 
+use serde_json::{Value, json};
+
 use super::{Graph, GraphNode};
-use crate::data::{Format, Kind, Kinds, Pts};
+use crate::data::{Format, Kind, Kinds, Pts, gcd};
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::{Align, Latency, PortId};
 
@@ -29,6 +31,24 @@ pub struct PathLatency {
     pub of_content: bool,
     /// The nodes that hold audio back, the largest first.
     pub nodes: Vec<NodeLatency>,
+}
+
+impl PathLatency {
+    /// As JSON, with times in milliseconds; null where they depend on what is in the stream.
+    pub fn to_json(&self) -> Value {
+        let ms = |seconds: f64| seconds * 1e3;
+        let bound = |seconds: f64| if self.of_content { Value::Null } else { json!(ms(seconds)) };
+        let nodes = self
+            .nodes
+            .iter()
+            .map(|node| json!({"node": node.node, "delay_ms": ms(node.delay_s), "block_ms": ms(node.block_s)}));
+        json!({
+            "source": self.source, "result": self.result,
+            "delay_ms": ms(self.delay_s), "block_ms": ms(self.block_s),
+            "min_ms": bound(self.min_s), "max_ms": bound(self.max_s),
+            "nodes": nodes.collect::<Vec<_>>(),
+        })
+    }
 }
 
 /// What one node adds.
@@ -71,8 +91,10 @@ impl Graph {
     /// # Errors
     /// `Format` when the formats are not known, and what a node says when it is opened.
     pub fn latency(&self, input: &Format) -> Result<Vec<PathLatency>> {
-        let opened = self.opened(input)?;
-        let rates: Vec<Option<u32>> = self.input_rates(input)?;
+        let (inputs, formats) = self.flow(input, false)?;
+        let opened = self.opened(&inputs)?;
+        let rates: Vec<Option<u32>> =
+            inputs.iter().map(|formats| formats.iter().find_map(Format::sample_rate_hz)).collect();
         let base = time_base(&opened, &rates);
         let ticks = |time: Pts| i128::from(time.ticks) * i128::from(time.num) * base / i128::from(time.den);
         let stops: Vec<Stop> = opened
@@ -87,7 +109,6 @@ impl Graph {
                 Stop { outputs: outputs.iter().map(|of| of.as_ref().map(|of| of.iter().map(step).collect())).collect() }
             })
             .collect();
-        let formats = self.formats(input, false)?;
         let mut paths = Vec::new();
         for result in &self.results {
             let rate = formats[result.node][result.port.index()].sample_rate_hz();
@@ -128,21 +149,15 @@ impl Graph {
     }
 
     /// What every node answers when it is opened.
-    fn opened(&self, input: &Format) -> Result<Vec<Vec<Option<Vec<Latency>>>>> {
-        let inputs = self.input_formats(input)?;
+    fn opened(&self, inputs: &[Vec<Format>]) -> Result<Vec<Vec<Option<Vec<Latency>>>>> {
         let mut opened = Vec::with_capacity(self.nodes.len());
         for (node, formats) in self.nodes.iter().zip(inputs) {
-            known(node, &formats, self.sources.contains(&opened.len()))?;
+            known(node, formats, self.sources.contains(&opened.len()))?;
             let named = |error: Error| error.at_node(&node.id);
             let mut processor = node.kind.build(&node.params).map_err(named)?;
-            opened.push(processor.open(&formats, Align::Trim).map_err(named)?.latency);
+            opened.push(processor.open(formats, Align::Trim).map_err(named)?.latency);
         }
         Ok(opened)
-    }
-
-    fn input_rates(&self, input: &Format) -> Result<Vec<Option<u32>>> {
-        let inputs = self.input_formats(input)?;
-        Ok(inputs.iter().map(|formats| formats.iter().find_map(Format::sample_rate_hz)).collect())
     }
 
     /// The nodes from which a result is reached.
@@ -245,8 +260,4 @@ fn time_base(opened: &[Vec<Option<Vec<Latency>>>], rates: &[Option<u32>]) -> i12
         Some(base / gcd(base, den) * den).filter(|base| *base < 1_i128 << 60)
     });
     base.unwrap_or(1_000_000_000)
-}
-
-fn gcd(left: i128, right: i128) -> i128 {
-    if right == 0 { left } else { gcd(right, left % right) }
 }

@@ -36,6 +36,11 @@ pub struct Graph {
 }
 
 impl Graph {
+    /// Positions of the sources that take input: a node that makes its own data takes none.
+    pub fn takers(&self) -> impl Iterator<Item = usize> + '_ {
+        self.sources.iter().copied().filter(|node| !self.nodes[*node].connected.is_empty())
+    }
+
     /// Estimated CPU time of so many frames through every node, in nanoseconds.
     pub fn cost_ns(&self, frames: u64) -> f64 {
         self.nodes.iter().map(|node| node.kind.info().cost_ns_per_frame).sum::<f64>() * frames as f64

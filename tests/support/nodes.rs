@@ -5,18 +5,26 @@ use std::sync::Arc;
 use remotemedia::Runtime;
 use remotemedia::node::prelude::*;
 
-type Act = dyn Fn(&Packet) -> Result<()> + Send + Sync;
+type Act = dyn Fn(&mut Packet) -> Result<()> + Send + Sync;
 
 /// Does something with each packet, then passes it on.
 #[derive(Clone)]
 pub struct UserNode {
     name: &'static str,
     act: Arc<Act>,
+    cost_ns_per_frame: f64,
 }
 
 impl UserNode {
-    pub fn new(name: &'static str, act: impl Fn(&Packet) -> Result<()> + Send + Sync + 'static) -> Self {
-        Self { name, act: Arc::new(act) }
+    pub fn new(name: &'static str, act: impl Fn(&mut Packet) -> Result<()> + Send + Sync + 'static) -> Self {
+        Self { name, act: Arc::new(act), cost_ns_per_frame: 1.0 }
+    }
+
+    /// The same node, said to cost so much.
+    #[allow(dead_code)] // Each test program has this module for itself.
+    pub fn costing(mut self, cost_ns_per_frame: f64) -> Self {
+        self.cost_ns_per_frame = cost_ns_per_frame;
+        self
     }
 }
 
@@ -37,7 +45,7 @@ impl TypedNode for UserNode {
             inputs: vec![PortInfo::input(Kinds::ANY)],
             outputs: vec![PortInfo::out(Kinds::ANY)],
             params: serde_json::Value::Null,
-            cost_ns_per_frame: 1.0,
+            cost_ns_per_frame: self.cost_ns_per_frame,
             memory: Memory::Passes,
         }
     }
@@ -56,8 +64,8 @@ impl Processor for UserNode {
         Ok(Opened::new(inputs.to_vec(), Latency::ZERO))
     }
 
-    fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {
-        (self.act)(&packet)?;
+    fn process(&mut self, _: PortId, mut packet: Packet, out: &mut Out) -> Result<()> {
+        (self.act)(&mut packet)?;
         out.emit(PortId::FIRST, packet);
         Ok(())
     }
