@@ -62,7 +62,7 @@ pub struct NodeLatency {
     pub block_s: f64,
 }
 
-/// Frames of a result that are followed back.
+/// The most frames of a result that are followed back.
 const FRAMES: i128 = 100_000;
 
 /// A latency in ticks.
@@ -131,7 +131,7 @@ impl Graph {
                 if let (Some(rate), false) = (rate, path.of_content) {
                     let first = 10 * i128::from(rate);
                     let (mut least, mut most) = (i128::MAX, i128::MIN);
-                    for frame in first..first + FRAMES {
+                    for frame in first..first + period(&stops, base, rate) {
                         let end = (frame + 1) * base / i128::from(rate);
                         let Some(need) = self.need(result.node, result.port, end, source, &stops) else { break };
                         let held = need - end;
@@ -233,6 +233,19 @@ fn contributors(graph: &Graph, opened: &[Vec<Option<Vec<Latency>>>], between: &[
     }
     nodes.sort_by(|left, right| (right.delay_s + right.block_s).total_cmp(&(left.delay_s + left.block_s)));
     nodes
+}
+
+/// After so many frames of a result all blocks lie as before, and so do the times that frames are held back.
+fn period(stops: &[Stop], base: i128, rate: u32) -> i128 {
+    let frame = base / i128::from(rate);
+    if base % i128::from(rate) != 0 {
+        return FRAMES;
+    }
+    let blocks = stops.iter().flat_map(|stop| stop.outputs.iter().flatten().flatten()).map(|step| step.block);
+    let whole = blocks.filter(|block| *block > 0).try_fold(frame, |period, block| {
+        Some(period / gcd(period, block) * block).filter(|period| *period < FRAMES * frame)
+    });
+    whole.map_or(FRAMES, |period| period / frame)
 }
 
 /// The formats must be known to open a node.
