@@ -21,7 +21,7 @@ use support::run::{chain, pipeline, result, run, single};
 struct Case {
     node: &'static str,
     params: Value,
-    align: Align,
+    opening: Opening,
     input: Input,
     /// Results on `events` that the input is known to cause at least; 0 for nodes without events.
     events: usize,
@@ -35,11 +35,11 @@ enum Input {
 }
 
 fn case(node: &'static str, params: Value, audio: AudioBuffer, events: usize) -> Case {
-    Case { node, params, align: Align::Trim, input: Input::Audio(audio), events }
+    Case { node, params, opening: Opening::live(Align::Trim), input: Input::Audio(audio), events }
 }
 
 fn items(node: &'static str, params: Value, items: Vec<RuntimeData>) -> Case {
-    Case { node, params, align: Align::Trim, input: Input::Items(items), events: 0 }
+    Case { node, params, opening: Opening::live(Align::Trim), input: Input::Items(items), events: 0 }
 }
 
 /// Nodes that need several inputs, or give audio on several outputs: `tests/verify.rs` has them in whole graphs.
@@ -103,9 +103,25 @@ fn resample_cases() -> Vec<Case> {
         resample(16_000, "high", 44_101, 1, 9_000),
         resample(44_100, "high", 44_100, 2, 2_000),
     ];
-    for mut case in [resample(16_000, "high", 48_000, 1, 10_001), resample(16_000, "high", 44_101, 1, 9_000)] {
-        case.align = Align::Keep;
-        cases.push(case);
+    let low_latency = [(48_000, 16_000, 1), (24_000, 8_000, 2), (8_000, 16_000, 1), (44_100, 48_000, 3)];
+    cases.extend(low_latency.map(|(from, to, channels)| resample(to, "low_latency", from, channels, 5_003)));
+    // A ratio that can be moved.
+    let mut moved = resample(16_000, "high", 48_000, 1, 9_000);
+    moved.params["ratio_ppm"] = json!(150.5);
+    cases.push(moved);
+    for (from, to, quality) in [
+        (48_000, 16_000, "high"),
+        (44_100, 16_000, "high"),
+        (44_101, 16_000, "high"),
+        (48_000, 16_000, "very_high"),
+        (24_000, 8_000, "low_latency"),
+    ] {
+        let mut kept = resample(to, quality, from, 2, 10_001);
+        kept.opening = Opening::live(Align::Keep);
+        cases.push(kept);
+        let mut batch = resample(to, quality, from, 1, 20_001);
+        batch.opening = Opening::BATCH;
+        cases.push(batch);
     }
     cases
 }
@@ -181,12 +197,12 @@ impl Bench {
             Input::Audio(audio) => audio.format().into(),
             Input::Items(items) => items[0].format(),
         };
-        let opened = processor.open(std::slice::from_ref(&format), case.align).unwrap();
+        let opened = processor.open(std::slice::from_ref(&format), case.opening).unwrap();
         assert_eq!(opened.outputs.len(), node.info().outputs.len());
         let negotiated = node.negotiate(&params, &[format]).unwrap();
         assert_eq!(opened.outputs, negotiated, "{}: `open` and `negotiate` agree on a known format", case.node);
         let output = Output { pieces: vec![Vec::new(); node.info().outputs.len()], ..Output::default() };
-        let what = format!("{} {} {:?}", case.node, case.params, case.align);
+        let what = format!("{} {} {:?}", case.node, case.params, case.opening);
         Self { processor, out: Out::default(), what, output, frames: 0 }
     }
 
@@ -206,7 +222,11 @@ impl Bench {
             let expected = Pts::frames(start.to_frames(rate) + self.frames, rate);
             assert_eq!(packet.pts, expected, "{}: audio goes on without gap or overlap", self.what);
             self.frames += audio.frames() as i64;
-            self.output.audio.extend(audio.samples().iter().map(|sample| sample.to_bits()));
+            // What lies before time 0 is a delay that was asked for: silence.
+            let before = usize::try_from(-packet.pts.to_frames(rate)).unwrap_or(0).min(audio.frames());
+            let (before, samples) = audio.samples().split_at(before * usize::from(audio.channels()));
+            assert!(before.iter().all(|sample| *sample == 0.0), "{}: the delay is silence", self.what);
+            self.output.audio.extend(samples.iter().map(|sample| sample.to_bits()));
         }
     }
 
@@ -243,6 +263,15 @@ impl Bench {
         std::mem::replace(&mut self.output, empty)
     }
 
+    /// Ends the stream, whose output is to be this one. How long a delay that was asked for is depends on the cut.
+    fn compare(&mut self, expected: &Output, how: &str) {
+        let mut output = self.end();
+        if output.start.is_some_and(|start| start < Pts::ZERO) {
+            output.start = expected.start;
+        }
+        assert_eq!(output, *expected, "{}, {how}", self.what);
+    }
+
     /// Forgets the stream, and what came out of it.
     fn reset(&mut self) {
         self.processor.reset();
@@ -275,7 +304,7 @@ fn any_chunks_give_what_the_whole_gives() {
         for seed in 0..6 {
             let mut bench = Bench::new(&case);
             bench.put_all(&case.input, sizes(seed));
-            assert_eq!(bench.end(), expected, "{}, seed {seed}", bench.what);
+            bench.compare(&expected, &format!("seed {seed}"));
         }
     }
 }
@@ -287,7 +316,7 @@ fn usual_frame_sizes_give_what_the_whole_gives() {
         for size in [1, 160, 441, 480, 960, 4_096] {
             let mut bench = Bench::new(&case);
             bench.put_all(&case.input, || size);
-            assert_eq!(bench.end(), expected, "{}, chunks of {size}", bench.what);
+            bench.compare(&expected, &format!("chunks of {size}"));
         }
     }
 }
@@ -311,11 +340,12 @@ fn counts_are_exact_and_events_are_there() {
         if case.node == "AudioResample" {
             let to = case.params["target_rate"].as_u64().unwrap() as usize;
             frames = (frames * to).div_ceil(audio.sample_rate_hz() as usize);
-            if case.align == Align::Keep {
-                let start_frames = output.start.unwrap().to_frames(to as u32);
-                assert!(start_frames < 0, "the delay lies before the origin");
-                frames += start_frames.unsigned_abs() as usize;
-                start = Pts::frames(start_frames, to as u32);
+            if let Some(ppm) = case.params.get("ratio_ppm") {
+                frames = (frames as f64 * (1.0 + ppm.as_f64().unwrap() * 1e-6)).ceil() as usize;
+            }
+            if case.opening.align == Align::Keep {
+                start = output.start.unwrap();
+                assert!(start < Pts::ZERO, "the delay lies before the origin");
             }
         }
         assert_eq!(output.audio.len(), frames * channels, "{} {}", case.node, case.params);
@@ -326,12 +356,10 @@ fn counts_are_exact_and_events_are_there() {
 /// `Keep` is `Trim` with the delay in front.
 #[test]
 fn kept_delay_only_goes_before() {
-    for mut case in cases("AudioResample").into_iter().filter(|case| case.align == Align::Keep) {
+    for mut case in cases("AudioResample").into_iter().filter(|case| case.opening.align == Align::Keep) {
         let kept = whole(&case);
-        case.align = Align::Trim;
-        let trimmed = whole(&case);
-        let delay = kept.audio.len() - trimmed.audio.len();
-        assert_eq!(kept.audio[delay..], trimmed.audio, "{}", case.params);
+        case.opening.align = Align::Trim;
+        assert!(kept.audio == whole(&case).audio, "{}", case.params);
     }
 }
 
@@ -392,7 +420,7 @@ fn values_that_are_not_finite_do_not_reach_the_next_stream() {
 /// Within one stream a value that is not finite spoils no more than its neighbourhood.
 #[test]
 fn a_resampler_recovers_from_values_that_are_not_finite() {
-    for case in cases("AudioResample").into_iter().filter(|case| case.align == Align::Trim) {
+    for case in cases("AudioResample").into_iter().filter(|case| case.opening.align == Align::Trim) {
         let Input::Audio(audio) = &case.input else { continue };
         if case.params["target_rate"] == json!(audio.sample_rate_hz()) {
             continue; // Nothing is computed: everything goes through as it is.
@@ -429,7 +457,7 @@ impl TypedNode for Careless {
 }
 
 impl Processor for Careless {
-    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
+    fn open(&mut self, inputs: &[Format], _: Opening) -> Result<Opened> {
         Ok(Opened::new(inputs.to_vec(), Latency::ZERO))
     }
 
@@ -467,8 +495,9 @@ fn the_harness_finds_a_careless_node() {
 /// What the engine gives for one item is what the processor gives.
 #[test]
 fn a_run_gives_what_the_processor_gives() {
-    for case in all_cases().into_iter().filter(|case| case.align == Align::Trim) {
+    for mut case in all_cases() {
         let Input::Audio(audio) = &case.input else { continue };
+        case.opening = Opening::BATCH;
         let expected = whole(&case);
         let results = run(&single(case.node, case.params.clone()), vec![audio.clone().into()]);
         let out = support::run::audio(result(&results, "node")[0]);

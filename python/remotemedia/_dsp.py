@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ResampleStream", "SpeechSegment", "resample", "speech_segments"]
 
-_QUALITIES = {"high": "high", "very_high": "very_high", "hq": "high", "vhq": "very_high"}
+_QUALITIES = {"low_latency": "low_latency", "high": "high", "very_high": "very_high", "hq": "high", "vhq": "very_high"}
 
 
 class ResampleStream:

@@ -3,4 +3,4 @@
 pub(crate) mod level;
 pub(crate) mod resample;
 pub(crate) mod segment;
-mod shelf;
+mod simd;

@@ -19,9 +19,12 @@ impl Idle {
     /// # Errors
     /// What a node says against its parameters.
     pub fn take(&self, graph: &Arc<Graph>, options: StreamOptions) -> Result<Stream> {
-        if let Some(mut stream) = self.with(Vec::pop).flatten()
-            && stream.set_options(options.clone())
-        {
+        let suits = |streams: &mut Vec<Stream>| {
+            let last = streams.iter().rposition(|stream| stream.opened_for() == options.opening)?;
+            Some(streams.swap_remove(last))
+        };
+        if let Some(mut stream) = self.with(suits).flatten() {
+            stream.set_options(options);
             return Ok(stream);
         }
         Stream::new(graph.clone(), options)

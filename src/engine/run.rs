@@ -11,7 +11,7 @@ use super::stream::{Stream, StreamOptions, Warning};
 use crate::data::{AudioFormat, Packet, Pts, RuntimeData};
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::node::{Align, Clock};
+use crate::node::{Clock, Opening};
 
 /// How a run behaves.
 #[derive(Debug, Clone, Default)]
@@ -54,7 +54,7 @@ pub fn run(graph: &Arc<Graph>, idle: &Idle, items: Vec<RuntimeData>, options: &R
         graph,
         StreamOptions {
             lenient: options.lenient,
-            align: Align::Trim,
+            opening: Opening::BATCH,
             clock: options.clock.clone(),
             stop: options.stop.clone(),
         },

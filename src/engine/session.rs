@@ -13,7 +13,7 @@ use super::stream::{Stream, StreamOptions};
 use crate::data::{AudioFormat, Format, Packet, Pts, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
-use crate::node::{Align, Clock, PortId};
+use crate::node::{Align, Clock, Opening, PortId};
 
 /// How a session behaves.
 #[derive(Debug, Clone, Default)]
@@ -361,7 +361,7 @@ pub(super) fn closed() -> Error {
 pub(super) fn stream_options(options: &SessionOptions) -> StreamOptions {
     StreamOptions {
         lenient: false,
-        align: if options.constant_frames { Align::Keep } else { Align::Trim },
+        opening: Opening::live(if options.constant_frames { Align::Keep } else { Align::Trim }),
         clock: options.clock.clone(),
         stop: StopFlag::default(),
     }

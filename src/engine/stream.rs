@@ -12,15 +12,15 @@ use crate::data::{AudioFormat, Format, Kind, Kinds, Packet, Pool, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, GraphNode};
 use crate::manifest::OnError;
-use crate::node::{Align, Clock, Out, PortId, Processor};
+use crate::node::{Clock, Opening, Out, PortId, Processor};
 
 /// How a stream behaves.
 #[derive(Debug, Clone, Default)]
 pub struct StreamOptions {
     /// Bare arrays get an assumed format, and items of a kind that a node does not take go around it; with warnings.
     pub lenient: bool,
-    /// Alignment of the output.
-    pub align: Align,
+    /// What its nodes are opened for.
+    pub opening: Opening,
     /// A clock, when figures are to be collected.
     pub clock: Option<Arc<dyn Clock>>,
     /// The flag that stops the work.
@@ -229,11 +229,15 @@ impl Stream {
         self.nodes.iter().map(|node| node.processor.held_frames()).max().unwrap_or(0)
     }
 
-    /// Takes other options for the stream that begins. Says whether it can: its nodes were opened with one alignment.
-    pub fn set_options(&mut self, options: StreamOptions) -> bool {
-        let same = self.options.align == options.align;
-        self.options = options;
-        same
+    /// What its nodes are opened for.
+    pub fn opened_for(&self) -> Opening {
+        self.options.opening
+    }
+
+    /// Takes other options for the stream that begins; what its nodes are opened for stays.
+    pub fn set_options(&mut self, options: StreamOptions) {
+        let opening = self.options.opening;
+        self.options = StreamOptions { opening, ..options };
     }
 
     /// Takes the results so far: the position in [`Graph::results`] and the packet, in order.
@@ -337,8 +341,8 @@ impl Stream {
             self.nodes[node].processor = processor;
         }
         let processor = &mut self.nodes[node].processor;
-        let align = self.options.align;
-        let opened = caught(|| processor.open(&formats, align).map(drop));
+        let opening = self.options.opening;
+        let opened = caught(|| processor.open(&formats, opening).map(drop));
         opened.map_err(|error| error.at_node(&self.graph.nodes[node].id))?;
         self.nodes[node].opened = Some(formats);
         Ok(())

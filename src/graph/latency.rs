@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Graph, GraphNode};
 use crate::data::{Format, Kind, Kinds, Pts, gcd};
 use crate::error::{Error, ErrorKind, Result};
-use crate::node::{Align, Latency, PortId};
+use crate::node::{Align, Latency, Opening, PortId};
 
 /// The latency of one result behind one source. The length of what is pushed at a time comes on top.
 #[derive(Debug, Clone, PartialEq)]
@@ -155,7 +155,7 @@ impl Graph {
             known(node, formats, self.sources.contains(&opened.len()))?;
             let named = |error: Error| error.at_node(&node.id);
             let mut processor = node.kind.build(&node.params).map_err(named)?;
-            opened.push(processor.open(formats, Align::Trim).map_err(named)?.latency);
+            opened.push(processor.open(formats, Opening::live(Align::Trim)).map_err(named)?.latency);
         }
         Ok(opened)
     }

@@ -22,13 +22,13 @@ pub use join::{Join, Missing};
 pub use out::Out;
 pub use params::{Params, schema_of};
 pub use ports::{Memory, NodeInfo, PortId, PortInfo};
-pub use processor::{Align, Latency, NodeType, Opened, Processor, TypedNode};
+pub use processor::{Align, Latency, NodeType, Opened, Opening, Processor, TypedNode};
 pub use registry::Registry;
 
 /// What node authors need.
 pub mod prelude {
     pub use super::{
-        Align, Latency, Memory, NodeInfo, NodeType, Opened, Out, PortId, PortInfo, Processor, Registry, TypedNode,
+        Align, Latency, Memory, NodeInfo, NodeType, Opened, Opening, Out, PortId, PortInfo, Processor, Registry, TypedNode,
     };
     pub use crate::data::{AudioBuffer, AudioFormat, Format, Kind, Kinds, Packet, Pts, RuntimeData, VideoFrame};
     pub use crate::error::{Error, ErrorKind, Result};

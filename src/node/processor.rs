@@ -22,6 +22,27 @@ pub enum Align {
     Keep,
 }
 
+/// How a processor is going to be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Opening {
+    /// How its output is to lie in time.
+    pub align: Align,
+    /// Whether somebody waits for the output, as in a session: then it works in short blocks, and otherwise in those
+    /// that cost least. What comes out may differ by rounding between the two, and never within one.
+    pub live: bool,
+}
+
+impl Opening {
+    /// As for a run over files.
+    pub const BATCH: Self = Self { align: Align::Trim, live: false };
+
+    /// As for a session.
+    pub fn live(align: Align) -> Self {
+        Self { align, live: true }
+    }
+}
+
 /// How much of the input a node needs before a frame comes out, in exact media time. The frame of time `t` comes when
 /// the input has come up to the end of the block that `t + delay` lies in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,7 +93,7 @@ pub trait Processor: Send {
     ///
     /// # Errors
     /// `Format` when it cannot work on them.
-    fn open(&mut self, inputs: &[Format], align: Align) -> Result<Opened>;
+    fn open(&mut self, inputs: &[Format], opening: Opening) -> Result<Opened>;
 
     /// Takes a packet and puts out zero or more. Never blocks.
     ///

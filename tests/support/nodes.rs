@@ -60,7 +60,7 @@ impl TypedNode for UserNode {
 }
 
 impl Processor for UserNode {
-    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
+    fn open(&mut self, inputs: &[Format], _: Opening) -> Result<Opened> {
         Ok(Opened::new(inputs.to_vec(), Latency::ZERO))
     }
 

@@ -82,7 +82,7 @@ struct Mixer {
 }
 
 impl Processor for Mixer {
-    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
+    fn open(&mut self, inputs: &[Format], _: Opening) -> Result<Opened> {
         let input = inputs.first().unwrap_or(&Format::Unknown).audio()?;
         self.way = Way::new(input.channels(), self.channels)?;
         Ok(Opened::new(vec![input.with_channels(self.channels)?.into()], Latency::ZERO))

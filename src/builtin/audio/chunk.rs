@@ -87,7 +87,7 @@ struct Chunker {
 }
 
 impl Processor for Chunker {
-    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
+    fn open(&mut self, inputs: &[Format], _: Opening) -> Result<Opened> {
         let format = inputs.first().unwrap_or(&Format::Unknown).audio()?;
         let rate = format.sample_rate_hz();
         self.length = self.params.length(rate)?;

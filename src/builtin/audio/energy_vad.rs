@@ -96,7 +96,7 @@ impl Detector {
 }
 
 impl Processor for Detector {
-    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
+    fn open(&mut self, inputs: &[Format], _: Opening) -> Result<Opened> {
         let format = inputs.first().unwrap_or(&Format::Unknown).audio()?;
         self.rate = format.sample_rate_hz();
         self.window = usize::try_from(segments::samples(self.params.window_ms, self.rate)).unwrap_or(usize::MAX).max(1);

@@ -57,7 +57,7 @@ struct Amplifier {
 }
 
 impl Processor for Amplifier {
-    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
+    fn open(&mut self, inputs: &[Format], _: Opening) -> Result<Opened> {
         Ok(Opened::new(inputs.to_vec(), Latency::ZERO))
     }
 

@@ -136,7 +136,7 @@ impl Gated {
 }
 
 impl Processor for Gated {
-    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
+    fn open(&mut self, inputs: &[Format], _: Opening) -> Result<Opened> {
         let format = inputs.first().filter(|format| **format != Format::Unknown).cloned().unwrap_or(Format::AUDIO);
         let rate = format.sample_rate_hz().unwrap_or(48_000);
         let pre_roll = Pts::frames(i64::try_from(segments::samples(self.params.pre_roll_ms, rate)).unwrap_or(0), rate);

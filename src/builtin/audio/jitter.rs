@@ -150,7 +150,7 @@ impl Buffer {
 }
 
 impl Processor for Buffer {
-    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
+    fn open(&mut self, inputs: &[Format], _: Opening) -> Result<Opened> {
         let format = inputs.first().unwrap_or(&Format::Unknown).audio()?;
         self.format = Some(format);
         let rate = format.sample_rate_hz();

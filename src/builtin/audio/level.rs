@@ -95,7 +95,7 @@ impl Levels {
 }
 
 impl Processor for Levels {
-    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
+    fn open(&mut self, inputs: &[Format], _: Opening) -> Result<Opened> {
         let format = inputs.first().unwrap_or(&Format::Unknown).audio()?;
         self.rate = format.sample_rate_hz();
         let frames = u64::from(self.rate) * u64::from(self.window_ms) / 1000;

@@ -114,7 +114,7 @@ impl Merger {
 }
 
 impl Processor for Merger {
-    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
+    fn open(&mut self, inputs: &[Format], _: Opening) -> Result<Opened> {
         self.join.open(inputs);
         Ok(Opened::new(vec![merged(inputs)?], Latency::ZERO))
     }

@@ -104,7 +104,7 @@ impl Mixer {
 }
 
 impl Processor for Mixer {
-    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
+    fn open(&mut self, inputs: &[Format], _: Opening) -> Result<Opened> {
         self.join.open(inputs);
         self.format = None;
         Ok(Opened::new(vec![common(inputs)?, Format::Json], Latency::ZERO))

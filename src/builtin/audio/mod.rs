@@ -3,6 +3,7 @@
 mod channels;
 mod chunk;
 mod energy_vad;
+mod even;
 mod gain;
 mod gate;
 mod jitter;

@@ -1,11 +1,10 @@
 //! `AudioResample`: another sample rate.
 
-use std::collections::VecDeque;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::dsp::resample::{Quality, Resampler};
+use super::even::Even;
+use crate::dsp::resample::{Conversion, Quality, Resampler};
 use crate::node::prelude::*;
 
 /// Parameters of `AudioResample`.
@@ -20,20 +19,30 @@ pub(super) struct Params {
     #[serde(default)]
     #[schemars(range(min = 1, max = 1536000))]
     source_rate: Option<u32>,
-    /// `high`: noise, images and aliases below -130 dB. `very_high`: below -150 dB, computed in f64.
+    /// `high`: noise, images and aliases below -130 dB. `very_high`: below -150 dB, computed in f64. `low_latency`: a
+    /// short filter that holds back 2 ms at 16 kHz.
     #[serde(default)]
     quality: Setting,
+    /// Moves the ratio by so many parts in a million, to reconcile two clocks: more than 0 gives more frames. Can be
+    /// set while running if it was given at the start, be it 0. Costs ten times as much as a fixed ratio.
+    #[serde(default)]
+    #[schemars(range(min = -50000, max = 50000))]
+    ratio_ppm: Option<f64>,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Setting {
+    /// As GStreamer by default, or better: aliases below -92 dB from 1.125 of the lower Nyquist frequency on.
+    LowLatency,
     /// As good as soxr HQ.
     #[default]
     High,
     /// As good as soxr VHQ.
     VeryHigh,
 }
+
+const MOST_PPM: f64 = 50_000.0;
 
 #[derive(Debug)]
 pub(super) struct AudioResample;
@@ -64,7 +73,7 @@ impl TypedNode for AudioResample {
             inputs: vec![PortInfo::input(Kind::Audio)],
             outputs: vec![PortInfo::out(Kind::Audio)],
             params: serde_json::Value::Null,
-            cost_ns_per_frame: 6.0,
+            cost_ns_per_frame: 3.0,
             memory: Memory::Makes,
         }
     }
@@ -78,16 +87,7 @@ impl TypedNode for AudioResample {
     }
 
     fn build(&self, params: Params) -> Result<Box<dyn Processor>> {
-        Ok(Box::new(Converter {
-            params,
-            rates: (1, 1),
-            resampler: None,
-            format: None,
-            frames: 0,
-            delay: 0,
-            tag: None,
-            even: None,
-        }))
+        Ok(Box::new(Converter { params, resampler: None, format: None, frames: 0, even: None, tag: None }))
     }
 }
 
@@ -96,50 +96,12 @@ struct Converter {
     /// `None` when the rate is right already.
     resampler: Option<Resampler>,
     format: Option<AudioFormat>,
-    /// Frames put out so far.
+    /// Frames put out so far, without those before time 0.
     frames: i64,
-    /// Of the input and the output, in Hz.
-    rates: (u32, u32),
-    /// What the first frame's time lies before the origin, in frames.
-    delay: i64,
     /// Item and generation of the last packet in.
     tag: Option<(u32, u32)>,
-    /// With a delay that is kept: as many frames come out as go in, whatever the block.
+    /// With a delay that is kept: as many frames come out as go in.
     even: Option<Even>,
-}
-
-/// Evens out the blocks of the resampler: what it gives at a time waits here and goes out as the input comes in. A block
-/// of silence goes before, so that there is always enough.
-struct Even {
-    waiting: VecDeque<f32>,
-    /// Frames of silence at the start.
-    ahead: usize,
-    frames_in: u64,
-    frames_out: u64,
-}
-
-impl Even {
-    fn new(ahead: usize, channels: usize) -> Self {
-        let waiting = std::iter::repeat_n(0.0, ahead * channels).collect();
-        Self { waiting, ahead, frames_in: 0, frames_out: 0 }
-    }
-
-    /// Takes what the resampler gave for `frames` frames of input, and says how many may go out now.
-    fn take(&mut self, made: &[f32], frames: usize, (from_hz, to_hz): (u32, u32)) -> usize {
-        self.waiting.extend(made);
-        self.frames_in += frames as u64;
-        let due = u128::from(self.frames_in) * u128::from(to_hz) / u128::from(from_hz);
-        let now = u64::try_from(due).unwrap_or(u64::MAX) - self.frames_out;
-        self.frames_out += now;
-        usize::try_from(now).unwrap_or(usize::MAX)
-    }
-
-    fn give(&mut self, target: &mut [f32]) {
-        let count = target.len().min(self.waiting.len());
-        for (target, sample) in target.iter_mut().zip(self.waiting.drain(..count)) {
-            *target = sample;
-        }
-    }
 }
 
 fn fault(error: String) -> Error {
@@ -148,7 +110,8 @@ fn fault(error: String) -> Error {
 
 impl Converter {
     fn put(&mut self, audio: AudioBuffer, out: &mut Out) {
-        let pts = Pts::frames(self.frames - self.delay, self.params.target_rate);
+        let ahead = self.even.as_ref().map_or(0, Even::ahead);
+        let pts = Pts::frames(self.frames - ahead as i64, self.params.target_rate);
         self.frames += audio.frames() as i64;
         let (item, generation) = self.tag.unwrap_or_default();
         out.emit(PortId::FIRST, Packet { data: audio.into(), pts, item, generation });
@@ -156,35 +119,40 @@ impl Converter {
 }
 
 impl Processor for Converter {
-    fn open(&mut self, inputs: &[Format], align: Align) -> Result<Opened> {
+    fn open(&mut self, inputs: &[Format], opening: Opening) -> Result<Opened> {
         let input = inputs.first().unwrap_or(&Format::Unknown).audio()?;
         self.params.check_rate(input.sample_rate_hz())?;
-        let format = AudioFormat::new(self.params.target_rate, input.channels())?;
+        let (from_hz, to_hz) = (input.sample_rate_hz(), self.params.target_rate);
+        let format = AudioFormat::new(to_hz, input.channels())?;
         self.format = Some(format);
-        let mut latency = Latency::ZERO;
-        if input.sample_rate_hz() != self.params.target_rate {
-            let quality = match self.params.quality {
+        if from_hz == to_hz && self.params.ratio_ppm.is_none() {
+            return Ok(Opened::new(vec![format.into()], Latency::ZERO));
+        }
+        let resampler = Resampler::new(Conversion {
+            from_hz,
+            to_hz,
+            channels: input.channels().into(),
+            quality: match self.params.quality {
+                Setting::LowLatency => Quality::LowLatency,
                 Setting::High => Quality::High,
                 Setting::VeryHigh => Quality::VeryHigh,
-            };
-            let trim = align == Align::Trim;
-            let channels = usize::from(input.channels());
-            let resampler = Resampler::new(input.sample_rate_hz(), self.params.target_rate, channels, quality, trim)
-                .map_err(|error| Error::new(ErrorKind::Format, error))?;
-            let delay = i64::try_from(resampler.delay_frames()).unwrap_or(i64::MAX);
-            latency = Latency {
-                delay: Pts::frames(delay, self.params.target_rate),
-                block: Pts::frames(resampler.block_frames() as i64, input.sample_rate_hz()),
-            };
-            self.delay = 0;
-            self.rates = (input.sample_rate_hz(), self.params.target_rate);
-            if !trim {
-                let even = Even::new(resampler.push_bound(resampler.block_frames()), channels);
-                self.delay = delay + i64::try_from(even.ahead).unwrap_or(0);
-                self.even = Some(even);
+            },
+            live: opening.live,
+            ratio_ppm: self.params.ratio_ppm,
+        })
+        .map_err(|error| Error::new(ErrorKind::Format, error))?;
+        if opening.align == Align::Keep {
+            if self.params.ratio_ppm.is_some() {
+                let text = "`ratio_ppm` is given, expected a fixed ratio: one frame out per frame in is not possible when the ratio moves";
+                return Err(Error::new(ErrorKind::Format, text).hint("open the session without `constant_frames`"));
             }
-            self.resampler = Some(resampler);
+            self.even = Some(Even::new((from_hz, to_hz), input.channels().into()));
         }
+        let latency = Latency {
+            delay: Pts::frames(resampler.delay_frames() as i64, to_hz),
+            block: Pts::frames(resampler.block_frames() as i64, from_hz),
+        };
+        self.resampler = Some(resampler);
         Ok(Opened::new(vec![format.into()], latency))
     }
 
@@ -194,14 +162,18 @@ impl Processor for Converter {
             out.emit(PortId::FIRST, packet);
             return Ok(());
         };
+        let channels = usize::from(format.channels());
         let bound = resampler.push_bound(audio.frames());
-        let mut samples = out.samples(bound * usize::from(format.channels()));
+        let mut samples = out.samples(bound * channels);
+        if let Some(even) = &mut self.even {
+            even.begin(audio.frames(), resampler);
+        }
         let frames = resampler.push(audio.samples(), samples.make_mut()).map_err(fault)?;
-        samples.truncate(frames * usize::from(format.channels()));
+        samples.truncate(frames * channels);
         self.tag = Some((packet.item, packet.generation));
         if let Some(even) = &mut self.even {
-            let due = even.take(&samples, audio.frames(), self.rates);
-            samples = out.samples(due * usize::from(format.channels()));
+            let due = even.take(&samples, audio.frames());
+            samples = out.samples(due * channels);
             even.give(samples.make_mut());
         }
         if !samples.is_empty() {
@@ -212,10 +184,9 @@ impl Processor for Converter {
 
     fn end(&mut self, _: PortId, out: &mut Out) -> Result<()> {
         let (Some(resampler), Some(format)) = (&mut self.resampler, self.format) else { return Ok(()) };
-        let channels = usize::from(format.channels());
-        let waiting = self.even.as_ref().map_or(0, |even| even.waiting.len());
-        let mut tail = out.audio(format, resampler.held_frames() + waiting / channels)?;
-        let (first, rest) = tail.samples_mut().split_at_mut(waiting);
+        let waiting = self.even.as_ref().map_or(0, Even::waiting_frames);
+        let mut tail = out.audio(format, resampler.held_frames() + waiting)?;
+        let (first, rest) = tail.samples_mut().split_at_mut(waiting * usize::from(format.channels()));
         if let Some(even) = &mut self.even {
             even.give(first);
         }
@@ -228,8 +199,7 @@ impl Processor for Converter {
     }
 
     fn held_frames(&self) -> u64 {
-        let channels = self.format.map_or(1, |format| usize::from(format.channels()));
-        let waiting = self.even.as_ref().map_or(0, |even| even.waiting.len() / channels);
+        let waiting = self.even.as_ref().map_or(0, Even::waiting_frames);
         let frames = (self.resampler.as_ref().map_or(0, Resampler::held_frames) + waiting) as u64;
         if self.tag.is_some() { frames } else { 0 }
     }
@@ -238,10 +208,32 @@ impl Processor for Converter {
         if let Some(resampler) = &mut self.resampler {
             resampler.reset();
         }
-        if let (Some(even), Some(format)) = (&mut self.even, self.format) {
-            *even = Even::new(even.ahead, format.channels().into());
+        if let Some(even) = &mut self.even {
+            even.reset();
         }
         self.frames = 0;
         self.tag = None;
+    }
+
+    fn set_param(&mut self, name: &str, value: &serde_json::Value) -> Result<()> {
+        let fixed = self.params.ratio_ppm.is_none();
+        if name != "ratio_ppm" || fixed {
+            let hint = if name == "ratio_ppm" {
+                "give `ratio_ppm` in the manifest, be it 0, to be able to move it"
+            } else {
+                "open another session with it"
+            };
+            let text = format!("the parameter `{name}` cannot be changed while running");
+            return Err(Error::new(ErrorKind::Unsupported, text).hint(hint));
+        }
+        let ppm = value.as_f64().filter(|ppm| ppm.abs() <= MOST_PPM).ok_or_else(|| {
+            let text = format!("`ratio_ppm` is {value}, expected a number from -{MOST_PPM} to {MOST_PPM}");
+            Error::new(ErrorKind::InputValue, text)
+        })?;
+        self.params.ratio_ppm = Some(ppm);
+        match &mut self.resampler {
+            Some(resampler) => resampler.set_ratio_ppm(ppm).map_err(fault),
+            None => Ok(()),
+        }
     }
 }

@@ -147,7 +147,7 @@ impl Cutter {
 }
 
 impl Processor for Cutter {
-    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
+    fn open(&mut self, inputs: &[Format], _: Opening) -> Result<Opened> {
         let audio = inputs.first().filter(|format| **format != Format::Unknown).cloned().unwrap_or(Format::AUDIO);
         Ok(Opened::new(vec![audio.clone(), Format::Json, audio], Latency::ZERO).with_latency(SEGMENTS, None))
     }

@@ -2,7 +2,7 @@
 
 use super::segments;
 use super::speech_params::SpeechParams as Params;
-use crate::dsp::resample::{Quality, Resampler};
+use crate::dsp::resample::{Conversion, Quality, Resampler};
 use crate::dsp::segment::Segmenter;
 use crate::node::prelude::*;
 
@@ -106,12 +106,14 @@ impl Finder {
 }
 
 impl Processor for Finder {
-    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
+    fn open(&mut self, inputs: &[Format], opening: Opening) -> Result<Opened> {
         let format = inputs.first().unwrap_or(&Format::Unknown).audio()?;
         self.rate = format.sample_rate_hz();
         self.segmenter = Segmenter::new(self.params.settings(self.rate));
         if self.rate != RATE_HZ {
-            let resampler = Resampler::new(self.rate, RATE_HZ, 1, Quality::High, true);
+            let (from_hz, to_hz, live) = (self.rate, RATE_HZ, opening.live);
+            let resampler =
+                Resampler::new(Conversion { from_hz, to_hz, channels: 1, quality: Quality::High, live, ratio_ppm: None });
             self.resampler = Some(resampler.map_err(|error| Error::new(ErrorKind::Format, error))?);
         }
         // Its hops are those of the network; what the resampler before it holds back comes on top.

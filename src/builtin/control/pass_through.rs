@@ -43,7 +43,7 @@ impl TypedNode for PassThrough {
 struct Passing;
 
 impl Processor for Passing {
-    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
+    fn open(&mut self, inputs: &[Format], _: Opening) -> Result<Opened> {
         Ok(Opened::new(inputs.to_vec(), Latency::ZERO))
     }
 

@@ -46,7 +46,7 @@ impl TypedNode for Tee {
 struct Passing;
 
 impl Processor for Passing {
-    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
+    fn open(&mut self, inputs: &[Format], _: Opening) -> Result<Opened> {
         let input = inputs.first().cloned().unwrap_or_default();
         Ok(Opened::new(vec![input.clone(), input], Latency::ZERO))
     }

@@ -57,7 +57,7 @@ impl TypedNode for TextCase {
 struct Changer(Mode);
 
 impl Processor for Changer {
-    fn open(&mut self, _: &[Format], _: Align) -> Result<Opened> {
+    fn open(&mut self, _: &[Format], _: Opening) -> Result<Opened> {
         Ok(Opened::new(vec![Format::Text], Latency::ZERO))
     }
 

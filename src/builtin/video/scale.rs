@@ -98,7 +98,7 @@ fn plane_types(format: PixelFormat) -> &'static [(PixelType, usize)] {
 }
 
 impl Processor for Scaler {
-    fn open(&mut self, inputs: &[Format], _: Align) -> Result<Opened> {
+    fn open(&mut self, inputs: &[Format], _: Opening) -> Result<Opened> {
         Ok(Opened::new(vec![scaled(&self.params, inputs.first().unwrap_or(&Format::VIDEO))], Latency::ZERO))
     }
 

@@ -1,0 +1,209 @@
+//! Sample-rate conversion of a stream, time-aligned and of exact length.
+//!
+//! Three ways, behind one [`Resampler`]: [`overlap`] for ratios whose transforms have only the factors 2, 3, 5 and 7,
+//! [`polyphase`] for the least hold-back, [`sinc`] for all other ratios and for those that move.
+
+mod filter;
+mod overlap;
+mod plan;
+mod polyphase;
+mod ratio;
+mod sinc;
+mod working;
+
+use overlap::Overlap;
+use plan::Key;
+use polyphase::Polyphase;
+use ratio::Ratio;
+use sinc::{Shape, Sinc};
+
+/// How good, and what it costs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Quality {
+    /// A short filter without blocks: the least hold-back.
+    LowLatency,
+    /// Computed in f32: noise, images and aliases below -130 dB.
+    High,
+    /// Computed in f64: below -150 dB.
+    VeryHigh,
+}
+
+/// What to convert, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Conversion {
+    /// 1 Hz and more.
+    pub(crate) from_hz: u32,
+    pub(crate) to_hz: u32,
+    /// 1 and more.
+    pub(crate) channels: usize,
+    pub(crate) quality: Quality,
+    /// Whether somebody waits for the output: blocks of 20 ms then, and long ones otherwise.
+    pub(crate) live: bool,
+    /// A ratio that can be moved, in parts in a million.
+    pub(crate) ratio_ppm: Option<f64>,
+}
+
+enum Engine {
+    Single(Overlap<f32>),
+    Double(Overlap<f64>),
+    Short(Polyphase),
+    Sinc(Sinc<f32>),
+    SincDouble(Sinc<f64>),
+}
+
+/// The same call for whichever engine it is.
+macro_rules! engine {
+    ($engine:expr, $name:ident => $call:expr) => {
+        match $engine {
+            Engine::Single($name) => $call,
+            Engine::Double($name) => $call,
+            Engine::Short($name) => $call,
+            Engine::Sinc($name) => $call,
+            Engine::SincDouble($name) => $call,
+        }
+    };
+}
+
+/// A stream from one rate to another.
+pub(crate) struct Resampler {
+    engine: Engine,
+    ratio: Ratio,
+    channels: usize,
+    /// Frames of the engine's output that lie before the stream and are still to be thrown away.
+    skip: usize,
+    frames_in: u64,
+    frames_out: u64,
+}
+
+/// A block of silence, to get out what is held.
+static SILENCE: [f32; 1 << 12] = [0.0; 1 << 12];
+
+impl Resampler {
+    /// The reason, if the conversion cannot be done.
+    pub(crate) fn new(conversion: Conversion) -> Result<Self, String> {
+        let engine = Engine::of(conversion)?;
+        let ratio = Ratio::new(conversion.from_hz, conversion.to_hz);
+        let mut resampler = Self { engine, ratio, channels: conversion.channels, skip: 0, frames_in: 0, frames_out: 0 };
+        resampler.skip = resampler.lead();
+        if let Some(ppm) = conversion.ratio_ppm {
+            resampler.set_ratio_ppm(ppm)?;
+        }
+        Ok(resampler)
+    }
+
+    /// What the engine puts out before the stream begins.
+    fn lead(&self) -> usize {
+        match &self.engine {
+            Engine::Short(_) => 0,
+            other => engine!(other, engine => engine.delay_frames()),
+        }
+    }
+
+    /// The group delay in frames of the output.
+    pub(crate) fn delay_frames(&self) -> usize {
+        engine!(&self.engine, engine => engine.delay_frames())
+    }
+
+    /// Input frames that are collected before any output; 0 for frame by frame.
+    pub(crate) fn block_frames(&self) -> usize {
+        engine!(&self.engine, engine => engine.block_frames())
+    }
+
+    /// By how many frames two blocks of output may differ.
+    pub(crate) fn jitter_frames(&self) -> usize {
+        match self.engine {
+            Engine::Sinc(_) | Engine::SincDouble(_) => 2,
+            _ => 0,
+        }
+    }
+
+    /// The most frames that pushing `frames` can give.
+    pub(crate) fn push_bound(&self, frames: usize) -> usize {
+        engine!(&self.engine, engine => engine.push_bound(frames))
+    }
+
+    /// Takes interleaved samples, gives interleaved samples: the number of frames written. `out` must have room for
+    /// [`push_bound`](Self::push_bound).
+    pub(crate) fn push(&mut self, input: &[f32], out: &mut [f32]) -> Result<usize, String> {
+        self.frames_in += (input.len() / self.channels) as u64;
+        let written = self.engine.push(input, out, &mut self.skip)?;
+        self.frames_out += written as u64;
+        Ok(written)
+    }
+
+    /// How many frames [`flush`](Self::flush) gives.
+    pub(crate) fn held_frames(&self) -> usize {
+        let moved = match &self.engine {
+            Engine::Sinc(sinc) => sinc.moved_length(),
+            Engine::SincDouble(sinc) => sinc.moved_length(),
+            _ => None,
+        };
+        let length = moved.unwrap_or_else(|| self.ratio.length(self.frames_in));
+        usize::try_from(length.saturating_sub(self.frames_out)).unwrap_or(usize::MAX)
+    }
+
+    /// Gives everything held: `out` must have room for [`held_frames`](Self::held_frames). Reset before pushing again.
+    pub(crate) fn flush(&mut self, out: &mut [f32]) -> Result<(), String> {
+        let mut out = &mut out[..self.held_frames() * self.channels];
+        let silence = &SILENCE[..SILENCE.len() / self.channels * self.channels];
+        while !out.is_empty() {
+            let written = self.engine.push(silence, out, &mut self.skip)?;
+            self.frames_out += written as u64;
+            out = &mut out[written * self.channels..];
+        }
+        Ok(())
+    }
+
+    /// Forgets the stream.
+    pub(crate) fn reset(&mut self) {
+        engine!(&mut self.engine, engine => engine.reset());
+        self.skip = self.lead();
+        (self.frames_in, self.frames_out) = (0, 0);
+    }
+
+    /// Moves the ratio by so many parts in a million from the nominal one: more than 0 gives more frames.
+    pub(crate) fn set_ratio_ppm(&mut self, ppm: f64) -> Result<(), String> {
+        match &mut self.engine {
+            Engine::Sinc(sinc) => sinc.set_ratio_ppm(ppm),
+            Engine::SincDouble(sinc) => sinc.set_ratio_ppm(ppm),
+            _ => Err("the ratio is fixed".into()),
+        }
+    }
+}
+
+impl Engine {
+    fn of(conversion: Conversion) -> Result<Self, String> {
+        let Conversion { from_hz, to_hz, channels, quality, live, ratio_ppm } = conversion;
+        let ratio = Ratio::new(from_hz, to_hz);
+        // 20 ms, or one unit of the ratio where that is longer.
+        let key = Key { ratio, mono: channels == 1, frame: live.then_some(from_hz as usize / 50) };
+        let fixed = if ratio_ppm.is_some() {
+            None
+        } else {
+            match quality {
+                Quality::LowLatency => Polyphase::new(ratio, channels).map(Self::Short),
+                Quality::High => Overlap::new(key, channels).map(Self::Single),
+                Quality::VeryHigh => Overlap::new(key, channels).map(Self::Double),
+            }
+        };
+        if let Some(engine) = fixed {
+            return Ok(engine);
+        }
+        let sinc = |frames: usize, blocks: u32| Shape { frames, block: (from_hz / blocks).max(1) as usize };
+        match quality {
+            Quality::LowLatency => Sinc::new(from_hz, to_hz, channels, sinc(64, 500)).map(Self::Sinc),
+            Quality::High => Sinc::new(from_hz, to_hz, channels, sinc(320, 50)).map(Self::Sinc),
+            Quality::VeryHigh => Sinc::new(from_hz, to_hz, channels, sinc(512, 50)).map(Self::SincDouble),
+        }
+    }
+
+    fn push(&mut self, input: &[f32], out: &mut [f32], skip: &mut usize) -> Result<usize, String> {
+        match self {
+            Self::Single(engine) => Ok(engine.push(input, out, skip)),
+            Self::Double(engine) => Ok(engine.push(input, out, skip)),
+            Self::Short(engine) => Ok(engine.push(input, out)),
+            Self::Sinc(engine) => engine.push(input, out, skip),
+            Self::SincDouble(engine) => engine.push(input, out, skip),
+        }
+    }
+}
