@@ -40,7 +40,6 @@ const CRATES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("rubato", &["dsp"]),
     ("rustfft", &["dsp"]),
-    ("realfft", &["dsp"]),
     ("audioadapter_buffers", &["dsp"]),
     ("symphonia", &["media"]),
     ("hound", &["media"]),

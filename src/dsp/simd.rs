@@ -1,36 +1,138 @@
 //! The widest arithmetic of the machine, chosen while running.
 //!
 //! A loop is written once, as a [`Kernel`]. [`run`] compiles it twice: with the instructions that every machine of the
-//! target has, and with AVX2 and FMA, and takes the second where the processor has them. On ARM the first one has NEON
-//! and fused multiply-add already.
+//! target has (SSE2 or NEON), and with AVX2 and FMA, and takes the second where the processor has them.
 #![allow(unsafe_code)]
 
-/// Multiply and add, in one step where the instructions in use have that.
+/// Values that go together.
+pub(crate) const LANES: usize = 8;
+
+/// Arithmetic on [`LANES`] values at a time.
+///
+/// A value of this type is proof that the machine has the instructions: [`run`] alone hands one out.
 pub(crate) trait Simd: Copy {
-    /// `a * b + c`.
-    fn mul_add(self, a: f32, b: f32, c: f32) -> f32;
-}
-
-/// Two roundings: for machines without a fused instruction, where `f32::mul_add` would call a library.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Plain;
-
-/// One rounding.
-#[derive(Debug, Clone, Copy)]
-#[cfg_attr(not(any(target_arch = "x86_64", target_arch = "aarch64")), allow(dead_code))]
-pub(crate) struct Fused;
-
-impl Simd for Plain {
+    /// The values.
+    type Lanes: Copy;
+    /// The same value in all.
+    fn splat(self, value: f32) -> Self::Lanes;
+    /// From memory.
+    fn load(self, from: &[f32; LANES]) -> Self::Lanes;
+    /// Into memory.
+    fn store(self, values: Self::Lanes, to: &mut [f32; LANES]);
+    /// `a * b + c`, rounded once where the machine can.
+    fn mul_add(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes;
+    /// `a + b`.
+    fn add(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
+    /// One value: `a * b + c` as [`mul_add`](Self::mul_add) has it.
+    fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32;
+    /// The lanes of each, added up.
     #[inline(always)]
-    fn mul_add(self, a: f32, b: f32, c: f32) -> f32 {
-        a * b + c
+    fn sums(self, values: [Self::Lanes; 4]) -> [f32; 4] {
+        values.map(|values| {
+            let mut lanes = [0.0; LANES];
+            self.store(values, &mut lanes);
+            let [a, b, c, d, e, f, g, h] = lanes;
+            ((a + b) + (c + d)) + ((e + f) + (g + h))
+        })
     }
 }
 
-impl Simd for Fused {
+/// What every machine of the target has. Two roundings, because `f32::mul_add` would call a library.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Plain(());
+
+impl Simd for Plain {
+    type Lanes = [f32; LANES];
+
     #[inline(always)]
-    fn mul_add(self, a: f32, b: f32, c: f32) -> f32 {
+    fn splat(self, value: f32) -> Self::Lanes {
+        [value; LANES]
+    }
+
+    #[inline(always)]
+    fn load(self, from: &[f32; LANES]) -> Self::Lanes {
+        *from
+    }
+
+    #[inline(always)]
+    fn store(self, values: Self::Lanes, to: &mut [f32; LANES]) {
+        *to = values;
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes {
+        std::array::from_fn(|lane| self.mul_add_one(a[lane], b[lane], c[lane]))
+    }
+
+    #[inline(always)]
+    fn add(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
+        std::array::from_fn(|lane| a[lane] + b[lane])
+    }
+
+    #[inline(always)]
+    fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32 {
+        // Every 64-bit ARM has the fused instruction.
+        if cfg!(target_arch = "aarch64") { a.mul_add(b, c) } else { a * b + c }
+    }
+}
+
+/// AVX2 and FMA.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Avx2(());
+
+#[cfg(target_arch = "x86_64")]
+impl Simd for Avx2 {
+    type Lanes = std::arch::x86_64::__m256;
+
+    #[inline(always)]
+    fn splat(self, value: f32) -> Self::Lanes {
+        // SAFETY: whoever has an `Avx2` has a machine with AVX2 and FMA; so in all functions here.
+        unsafe { std::arch::x86_64::_mm256_set1_ps(value) }
+    }
+
+    #[inline(always)]
+    fn load(self, from: &[f32; LANES]) -> Self::Lanes {
+        // SAFETY: as above. The eight values are there, and the instruction asks for no alignment.
+        unsafe { std::arch::x86_64::_mm256_loadu_ps(from.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn store(self, values: Self::Lanes, to: &mut [f32; LANES]) {
+        // SAFETY: as above. There is room for eight values, and the instruction asks for no alignment.
+        unsafe { std::arch::x86_64::_mm256_storeu_ps(to.as_mut_ptr(), values) }
+    }
+
+    #[inline(always)]
+    fn mul_add(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes {
+        // SAFETY: as above.
+        unsafe { std::arch::x86_64::_mm256_fmadd_ps(a, b, c) }
+    }
+
+    #[inline(always)]
+    fn add(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
+        // SAFETY: as above.
+        unsafe { std::arch::x86_64::_mm256_add_ps(a, b) }
+    }
+
+    #[inline(always)]
+    fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32 {
         a.mul_add(b, c)
+    }
+
+    #[inline(always)]
+    fn sums(self, [a, b, c, d]: [Self::Lanes; 4]) -> [f32; 4] {
+        use std::arch::x86_64::{
+            _mm_add_ps, _mm_storeu_ps, _mm256_castps256_ps128, _mm256_extractf128_ps, _mm256_hadd_ps,
+        };
+        let mut sums = [0.0; 4];
+        // SAFETY: as above. There is room for four values.
+        unsafe {
+            let halves = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+            let all = _mm_add_ps(_mm256_castps256_ps128(halves), _mm256_extractf128_ps::<1>(halves));
+            _mm_storeu_ps(sums.as_mut_ptr(), all);
+        }
+        sums
     }
 }
 
@@ -50,20 +152,17 @@ pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
         // SAFETY: the processor has just said that it has both.
         return unsafe { with_avx2(kernel) };
     }
-    #[cfg(target_arch = "aarch64")]
-    if !forced::plain() {
-        return kernel.run(Fused);
-    }
-    kernel.run(Plain)
+    kernel.run(Plain(()))
 }
 
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn with_avx2<K: Kernel>(kernel: K) -> K::Output {
-    kernel.run(Fused)
+    kernel.run(Avx2(()))
 }
 
 #[cfg(not(test))]
+#[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
 mod forced {
     #[inline(always)]
     pub(super) fn plain() -> bool {

@@ -1,26 +1,24 @@
 //! Sample-rate conversion of a stream, time-aligned and of exact length.
 //!
-//! Three ways, behind one [`Resampler`]: [`overlap`] for ratios whose transforms have only the factors 2, 3, 5 and 7,
-//! [`polyphase`] for the least hold-back, [`sinc`] for all other ratios and for those that move.
+//! Two ways, behind one [`Resampler`]: [`overlap`] for ratios whose transforms have only the factors 2, 3, 5 and 7,
+//! [`sinc`] for all other ratios and for those that move.
 
 mod filter;
 mod overlap;
 mod plan;
-mod polyphase;
 mod ratio;
 mod sinc;
 mod working;
 
 use overlap::Overlap;
-use plan::Key;
-use polyphase::Polyphase;
+use plan::{Key, Length};
 use ratio::Ratio;
 use sinc::{Shape, Sinc};
 
 /// How good, and what it costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quality {
-    /// A short filter without blocks: the least hold-back.
+    /// A short filter in short blocks, computed in f32: the least hold-back.
     LowLatency,
     /// Computed in f32: noise, images and aliases below -130 dB.
     High,
@@ -46,7 +44,6 @@ pub(crate) struct Conversion {
 enum Engine {
     Single(Overlap<f32>),
     Double(Overlap<f64>),
-    Short(Polyphase),
     Sinc(Sinc<f32>),
     SincDouble(Sinc<f64>),
 }
@@ -57,7 +54,6 @@ macro_rules! engine {
         match $engine {
             Engine::Single($name) => $call,
             Engine::Double($name) => $call,
-            Engine::Short($name) => $call,
             Engine::Sinc($name) => $call,
             Engine::SincDouble($name) => $call,
         }
@@ -84,19 +80,11 @@ impl Resampler {
         let engine = Engine::of(conversion)?;
         let ratio = Ratio::new(conversion.from_hz, conversion.to_hz);
         let mut resampler = Self { engine, ratio, channels: conversion.channels, skip: 0, frames_in: 0, frames_out: 0 };
-        resampler.skip = resampler.lead();
+        resampler.skip = resampler.delay_frames();
         if let Some(ppm) = conversion.ratio_ppm {
             resampler.set_ratio_ppm(ppm)?;
         }
         Ok(resampler)
-    }
-
-    /// What the engine puts out before the stream begins.
-    fn lead(&self) -> usize {
-        match &self.engine {
-            Engine::Short(_) => 0,
-            other => engine!(other, engine => engine.delay_frames()),
-        }
     }
 
     /// The group delay in frames of the output.
@@ -104,7 +92,7 @@ impl Resampler {
         engine!(&self.engine, engine => engine.delay_frames())
     }
 
-    /// Input frames that are collected before any output; 0 for frame by frame.
+    /// Input frames that are collected before any output.
     pub(crate) fn block_frames(&self) -> usize {
         engine!(&self.engine, engine => engine.block_frames())
     }
@@ -157,7 +145,7 @@ impl Resampler {
     /// Forgets the stream.
     pub(crate) fn reset(&mut self) {
         engine!(&mut self.engine, engine => engine.reset());
-        self.skip = self.lead();
+        self.skip = self.delay_frames();
         (self.frames_in, self.frames_out) = (0, 0);
     }
 
@@ -175,16 +163,16 @@ impl Engine {
     fn of(conversion: Conversion) -> Result<Self, String> {
         let Conversion { from_hz, to_hz, channels, quality, live, ratio_ppm } = conversion;
         let ratio = Ratio::new(from_hz, to_hz);
-        // 20 ms, or one unit of the ratio where that is longer.
-        let key = Key { ratio, mono: channels == 1, frame: live.then_some(from_hz as usize / 50) };
-        let fixed = if ratio_ppm.is_some() {
-            None
-        } else {
-            match quality {
-                Quality::LowLatency => Polyphase::new(ratio, channels).map(Self::Short),
-                Quality::High => Overlap::new(key, channels).map(Self::Single),
-                Quality::VeryHigh => Overlap::new(key, channels).map(Self::Double),
-            }
+        let mono = channels == 1;
+        // 20 ms, the usual frame, or half of it where that is many units of the ratio.
+        let half = quality == Quality::LowLatency && (from_hz as usize).is_multiple_of(200 * ratio.down);
+        let frame = live.then_some(from_hz as usize / if half { 100 } else { 50 });
+        let length = if quality == Quality::LowLatency { Length::Short } else { Length::Full };
+        let key = Key { ratio, mono, frame, length };
+        let fixed = match quality {
+            _ if ratio_ppm.is_some() => None,
+            Quality::LowLatency | Quality::High => Overlap::new(key, channels).map(Self::Single),
+            Quality::VeryHigh => Overlap::new(key, channels).map(Self::Double),
         };
         if let Some(engine) = fixed {
             return Ok(engine);
@@ -201,7 +189,6 @@ impl Engine {
         match self {
             Self::Single(engine) => Ok(engine.push(input, out, skip)),
             Self::Double(engine) => Ok(engine.push(input, out, skip)),
-            Self::Short(engine) => Ok(engine.push(input, out)),
             Self::Sinc(engine) => engine.push(input, out, skip),
             Self::SincDouble(engine) => engine.push(input, out, skip),
         }

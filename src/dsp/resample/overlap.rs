@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use rustfft::num_complex::Complex;
 
-use super::plan::{Key, Plan, Transforms};
+use super::plan::{Key, Plan};
 use super::working::{Work, Working, usable};
 use crate::dsp::simd::{self, Kernel, Simd};
 
@@ -21,8 +21,7 @@ pub(super) struct Overlap<T: Working> {
 
 impl<T: Working> Overlap<T> {
     /// `None` where the ratio has no plan.
-    pub(super) fn new(mut key: Key, channels: usize) -> Option<Self> {
-        key.mono = channels == 1;
+    pub(super) fn new(key: Key, channels: usize) -> Option<Self> {
         let plan = Plan::of(key)?;
         let mut history = Vec::with_capacity((plan.size_in + 2 * plan.hop_in) * channels);
         history.resize((plan.size_in - plan.hop_in) * channels, 0.0);
@@ -103,7 +102,9 @@ impl<T: Working> Kernel for Block<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> usize {
         let Self { plan, channels, work, block, out, skip } = self;
-        work.scratch.resize(plan.scratch.max(work.scratch.len()), Complex::default());
+        let Work { spectrum, result, scratch } = work;
+        let (spectrum, result) = (grown(spectrum, plan.size_in), grown(result, plan.size_out));
+        let scratch = grown(scratch, plan.scratch);
         let first = plan.size_out - plan.hop_out - plan.delay;
         // What the block gives, without what is skipped at the start and what there is no room for at the end.
         let mut kept = |room: usize| {
@@ -112,109 +113,73 @@ impl<T: Working> Kernel for Block<'_, T> {
             let frames = (plan.hop_out - skipped).min(room);
             first + skipped..first + skipped + frames
         };
-        match &plan.transforms {
-            Transforms::Real { forward, inverse } => {
-                work.real.resize((plan.size_in.max(plan.size_out)).max(work.real.len()), T::default());
-                let bins = plan.size_in / 2 + 1;
-                let spectrum = grown(&mut work.first, bins);
-                let real = &mut work.real[..plan.size_in];
-                for (target, sample) in real.iter_mut().zip(block) {
-                    *target = T::from_single(usable(*sample));
-                }
-                // The sizes are the plan's: neither transform can refuse them.
-                let _ = forward.process_with_scratch(real, spectrum, &mut work.scratch[..forward.get_scratch_len()]);
-                let result = grown(&mut work.second, plan.size_out / 2 + 1);
-                let half = plan.response.len() / 2;
-                multiply(&spectrum[..half], &plan.response, &mut result[..half]);
-                result[half..].fill(Complex::default());
-                result[0].im = T::default();
-                let real = &mut work.real[..plan.size_out];
-                let _ = inverse.process_with_scratch(result, real, &mut work.scratch[..inverse.get_scratch_len()]);
-                let kept = kept(out.len());
-                for (target, sample) in out.iter_mut().zip(&real[kept.clone()]) {
-                    *target = sample.to_single();
-                }
-                kept.len()
+        if plan.pair {
+            for ((target, re), im) in spectrum.iter_mut().zip(block).zip(&block[plan.hop_in..]) {
+                *target = Complex::new(T::from_single(usable(*re)), T::from_single(usable(*im)));
             }
-            Transforms::Complex { forward, inverse, pair } => {
-                let mut through = |load: &mut dyn FnMut(&mut [Complex<T>]), store: &mut dyn FnMut(&[Complex<T>])| {
-                    let spectrum = grown(&mut work.first, plan.size_in);
-                    load(spectrum);
-                    forward.process_with_scratch(spectrum, &mut work.scratch);
-                    let result = grown(&mut work.second, plan.size_out);
-                    let half = (plan.response.len() / 2).div_ceil(2);
-                    let (positive, negative) = plan.response.split_at(2 * half);
-                    multiply(&spectrum[..half], positive, &mut result[..half]);
-                    let upper = plan.size_out - (half - 1);
-                    result[half..upper].fill(Complex::default());
-                    multiply(&spectrum[plan.size_in - (half - 1)..], negative, &mut result[upper..]);
-                    inverse.process_with_scratch(result, &mut work.scratch);
-                    store(result);
-                };
-                if *pair {
-                    let later = &block[plan.hop_in..];
-                    let mut written = 0;
-                    through(
-                        &mut |target| {
-                            for ((target, re), im) in target.iter_mut().zip(block).zip(later) {
-                                *target = Complex::new(T::from_single(usable(*re)), T::from_single(usable(*im)));
-                            }
-                        },
-                        &mut |made| {
-                            let re = kept(out.len());
-                            for (target, value) in out.iter_mut().zip(&made[re.clone()]) {
-                                *target = value.re.to_single();
-                            }
-                            let rest = &mut out[re.len()..];
-                            let im = kept(rest.len());
-                            for (target, value) in rest.iter_mut().zip(&made[im.clone()]) {
-                                *target = value.im.to_single();
-                            }
-                            written = re.len() + im.len();
-                        },
-                    );
-                    return written;
+            transform(plan, spectrum, result, scratch);
+            let earlier = kept(out.len());
+            let (out, rest) = out.split_at_mut(earlier.len());
+            for (target, value) in out.iter_mut().zip(&result[earlier]) {
+                *target = value.re.to_single();
+            }
+            let later = kept(rest.len());
+            for (target, value) in rest.iter_mut().zip(&result[later.clone()]) {
+                *target = value.im.to_single();
+            }
+            return out.len() + later.len();
+        }
+        let kept = kept(out.len() / channels);
+        if channels == 2 {
+            for (target, [re, im]) in spectrum.iter_mut().zip(block.as_chunks::<2>().0) {
+                *target = Complex::new(T::from_single(usable(*re)), T::from_single(usable(*im)));
+            }
+            transform(plan, spectrum, result, scratch);
+            for (target, value) in out.as_chunks_mut::<2>().0.iter_mut().zip(&result[kept.clone()]) {
+                *target = [value.re.to_single(), value.im.to_single()];
+            }
+            return kept.len();
+        }
+        // Two channels at a time. The last one of an odd number goes alone.
+        for channel in (0..channels).step_by(2) {
+            let two = channel + 1 < channels;
+            for (target, frame) in spectrum.iter_mut().zip(block.chunks_exact(channels)) {
+                let im = if two { usable(frame[channel + 1]) } else { 0.0 };
+                *target = Complex::new(T::from_single(usable(frame[channel])), T::from_single(im));
+            }
+            transform(plan, spectrum, result, scratch);
+            for (target, value) in out.chunks_exact_mut(channels).zip(&result[kept.clone()]) {
+                target[channel] = value.re.to_single();
+                if two {
+                    target[channel + 1] = value.im.to_single();
                 }
-                let kept = kept(out.len() / channels);
-                if channels == 2 {
-                    through(
-                        &mut |target| {
-                            for (target, frame) in target.iter_mut().zip(block.as_chunks::<2>().0) {
-                                let [re, im] = frame.map(|sample| T::from_single(usable(sample)));
-                                *target = Complex::new(re, im);
-                            }
-                        },
-                        &mut |made| {
-                            for (target, value) in out.as_chunks_mut::<2>().0.iter_mut().zip(&made[kept.clone()]) {
-                                *target = [value.re.to_single(), value.im.to_single()];
-                            }
-                        },
-                    );
-                    return kept.len();
-                }
-                for channel in (0..channels).step_by(2) {
-                    let two = channel + 1 < channels;
-                    through(
-                        &mut |target| {
-                            for (target, frame) in target.iter_mut().zip(block.chunks_exact(channels)) {
-                                let im = if two { usable(frame[channel + 1]) } else { 0.0 };
-                                *target = Complex::new(T::from_single(usable(frame[channel])), T::from_single(im));
-                            }
-                        },
-                        &mut |made| {
-                            for (target, value) in out.chunks_exact_mut(channels).zip(&made[kept.clone()]) {
-                                target[channel] = value.re.to_single();
-                                if two {
-                                    target[channel + 1] = value.im.to_single();
-                                }
-                            }
-                        },
-                    );
-                }
-                kept.len()
             }
         }
+        kept.len()
     }
+}
+
+/// The signal in `spectrum`, which is used up, low-passed and at the other rate in `result`.
+#[inline(always)]
+fn transform<T: Working>(
+    plan: &Plan<T>,
+    spectrum: &mut [Complex<T>],
+    result: &mut [Complex<T>],
+    scratch: &mut [Complex<T>],
+) {
+    plan.forward.process_with_scratch(spectrum, scratch);
+    let half = plan.size_in.min(plan.size_out) / 2;
+    let (positive, negative) = plan.response.split_at(2 * half);
+    multiply(&spectrum[..half], positive, &mut result[..half]);
+    let upper = plan.size_out - (half - 1);
+    result[half..upper].fill(Complex::default());
+    multiply(&spectrum[plan.size_in - (half - 1)..], negative, &mut result[upper..]);
+    // What the filter lets through beyond half the lower rate folds over: as little as it stops that far.
+    for (bin, factor) in (half..).zip(&plan.beyond) {
+        result[bin] = result[bin] + spectrum[bin].scale(*factor);
+        result[plan.size_out - bin] = result[plan.size_out - bin] + spectrum[plan.size_in - bin].scale(*factor);
+    }
+    plan.inverse.process_with_scratch(result, scratch);
 }
 
 /// The first `size` elements, which are there afterwards.
