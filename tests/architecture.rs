@@ -45,6 +45,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hound", &["media"]),
     ("flacenc", &["media"]),
     ("earshot", &["builtin"]),
+    ("libc", &["data"]),
     ("fast_image_resize", &["builtin"]),
 ];
 
@@ -58,7 +59,7 @@ const OUTSIDE: &[&str] =
 /// The one file of a pure module that reads a clock.
 const CLOCK: &str = "node/clock.rs";
 /// The files that may say `unsafe`.
-const UNSAFE: [&str; 2] = ["ffi/raw.rs", "dsp/simd.rs"];
+const UNSAFE: [&str; 3] = ["ffi/raw.rs", "dsp/simd.rs", "data/pages.rs"];
 
 /// A path as it is written, from the root of the crate when it leaves its module: `crate::data::Pts`.
 struct Mention {

@@ -1,7 +1,7 @@
 //! Results of a one-shot run: audio is joined, and cut again at the borders of the input items.
 
 use crate::data::{
-    ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, NdArray, Packet, RuntimeData, write_samples,
+    ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, NdArray, Packet, RuntimeData, with_room, write_samples,
 };
 use crate::error::Result;
 use crate::graph::ResultPort;
@@ -70,7 +70,7 @@ impl Collector {
         let channels = usize::from(format.channels());
         if self.format.is_none() {
             self.format = Some(format);
-            self.audio.reserve_exact(expected(format) * channels);
+            self.audio = with_room(expected(format) * channels);
         }
         // A packet that was dropped on the way leaves silence of its length, not a jump in time.
         let at = usize::try_from(packet.pts.to_frames(format.sample_rate_hz())).unwrap_or(0) * channels;

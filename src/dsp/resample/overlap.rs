@@ -102,22 +102,22 @@ impl<T: Working> Kernel for Block<'_, T> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> usize {
         let Self { plan, channels, work, block, out, skip } = self;
-        let Work { spectrum, result, scratch } = work;
-        let (spectrum, result) = (grown(spectrum, plan.size_in), grown(result, plan.size_out));
-        let scratch = grown(scratch, plan.scratch);
-        let first = plan.size_out - plan.hop_out - plan.delay;
+        let Work { first, second, scratch } = work;
+        let size = plan.size_in.max(plan.size_out);
+        let (signal, result, scratch) = (grown(first, size), grown(second, size), grown(scratch, plan.scratch));
+        let begin = plan.size_out - plan.hop_out - plan.delay;
         // What the block gives, without what is skipped at the start and what there is no room for at the end.
         let mut kept = |room: usize| {
             let skipped = (*skip).min(plan.hop_out);
             *skip -= skipped;
             let frames = (plan.hop_out - skipped).min(room);
-            first + skipped..first + skipped + frames
+            begin + skipped..begin + skipped + frames
         };
         if plan.pair {
-            for ((target, re), im) in spectrum.iter_mut().zip(block).zip(&block[plan.hop_in..]) {
+            for ((target, re), im) in signal[..plan.size_in].iter_mut().zip(block).zip(&block[plan.hop_in..]) {
                 *target = Complex::new(T::from_single(usable(*re)), T::from_single(usable(*im)));
             }
-            transform(plan, spectrum, result, scratch);
+            transform(plan, signal, result, scratch);
             let earlier = kept(out.len());
             let (out, rest) = out.split_at_mut(earlier.len());
             for (target, value) in out.iter_mut().zip(&result[earlier]) {
@@ -131,10 +131,10 @@ impl<T: Working> Kernel for Block<'_, T> {
         }
         let kept = kept(out.len() / channels);
         if channels == 2 {
-            for (target, [re, im]) in spectrum.iter_mut().zip(block.as_chunks::<2>().0) {
+            for (target, [re, im]) in signal.iter_mut().zip(block.as_chunks::<2>().0) {
                 *target = Complex::new(T::from_single(usable(*re)), T::from_single(usable(*im)));
             }
-            transform(plan, spectrum, result, scratch);
+            transform(plan, signal, result, scratch);
             for (target, value) in out.as_chunks_mut::<2>().0.iter_mut().zip(&result[kept.clone()]) {
                 *target = [value.re.to_single(), value.im.to_single()];
             }
@@ -143,11 +143,11 @@ impl<T: Working> Kernel for Block<'_, T> {
         // Two channels at a time. The last one of an odd number goes alone.
         for channel in (0..channels).step_by(2) {
             let two = channel + 1 < channels;
-            for (target, frame) in spectrum.iter_mut().zip(block.chunks_exact(channels)) {
+            for (target, frame) in signal.iter_mut().zip(block.chunks_exact(channels)) {
                 let im = if two { usable(frame[channel + 1]) } else { 0.0 };
                 *target = Complex::new(T::from_single(usable(frame[channel])), T::from_single(im));
             }
-            transform(plan, spectrum, result, scratch);
+            transform(plan, signal, result, scratch);
             for (target, value) in out.chunks_exact_mut(channels).zip(&result[kept.clone()]) {
                 target[channel] = value.re.to_single();
                 if two {
@@ -159,27 +159,31 @@ impl<T: Working> Kernel for Block<'_, T> {
     }
 }
 
-/// The signal in `spectrum`, which is used up, low-passed and at the other rate in `result`.
+/// The signal in `near`, which is used up, low-passed and at the other rate in `far`.
 #[inline(always)]
 fn transform<T: Working>(
     plan: &Plan<T>,
-    spectrum: &mut [Complex<T>],
-    result: &mut [Complex<T>],
+    near: &mut [Complex<T>],
+    far: &mut [Complex<T>],
     scratch: &mut [Complex<T>],
 ) {
-    plan.forward.process_with_scratch(spectrum, scratch);
-    let half = plan.size_in.min(plan.size_out) / 2;
+    let (size_in, size_out) = (plan.size_in, plan.size_out);
+    // From one memory to the other and back: in place a transform copies.
+    let spectrum = &mut far[..size_in];
+    plan.forward.process_outofplace_with_scratch(&mut near[..size_in], spectrum, scratch);
+    let half = size_in.min(size_out) / 2;
     let (positive, negative) = plan.response.split_at(2 * half);
-    multiply(&spectrum[..half], positive, &mut result[..half]);
-    let upper = plan.size_out - (half - 1);
-    result[half..upper].fill(Complex::default());
-    multiply(&spectrum[plan.size_in - (half - 1)..], negative, &mut result[upper..]);
+    let product = &mut near[..size_out];
+    multiply(&spectrum[..half], positive, &mut product[..half]);
+    let upper = size_out - (half - 1);
+    product[half..upper].fill(Complex::default());
+    multiply(&spectrum[size_in - (half - 1)..], negative, &mut product[upper..]);
     // What the filter lets through beyond half the lower rate folds over: as little as it stops that far.
     for (bin, factor) in (half..).zip(&plan.beyond) {
-        result[bin] = result[bin] + spectrum[bin].scale(*factor);
-        result[plan.size_out - bin] = result[plan.size_out - bin] + spectrum[plan.size_in - bin].scale(*factor);
+        product[bin] = product[bin] + spectrum[bin].scale(*factor);
+        product[size_out - bin] = product[size_out - bin] + spectrum[size_in - bin].scale(*factor);
     }
-    plan.inverse.process_with_scratch(result, scratch);
+    plan.inverse.process_outofplace_with_scratch(product, &mut far[..size_out], scratch);
 }
 
 /// The first `size` elements, which are there afterwards.

@@ -131,7 +131,7 @@ impl<T: Working> Plan<T> {
         let (size_in, size_out) = (sizes.units * down, sizes.units * up);
         let mut planner = FftPlanner::<T>::new();
         let (forward, inverse) = (planner.plan_fft_forward(size_in), planner.plan_fft_inverse(size_out));
-        let scratch = forward.get_inplace_scratch_len().max(inverse.get_inplace_scratch_len());
+        let scratch = forward.get_outofplace_scratch_len().max(inverse.get_outofplace_scratch_len());
         let (response, beyond) = response(&filter, sizes.units * high, size_in, size_out);
         let beyond = if key.length == Length::Short { beyond } else { Vec::new() };
         Some(Self {

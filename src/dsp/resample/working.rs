@@ -12,8 +12,8 @@ use super::plan::Plans;
 /// Memory for one block. A thread has one of each precision; it grows to what the largest block needs.
 #[derive(Default)]
 pub(super) struct Work<T> {
-    pub(super) spectrum: Vec<Complex<T>>,
-    pub(super) result: Vec<Complex<T>>,
+    pub(super) first: Vec<Complex<T>>,
+    pub(super) second: Vec<Complex<T>>,
     pub(super) scratch: Vec<Complex<T>>,
 }
 
