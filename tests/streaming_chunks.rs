@@ -75,6 +75,7 @@ fn cases(node: &str) -> Vec<Case> {
         "SpeechVAD" => vec![
             case("SpeechVAD", json!({"preset": "file"}), speech(5.0), 4),
             case("SpeechVAD", json!({"max_speech_ms": 500}), at_48_khz_stereo(speech(2.5)), 2),
+            case("SpeechVAD", json!({"preset": "file", "model": "earshot"}), speech(5.0), 4),
         ],
         "TextCase" => vec![items(
             "TextCase",

@@ -23,12 +23,18 @@ fn expect_passed(what: &str, report: &VerifyReport) {
 fn params(node: &str) -> Vec<Value> {
     match node {
         "AudioChannels" => vec![json!({"channels": 1}), json!({"channels": 2})],
-        "AudioResample" => vec![json!({"target_rate": 16_000}), json!({"target_rate": 44_100, "quality": "very_high"})],
+        "AudioResample" => vec![
+            json!({"target_rate": 16_000}),
+            json!({"target_rate": 44_100, "quality": "very_high"}),
+            json!({"target_rate": 24_000, "quality": "low_latency"}),
+            json!({"target_rate": 16_000, "ratio_ppm": -200}),
+        ],
         "Chunk" => vec![json!({"frames": 512}), json!({"ms": 20}), json!({"frames": 4_096, "last": "pad"})],
         "Gate" => vec![json!({}), json!({"pre_roll_ms": 0, "hold_ms": 0})],
         "JitterBuffer" => vec![json!({}), json!({"delay_ms": 0})],
         "Mix" => vec![json!({}), json!({"missing": "silence"})],
         "Segmenter" => vec![json!({}), json!({"preset": "file", "max_speech_ms": 700})],
+        "SpeechVAD" => vec![json!({}), json!({"model": "earshot", "preset": "file"})],
         "TextCase" => vec![json!({"mode": "upper"})],
         "VideoScale" => vec![json!({"width": 9, "height": 7})],
         _ => vec![json!({})],

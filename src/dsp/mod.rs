@@ -3,4 +3,5 @@
 pub(crate) mod level;
 pub(crate) mod resample;
 pub(crate) mod segment;
+pub(crate) mod silero;
 mod simd;

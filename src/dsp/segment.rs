@@ -17,6 +17,9 @@ pub(crate) struct SegmentSettings {
     pub(crate) pad_end: u64,
     /// A longer segment is cut; 0: never.
     pub(crate) max_speech: u64,
+    /// As silero-vad segments files: a short silence does not interrupt speech that is still too short to be reported,
+    /// silence is counted up to the start of a hop, and a silence that the stream's end cuts short is speech.
+    pub(crate) bridge: bool,
 }
 
 /// What the segmenter reports.
@@ -30,8 +33,12 @@ pub(crate) enum Mark {
 
 #[derive(Debug, Clone, Copy)]
 enum State {
-    Silence { since: Option<u64>, run: u64 },
+    Silence { since: Option<u64>, run: u64, quiet_since: Option<u64> },
     Speech { start: u64, quiet_since: Option<u64> },
+}
+
+impl State {
+    const SILENCE: Self = Self::Silence { since: None, run: 0, quiet_since: None };
 }
 
 /// The state machine. Feed it one hop after another.
@@ -46,7 +53,7 @@ pub(crate) struct Segmenter {
 
 impl Segmenter {
     pub(crate) fn new(settings: SegmentSettings) -> Self {
-        Self { settings, state: State::Silence { since: None, run: 0 }, previous_end: 0, sum: 0.0, hops: 0 }
+        Self { settings, state: State::SILENCE, previous_end: 0, sum: 0.0, hops: 0 }
     }
 
     pub(crate) fn reset(&mut self) {
@@ -57,18 +64,27 @@ impl Segmenter {
     pub(crate) fn hop(&mut self, from: u64, to: u64, probability: f32, mut report: impl FnMut(Mark)) {
         let settings = self.settings;
         match &mut self.state {
-            State::Silence { since, run } => {
+            State::Silence { since, run, quiet_since } => {
                 if probability >= settings.enter {
                     since.get_or_insert(from);
+                    *quiet_since = None;
                     *run += to - from;
                 } else if probability < settings.exit {
-                    (*since, *run) = (None, 0);
-                    (self.sum, self.hops) = (0.0, 0);
+                    let quiet = *quiet_since.get_or_insert(from);
+                    if !settings.bridge || from - quiet >= settings.min_silence {
+                        self.state = State::SILENCE;
+                        (self.sum, self.hops) = (0.0, 0);
+                        return;
+                    }
                 }
                 let Some(first) = *since else { return };
+                if quiet_since.is_some() {
+                    return;
+                }
                 self.sum += f64::from(probability);
                 self.hops += 1;
-                if *run >= settings.min_speech {
+                let enough = if settings.bridge { to - first > settings.min_speech } else { *run >= settings.min_speech };
+                if enough {
                     let start = first.saturating_sub(settings.pad_start).max(self.previous_end);
                     self.state = State::Speech { start, quiet_since: None };
                     report(Mark::Start(start));
@@ -86,7 +102,8 @@ impl Segmenter {
                 }
                 let start = *start;
                 if let Some(quiet) = *quiet_since
-                    && to - quiet >= settings.min_silence
+                    && (!settings.bridge || probability < settings.exit)
+                    && (if settings.bridge { from } else { to }) - quiet >= settings.min_silence
                 {
                     self.finish(start, (quiet + settings.pad_end).min(to), &mut report);
                 } else if settings.max_speech > 0 && to - start >= settings.max_speech {
@@ -110,9 +127,19 @@ impl Segmenter {
 
     /// The stream ends at sample `end`.
     pub(crate) fn flush(&mut self, end: u64, mut report: impl FnMut(Mark)) {
-        if let State::Speech { start, quiet_since } = self.state {
-            let stop = quiet_since.map_or(end, |quiet| (quiet + self.settings.pad_end).min(end));
-            self.finish(start, stop, &mut report);
+        let settings = self.settings;
+        match self.state {
+            State::Speech { start, quiet_since } => {
+                let quiet = quiet_since.filter(|_| !settings.bridge);
+                let stop = quiet.map_or(end, |quiet| (quiet + settings.pad_end).min(end));
+                self.finish(start, stop, &mut report);
+            }
+            State::Silence { since: Some(first), .. } if settings.bridge && end.saturating_sub(first) > settings.min_speech => {
+                let start = first.saturating_sub(settings.pad_start).max(self.previous_end);
+                report(Mark::Start(start));
+                self.finish(start, end, &mut report);
+            }
+            State::Silence { .. } => {}
         }
     }
 
@@ -120,7 +147,7 @@ impl Segmenter {
         let probability = if self.hops == 0 { 0.0 } else { (self.sum / f64::from(self.hops)) as f32 };
         (self.sum, self.hops) = (0.0, 0);
         self.previous_end = end;
-        self.state = State::Silence { since: None, run: 0 };
+        self.state = State::SILENCE;
         report(Mark::End { start, end, probability });
     }
 }
@@ -139,6 +166,7 @@ mod tests {
         pad_start: 15,
         pad_end: 5,
         max_speech: 0,
+        bridge: false,
     };
 
     fn marks(settings: SegmentSettings, probabilities: &[f32]) -> Vec<Mark> {
@@ -173,12 +201,50 @@ mod tests {
         assert_eq!(marks[2], Mark::Start(50));
     }
 
+    /// silero-vad's own segmentation, written down from its description: for files, with all probabilities at hand.
+    fn of_silero(settings: SegmentSettings, probabilities: &[f32]) -> Vec<(u64, u64)> {
+        let length = probabilities.len() as u64 * 10;
+        let (mut found, mut start, mut quiet) = (Vec::new(), None, None);
+        for (index, &p) in probabilities.iter().enumerate() {
+            let at = index as u64 * 10;
+            if p >= settings.enter {
+                quiet = None;
+                start.get_or_insert(at);
+            } else if let Some(first) = start
+                && p < settings.exit
+            {
+                let end = *quiet.get_or_insert(at);
+                if at - end >= settings.min_silence {
+                    if end - first > settings.min_speech {
+                        found.push((first, end));
+                    }
+                    (start, quiet) = (None, None);
+                }
+            }
+        }
+        found.extend(start.filter(|first| length - first > settings.min_speech).map(|first| (first, length)));
+        let before = |at: u64| at.saturating_sub(settings.pad_start);
+        found.into_iter().map(|(start, end)| (before(start), (end + settings.pad_end).min(length))).collect()
+    }
+
     proptest! {
         #[test]
-        fn segments_alternate_and_never_overlap(p in prop::collection::vec(0.0_f32..1.0, 0..200), max in 0_u64..80) {
+        fn bridging_gives_the_segments_of_silero(p in prop::collection::vec(0.0_f32..1.0, 0..300), long in 0_u64..60) {
+            let settings = SegmentSettings { bridge: true, min_speech: long, pad_start: 10, ..SETTINGS };
+            let found: Vec<(u64, u64)> = marks(settings, &p).into_iter().filter_map(|mark| match mark {
+                Mark::Start(_) => None,
+                Mark::End { start, end, .. } => Some((start, end)),
+            }).collect();
+            prop_assert_eq!(found, of_silero(settings, &p));
+        }
+
+        #[test]
+        fn segments_alternate_and_never_overlap(
+            p in prop::collection::vec(0.0_f32..1.0, 0..200), max in 0_u64..80, bridge: bool
+        ) {
             let mut open = None;
             let mut last = 0;
-            for mark in marks(SegmentSettings { max_speech: max, ..SETTINGS }, &p) {
+            for mark in marks(SegmentSettings { max_speech: max, bridge, ..SETTINGS }, &p) {
                 match mark {
                     Mark::Start(at) => {
                         prop_assert!(open.is_none() && at >= last);

@@ -21,8 +21,6 @@ pub(crate) trait Simd: Copy {
     fn store(self, values: Self::Lanes, to: &mut [f32; LANES]);
     /// `a * b + c`, rounded once where the machine can.
     fn mul_add(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes;
-    /// `a + b`.
-    fn add(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes;
     /// One value: `a * b + c` as [`mul_add`](Self::mul_add) has it.
     fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32;
     /// The lanes of each, added up.
@@ -65,11 +63,6 @@ impl Simd for Plain {
     }
 
     #[inline(always)]
-    fn add(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
-        std::array::from_fn(|lane| a[lane] + b[lane])
-    }
-
-    #[inline(always)]
     fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32 {
         // Every 64-bit ARM has the fused instruction.
         if cfg!(target_arch = "aarch64") { a.mul_add(b, c) } else { a * b + c }
@@ -107,12 +100,6 @@ impl Simd for Avx2 {
     fn mul_add(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes {
         // SAFETY: as above.
         unsafe { std::arch::x86_64::_mm256_fmadd_ps(a, b, c) }
-    }
-
-    #[inline(always)]
-    fn add(self, a: Self::Lanes, b: Self::Lanes) -> Self::Lanes {
-        // SAFETY: as above.
-        unsafe { std::arch::x86_64::_mm256_add_ps(a, b) }
     }
 
     #[inline(always)]

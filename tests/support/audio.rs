@@ -36,16 +36,21 @@ pub fn bursts(seed: u64, frames: usize, sample_rate_hz: u32, channels: u16) -> A
     audio
 }
 
-/// The first seconds of `examples/data/jfk.wav`: 16 kHz, mono, one voice with pauses. Read here by hand, so that
-/// the tests do not lean on feature `files`.
-pub fn speech(seconds: f64) -> AudioBuffer {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data/jfk.wav");
+/// A recording of `examples/data`: 16 kHz, mono, 16 bits. Read here by hand, so that the tests do not lean on feature
+/// `files`.
+pub fn recording(name: &str) -> AudioBuffer {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/data").join(name);
     let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let length = |at: usize| u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
     let mut at = 12; // After "RIFF", size and "WAVE" come chunks: a name, a length, the content.
     while &bytes[at..at + 4] != b"data" {
-        at += 8 + u32::from_le_bytes(bytes[at + 4..at + 8].try_into().unwrap()) as usize;
+        at += 8 + length(at + 4);
     }
-    let samples = bytes[at + 8..].as_chunks::<2>().0.iter();
-    let samples = samples.take((seconds * 16_000.0) as usize).map(|b| f32::from(i16::from_le_bytes(*b)) / 32_768.0);
-    buffer(samples.collect(), 16_000, 1)
+    let samples = bytes[at + 8..at + 8 + length(at + 4)].as_chunks::<2>().0.iter();
+    buffer(samples.map(|b| f32::from(i16::from_le_bytes(*b)) / 32_768.0).collect(), 16_000, 1)
+}
+
+/// The first seconds of `examples/data/jfk.wav`: one voice with pauses.
+pub fn speech(seconds: f64) -> AudioBuffer {
+    recording("jfk.wav").slice(0..(seconds * 16_000.0) as usize)
 }

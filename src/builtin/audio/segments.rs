@@ -49,7 +49,7 @@ pub(super) fn emit_probability(from: u64, to: u64, probability: f32, rate: u32, 
     if !out.wants(PROBABILITY) {
         return;
     }
-    let value = json!({"sample": from, "end_sample": to, "probability": (f64::from(probability) * 1e4).round() / 1e4});
+    let value = json!({"sample": from, "end_sample": to, "probability": (f64::from(probability) * 1e6).round() / 1e6});
     let pts = Pts::frames(i64::try_from(from).unwrap_or(i64::MAX), rate);
     let mut packet = Packet::new(RuntimeData::json(value), pts);
     packet.item = item;

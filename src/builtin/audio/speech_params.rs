@@ -42,7 +42,7 @@ enum Preset {
     /// For live talk: 64 ms of speech, 550 ms of silence, 300 ms before.
     #[default]
     Conversation,
-    /// For recordings, as silero-vad segments files: 250 ms of speech, 100 ms of silence, 30 ms both sides.
+    /// For recordings, just as silero-vad segments files: 250 ms of speech, 100 ms of silence, 30 ms both sides.
     File,
 }
 
@@ -80,6 +80,7 @@ impl SpeechParams {
             pad_start: samples(self.pad_start_ms, before),
             pad_end: samples(self.pad_end_ms, after),
             max_speech: samples(self.max_speech_ms, 0),
+            bridge: self.preset == Preset::File,
         }
     }
 }

@@ -75,21 +75,20 @@ struct Sizes {
 }
 
 /// What a transform of this size costs beside others, `None` for a prime factor over 7. Fitted to rustfft 6.4 with AVX2
-/// in f32: a frame costs more with factors of 5 and 7, in sizes that eight lanes do not divide, and where the block
-/// leaves the cache.
+/// in f32: a frame costs more in large blocks, with factors of 5 and 7, and in sizes that eight lanes do not divide.
 fn cost(size: usize) -> Option<f64> {
-    let (mut left, mut factors) = (size, [0.0; 4]);
+    let (mut left, mut factors) = (size, [0.0_f64; 4]);
     for (factor, count) in [2, 3, 5, 7].into_iter().zip(&mut factors) {
         while left.is_multiple_of(factor) {
             left /= factor;
             *count += 1.0;
         }
     }
-    let [twos, _, fives, sevens] = factors;
-    let uneven = (0.75_f64 - 0.25 * twos).max(0.0);
-    let large = if size > 3_000 { 0.1 } else { 0.0 };
+    let [twos, threes, fives, sevens] = factors;
+    let uneven = (0.9 - 0.3 * twos).max(0.0);
     let whole = size as f64;
-    (left == 1).then(|| whole * (0.4 + 0.04 * whole.log2() + uneven + 0.2 * fives + 0.22 * sevens + large))
+    let each = 0.11 * whole.log2() - 0.24 + uneven + 0.023 * threes + 0.136 * fives + 0.142 * sevens;
+    (left == 1 && size > 1).then_some(whole * each.max(0.3))
 }
 
 impl<T: Working> Plan<T> {
@@ -198,7 +197,8 @@ fn response<T: Working>(filter: &LowPass, size: usize, size_in: usize, size_out:
     let positive = (0..half).map(value);
     let negative = (1..half).rev().map(value);
     let response = positive.chain(negative).flat_map(|value| [value, value]).collect();
-    (response, (half..2 * half).map(value).collect())
+    // Beyond half the transform lie its negative frequencies.
+    (response, (half..(2 * half).min(size / 2)).map(value).collect())
 }
 
 /// Plans by what they are for.

@@ -1,0 +1,89 @@
+//! The weights, unpacked once and shared by all streams.
+
+use std::sync::{Arc, LazyLock};
+
+use rustfft::{Fft, FftPlanner};
+
+use super::network::{BINS, Layer, Row};
+use crate::dsp::simd::LANES;
+
+/// As `extract.py` wrote it.
+static FILE: &[u8] = include_bytes!("weights.f32");
+/// Values in it.
+const COUNT: usize = 243_841;
+
+/// Everything that does not change.
+pub(super) struct Weights {
+    pub(super) window: [f32; 256],
+    pub(super) transform: Arc<dyn Fft<f32>>,
+    pub(super) conv1: Layer<2>,
+    pub(super) conv2: Layer<4>,
+    pub(super) conv3: Layer<8>,
+    pub(super) conv4: Layer<8>,
+    /// Of the input and the state, one after the other.
+    pub(super) gates: Layer<8>,
+    pub(super) last: [f32; 128],
+    pub(super) last_bias: f32,
+}
+
+pub(super) static WEIGHTS: LazyLock<Weights> = LazyLock::new(Weights::read);
+
+/// The values of the file, from the first to the last.
+struct Reader(std::slice::Iter<'static, [u8; 4]>);
+
+impl Reader {
+    fn take(&mut self, count: usize) -> Vec<f32> {
+        self.0.by_ref().take(count).map(|bytes| f32::from_le_bytes(*bytes)).collect()
+    }
+
+    /// A convolution of three taps, of which `taps` meet data. Its inputs lie step by step.
+    fn convolution<const V: usize>(&mut self, outputs: usize, inputs: usize, taps: std::ops::Range<usize>) -> Layer<V> {
+        let (weights, bias) = (self.take(outputs * inputs * 3), self.take(outputs));
+        let first = taps.start;
+        Layer::new(&bias, taps.len() * inputs, |output, input| {
+            weights[(output * inputs + input % inputs) * 3 + first + input / inputs]
+        })
+    }
+}
+
+impl Weights {
+    fn read() -> Self {
+        let values = FILE.as_chunks().0;
+        assert_eq!(values.len(), COUNT, "the weights are not those that this network was written for");
+        let mut reader = Reader(values.iter());
+        let mut window = [0.0; 256];
+        window.copy_from_slice(&reader.take(256));
+        let conv1 = reader.convolution(128, BINS, 0..3);
+        let conv2 = reader.convolution(64, 128, 0..3);
+        let conv3 = reader.convolution(64, 64, 1..3);
+        let conv4 = reader.convolution(128, 64, 1..2);
+        let (input, state) = (reader.take(512 * 128), reader.take(512 * 128));
+        let mut bias = reader.take(512);
+        bias.iter_mut().zip(reader.take(512)).for_each(|(bias, more)| *bias += more);
+        let gates = Layer::new(&bias, 256, |output, index| match index {
+            0..128 => input[output * 128 + index],
+            _ => state[output * 128 + index - 128],
+        });
+        let mut last = [0.0; 128];
+        last.copy_from_slice(&reader.take(128));
+        let last_bias = reader.take(1)[0];
+        let transform = FftPlanner::new().plan_fft_forward(256);
+        Self { window, transform, conv1, conv2, conv3, conv4, gates, last, last_bias }
+    }
+}
+
+impl<const V: usize> Layer<V> {
+    /// `weight(output, input)` for every output of `bias` and `inputs` inputs.
+    fn new(bias: &[f32], inputs: usize, weight: impl Fn(usize, usize) -> f32) -> Self {
+        let groups = bias.len() / (V * LANES);
+        let mut weights = Vec::with_capacity(groups * inputs);
+        for first in (0..groups).map(|group| group * V * LANES) {
+            for input in 0..inputs {
+                weights.push(Row(std::array::from_fn(|vector| {
+                    std::array::from_fn(|lane| weight(first + vector * LANES + lane, input))
+                })));
+            }
+        }
+        Self { weights, bias: bias.to_vec(), inputs }
+    }
+}
