@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use remotemedia::engine::{Live, LiveOptions, Pushed, SessionOptions, Spawn, WhenFull};
 use remotemedia::node::prelude::*;
-use remotemedia::{Pipeline, RunOptions};
+use remotemedia::Pipeline;
 use serde_json::json;
 use support::audio::{buffer, noise};
 use support::nodes::UserNode;
@@ -159,11 +159,14 @@ fn after_an_interrupt_nothing_old_comes_in_any_interleaving() {
 }
 
 #[test]
-fn any_order_of_jobs_gives_what_one_run_gives() {
+fn any_order_of_jobs_gives_what_one_thread_gives() {
     let input = noise(1, 30_000, 48_000, 1);
     let pipeline = staged(Arc::new(|| {}));
-    let whole = pipeline.run(vec![input.clone().into()], &RunOptions::default()).unwrap();
-    let expected = support::run::audio(&whole.ports[0].items[0].data).samples().to_vec();
+    let session = pipeline.session(SessionOptions::default()).unwrap();
+    let mut expected = Vec::new();
+    let mut add = |_, packet: Packet| expected.extend_from_slice(support::run::audio(&packet.data).samples());
+    session.feed_with(input.clone().into(), None, None, &mut add).unwrap();
+    session.flush_with(&mut add).unwrap();
     for seed in 0..200 {
         let mut random = Random::new(seed);
         let scheduler = Arc::new(Scheduler::default());

@@ -223,6 +223,8 @@ impl Trial<'_> {
         let cut = self.open(true).and_then(|session| self.feed(&session, &mut |_| 333));
         match kept {
             Ok(kept) => cases.push(self.compare("constant_frames, chunks of 333", &kept, cut)),
+            // A node that says that it cannot do this breaks no promise.
+            Err(error) if error.kind() == ErrorKind::Unsupported => {}
             Err(error) => cases.push(self.compare("constant_frames", &whole, Err(error))),
         }
         Ok(cases)

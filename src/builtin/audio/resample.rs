@@ -144,7 +144,7 @@ impl Processor for Converter {
         if opening.align == Align::Keep {
             if self.params.ratio_ppm.is_some() {
                 let text = "`ratio_ppm` is given, expected a fixed ratio: one frame out per frame in is not possible when the ratio moves";
-                return Err(Error::new(ErrorKind::Format, text).hint("open the session without `constant_frames`"));
+                return Err(Error::new(ErrorKind::Unsupported, text).hint("open the session without `constant_frames`"));
             }
             self.even = Some(Even::new((from_hz, to_hz), input.channels().into()));
         }
