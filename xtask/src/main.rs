@@ -43,7 +43,8 @@ cargo xtask COMMAND
 
   demo                            run the demo over the recordings in examples/data; report in target/demo/report.html
   bench [--quick] [--only WORD] [--seed-claims] [--no-peers]   time ours and the peers; writes docs/benchmarks.md
-  test [--quick]                  everything CI runs; --quick leaves the packages and the other Pythons out
+  test [--quick|--integrations]   everything CI runs; --quick leaves the packages and the other Pythons out,
+                                  --integrations runs the tests with other frameworks (pipecat) alone
   dev                             make .venv with the package (editable) and the development tools
   generate                        library, bindings for Python, Kotlin and Swift, bindings/api.txt, nodes.py, docs/nodes.md, docs/errors.md
   check                           formats, lints, types, generated files up to date, wheel contents

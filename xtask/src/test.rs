@@ -1,4 +1,5 @@
-//! `test`: everything CI runs, in the README's order. `--quick` leaves packages, other Pythons and Kotlin out.
+//! `test`: everything CI runs, in the README's order. `--quick` leaves packages, other Pythons and Kotlin out;
+//! `--integrations` runs those with other frameworks alone, which are else left to CI.
 
 use crate::python::{self, Python};
 use crate::steps::Steps;
@@ -8,9 +9,14 @@ use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeMap;
 
 pub fn run(arguments: &[String]) -> Result<()> {
-    files::only(arguments, &[], &["--quick"])?;
+    files::only(arguments, &[], &["--quick", "--integrations"])?;
     let quick = arguments.iter().any(|one| one == "--quick");
     let mut steps = Steps::new();
+    if arguments.iter().any(|one| one == "--integrations") {
+        let wheel = wheel::build(&paths::target()?.join("wheels"), None)?.path;
+        steps.step("pytest with pipecat", || pipecat(&wheel));
+        return steps.finish();
+    }
     let cargo = |arguments: &[&str]| run::must(run::cargo().current_dir(paths::root()?).args(arguments));
     steps.step("cargo test", || cargo(&["test", "--workspace", "--locked"]));
     steps.step("the library as a plain crate", || {
@@ -63,6 +69,11 @@ fn pythons(steps: &mut Steps, quick: bool) {
     }
     if !quick {
         steps.step("demo of the wheel in an empty folder", || demo(&wheel));
+        // Some 300 MB of packages, so not for everybody.
+        match std::env::var_os("CI") {
+            Some(_) => steps.step("pytest with pipecat", || pipecat(&wheel)),
+            None => steps.left_out("pytest with pipecat", "say `cargo xtask test --integrations`"),
+        }
         steps.step("no network", || no_network(&wheel));
     }
 }
@@ -99,6 +110,19 @@ fn pytest(python: &Python, wheel: &Utf8Path) -> Result<()> {
         bail!("the tests would run on {} instead of the installed wheel", answer.trim());
     }
     run::must(isolated(&program, &folder)?.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]))
+}
+
+/// The wheel beside the real pipecat, in an environment of their own.
+fn pipecat(wheel: &Utf8Path) -> Result<()> {
+    let folder = paths::target()?.join("test-envs/pipecat");
+    let program = python::venv(&python::default()?, &folder)?;
+    let tests = paths::python()?.join("tests_integrations");
+    python::requirements(&program, &[tests.join("requirements.txt")])?;
+    python::pip_install(&program, &["--no-deps", "--force-reinstall", wheel.as_str()])?;
+    let runs = paths::target()?.join("test-runs/pipecat");
+    files::fresh_folder(&runs)?;
+    files::copy_tree(&tests, &runs.join("tests"))?;
+    run::must(isolated(&program, &runs)?.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]))
 }
 
 fn demo(wheel: &Utf8Path) -> Result<()> {
