@@ -4,9 +4,9 @@ mod support;
 
 use std::sync::{Arc, Mutex, OnceLock};
 
+use remotemedia::Pipeline;
 use remotemedia::engine::{Live, LiveOptions, Pushed, SessionOptions, Spawn, WhenFull};
 use remotemedia::node::prelude::*;
-use remotemedia::Pipeline;
 use serde_json::json;
 use support::audio::{buffer, noise};
 use support::nodes::UserNode;

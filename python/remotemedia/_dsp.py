@@ -41,9 +41,9 @@ class ResampleStream:
 
     Notes
     -----
-    All chunks together give the same bit by bit however the stream is cut, and what `resample` gives of the whole to the
-    rounding of float32 (it works in longer blocks). With ``num_channels`` of 1 chunks are
-    ``(frames,)`` or ``(frames, 1)``, and stay so.
+    All chunks together give the same bit by bit however the stream is cut, and what `resample` gives of the whole to
+    the rounding of float32 (it works in longer blocks). With ``num_channels`` of 1 chunks are ``(frames,)`` or
+    ``(frames, 1)``, and stay so.
 
     Examples
     --------
@@ -103,8 +103,8 @@ def resample(x: object, in_rate: float, out_rate: float, quality: str = "high") 
     in_rate, out_rate : int
         Rates in Hz, 1 to 1,536,000.
     quality : str
-        ``"high"`` or ``"very_high"``; soxr's ``"HQ"`` and ``"VHQ"`` are the same. ``"low_latency"`` for streams: a short
-        filter, half as costly, that lets through more between 0.8 and 1.1 of the lower Nyquist frequency.
+        ``"high"`` or ``"very_high"``; soxr's ``"HQ"`` and ``"VHQ"`` are the same. ``"low_latency"`` is for streams: a
+        short filter that is less flat from 0.8 of the lower Nyquist frequency on.
 
     Returns
     -------
@@ -142,7 +142,9 @@ def resample(x: object, in_rate: float, out_rate: float, quality: str = "high") 
 def _quality(quality: str) -> str:
     name = _QUALITIES.get(quality.lower()) if isinstance(cast("object", quality), str) else None
     if name is None:
-        raise InputValueError(f"quality is {quality!r}, expected 'low_latency', 'high' or 'very_high' (soxr's 'HQ' or 'VHQ')")
+        raise InputValueError(
+            f"quality is {quality!r}, expected 'low_latency', 'high' or 'very_high' (soxr's 'HQ' or 'VHQ')"
+        )
     return name
 
 

@@ -11,6 +11,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 
 def node(id: str = "a", node_type: str = "PassThrough", **params: Any) -> dict[str, Any]:
     """One entry of a manifest's nodes."""
@@ -29,6 +31,21 @@ PASS = json.dumps(manifest(node()))
 
 RESAMPLE = json.dumps(manifest(node("resample", "AudioResample", target_rate=16000)))
 """The published README's manifest: to 16 kHz."""
+
+
+def same_signal(got: np.ndarray[Any, Any], expected: np.ndarray[Any, Any]) -> bool:
+    """Whether two arrays are the same to -120 dB, or a step of their type.
+
+    A stream is resampled in blocks of 20 ms, a whole signal in longer ones: the two differ by the rounding of float32.
+    """
+    if got.shape != expected.shape or got.dtype.newbyteorder("=") != expected.dtype.newbyteorder("="):
+        return False
+    wide, other = got.astype(np.float64), expected.astype(np.float64)
+    step = 1.0 if got.dtype.kind in "iu" else float(np.finfo(got.dtype).eps) * float(np.abs(other).max())
+    level = float(np.sqrt(np.mean(other**2)))
+    return bool(
+        np.abs(wide - other).max() <= max(step, 1e-5 * level) and np.std(wide - other) <= max(step, 1e-6 * level)
+    )
 
 
 def run_python(code: str, *, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:

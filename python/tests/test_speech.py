@@ -17,8 +17,8 @@ EDGE_S = 0.15
 Labels mark where the level passes a threshold, to within 0.05 s. The detector works on 16 ms frames, answers 32 to
 64 ms late, and pads each end so that soft beginnings are not cut off.
 """
-GAP_S = 0.3
-"""Labelled gaps shorter than this may be bridged."""
+GAP_S = 0.4
+"""Labelled gaps shorter than this may be bridged: silero-vad itself bridges one of 0.33 s."""
 
 
 def wide_gaps(spans: list[list[float]]) -> list[list[float]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,7 @@ def manifest(*nodes: dict[str, Any], outputs: list[str] | None = None) -> dict[s
         "version": "v1",
         "metadata": {"name": "test"},
         "nodes": list(nodes),
-        "connections": [{"from": a, "to": b} for a, b in zip(names, names[1:], strict=False)],
+        "connections": [{"from": a, "to": b} for a, b in pairwise(names)],
     }
     return found | ({"outputs": outputs} if outputs else {})
 

@@ -2,12 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::Samples;
+use super::{Samples, keep_room};
 
 /// How many free blocks a pool keeps. More than a fused stage holds at once; the rest is freed.
 const FREE_BLOCKS: usize = 16;
 
-/// A block longer than this (4 MiB) is freed instead of kept: whole files are not worth holding on to.
+/// A block longer than this (4 MiB) does not stay in the pool.
 const KEPT_SAMPLES: usize = 1 << 20;
 
 /// Memory of one session. Cloning it shares it.
@@ -54,21 +54,23 @@ impl Pool {
         let mut block =
             block.unwrap_or_else(|| Arc::new(Block { values: Vec::new(), home: Arc::downgrade(&self.shared) }));
         match Arc::get_mut(&mut block) {
-            Some(unique) => unique.values.resize(len, 0.0),
+            // Never made shorter: what is cut off would be filled with zeros when it is wanted again.
+            Some(unique) if unique.values.len() < len => unique.values.resize(len, 0.0),
+            Some(_) => {}
             // Unreachable while blocks enter the pool only when unique; a fresh one is right in any case.
             None => block = Arc::new(Block { values: vec![0.0; len], home: Arc::downgrade(&self.shared) }),
         }
-        Samples::whole(block)
+        Samples::first(block, len)
     }
 }
 
 /// Gives a block back to its pool, if it was the last reference and the pool still lives.
 pub(super) fn give_back(mut block: Arc<Block>) {
     let Some(unique) = Arc::get_mut(&mut block) else { return };
-    if unique.values.capacity() > KEPT_SAMPLES {
+    let Some(home) = unique.home.upgrade().filter(|_| unique.values.capacity() <= KEPT_SAMPLES) else {
+        keep_room(std::mem::take(&mut unique.values));
         return;
-    }
-    let Some(home) = unique.home.upgrade() else { return };
+    };
     let mut free = home.free.lock().unwrap_or_else(PoisonError::into_inner);
     if free.len() < FREE_BLOCKS {
         free.push(block);

@@ -15,8 +15,9 @@ pub struct Samples {
 }
 
 impl Samples {
-    pub(super) fn whole(block: Arc<Block>) -> Self {
-        let len = block.values.len();
+    /// The first `len` samples of a block.
+    pub(super) fn first(block: Arc<Block>, len: usize) -> Self {
+        let len = len.min(block.values.len());
         Self { block: Some(block), start: 0, len }
     }
 
@@ -72,7 +73,8 @@ impl Samples {
 
 impl From<Vec<f32>> for Samples {
     fn from(values: Vec<f32>) -> Self {
-        Self::whole(Arc::new(Block::owned(values)))
+        let len = values.len();
+        Self::first(Arc::new(Block::owned(values)), len)
     }
 }
 

@@ -83,7 +83,8 @@ impl Segmenter {
                 }
                 self.sum += f64::from(probability);
                 self.hops += 1;
-                let enough = if settings.bridge { to - first > settings.min_speech } else { *run >= settings.min_speech };
+                let enough =
+                    if settings.bridge { to - first > settings.min_speech } else { *run >= settings.min_speech };
                 if enough {
                     let start = first.saturating_sub(settings.pad_start).max(self.previous_end);
                     self.state = State::Speech { start, quiet_since: None };
@@ -134,7 +135,9 @@ impl Segmenter {
                 let stop = quiet.map_or(end, |quiet| (quiet + settings.pad_end).min(end));
                 self.finish(start, stop, &mut report);
             }
-            State::Silence { since: Some(first), .. } if settings.bridge && end.saturating_sub(first) > settings.min_speech => {
+            State::Silence { since: Some(first), .. }
+                if settings.bridge && end.saturating_sub(first) > settings.min_speech =>
+            {
                 let start = first.saturating_sub(settings.pad_start).max(self.previous_end);
                 report(Mark::Start(start));
                 self.finish(start, end, &mut report);

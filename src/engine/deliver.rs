@@ -1,7 +1,7 @@
 //! How a packet comes to a node: as it is, in slices, as audio made from an array, or around it. Gaps are filled here.
 
 use super::stream::{Stream, Warning, WarningKind};
-use super::{SLICE_FRAMES, adapt};
+use super::{adapt, slice_frames};
 use crate::data::{Kind, NdArray, Packet, Pts, RuntimeData, read_samples};
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::PortId;
@@ -12,12 +12,15 @@ impl Stream {
         let kinds = self.graph.nodes[node].kind.info().inputs[port.index()].kinds;
         let kind = packet.data.kind();
         match &packet.data {
-            RuntimeData::Audio(audio) if kinds.contains(kind) && audio.frames() > SLICE_FRAMES => {
+            RuntimeData::Audio(audio)
+                if kinds.contains(kind) && audio.frames() > slice_frames(audio.channels().into()) =>
+            {
+                let most = slice_frames(audio.channels().into());
                 let audio = audio.clone();
                 let rate = audio.sample_rate_hz();
                 let mut start = 0;
                 while start < audio.frames() {
-                    let end = (start + SLICE_FRAMES).min(audio.frames());
+                    let end = (start + most).min(audio.frames());
                     let pts = Pts::frames(packet.pts.to_frames(rate) + start as i64, rate);
                     self.process(node, port, packet.with(audio.slice(start..end), pts))?;
                     self.pump_slice()?;
@@ -62,7 +65,7 @@ impl Stream {
         let frames = array.elements() / channels;
         let mut start = 0;
         loop {
-            let count = (frames - start).min(SLICE_FRAMES);
+            let count = (frames - start).min(slice_frames(channels));
             let mut audio = self.out.audio(format, count)?;
             read_samples(array, start * channels, audio.samples_mut()).map_err(|error| error.at_node(&at.id))?;
             let rate = format.sample_rate_hz();
@@ -123,7 +126,7 @@ impl Stream {
             let next = self.nodes[node].next.get(port.index()).copied().unwrap_or(at);
             let mut from = next;
             while from < at {
-                let count = usize::try_from(at - from).unwrap_or(0).min(SLICE_FRAMES);
+                let count = usize::try_from(at - from).unwrap_or(0).min(slice_frames(format.channels().into()));
                 let mut silence = self.out.audio(format, count)?;
                 silence.samples_mut().fill(0.0);
                 self.process_one(node, port, packet.with(silence, Pts::frames(from, format.sample_rate_hz())))?;

@@ -30,5 +30,11 @@ pub use stop::StopFlag;
 pub use stream::{Stream, StreamOptions, Warning, WarningKind};
 pub use verify::{VerifyCase, VerifyOptions, VerifyReport, verify};
 
-/// Audio is processed in slices of at most this many frames, with a look at the stop flag between them.
-pub const SLICE_FRAMES: usize = 65_536;
+/// Audio is processed in slices of at most this many samples, with a look at the stop flag between them. A slice and what
+/// is made of it stay in the second-level cache.
+pub const SLICE_SAMPLES: usize = 65_536;
+
+/// Frames of a slice of so many channels.
+fn slice_frames(channels: usize) -> usize {
+    (SLICE_SAMPLES / channels).max(1)
+}

@@ -343,6 +343,14 @@ mod python {
         }
     }
 
+    impl Drop for RawBuffer {
+        fn drop(&mut self) {
+            if let Memory::Samples(samples) = &mut self._memory {
+                crate::data::keep_room(std::mem::take(samples));
+            }
+        }
+    }
+
     impl std::fmt::Debug for RawBuffer {
         fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
             let kind = match &self._memory {

@@ -28,7 +28,8 @@ pub use registry::Registry;
 /// What node authors need.
 pub mod prelude {
     pub use super::{
-        Align, Latency, Memory, NodeInfo, NodeType, Opened, Opening, Out, PortId, PortInfo, Processor, Registry, TypedNode,
+        Align, Latency, Memory, NodeInfo, NodeType, Opened, Opening, Out, PortId, PortInfo, Processor, Registry,
+        TypedNode,
     };
     pub use crate::data::{AudioBuffer, AudioFormat, Format, Kind, Kinds, Packet, Pts, RuntimeData, VideoFrame};
     pub use crate::error::{Error, ErrorKind, Result};

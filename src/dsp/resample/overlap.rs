@@ -161,12 +161,7 @@ impl<T: Working> Kernel for Block<'_, T> {
 
 /// The signal in `near`, which is used up, low-passed and at the other rate in `far`.
 #[inline(always)]
-fn transform<T: Working>(
-    plan: &Plan<T>,
-    near: &mut [Complex<T>],
-    far: &mut [Complex<T>],
-    scratch: &mut [Complex<T>],
-) {
+fn transform<T: Working>(plan: &Plan<T>, near: &mut [Complex<T>], far: &mut [Complex<T>], scratch: &mut [Complex<T>]) {
     let (size_in, size_out) = (plan.size_in, plan.size_out);
     // From one memory to the other and back: in place a transform copies.
     let spectrum = &mut far[..size_in];

@@ -115,7 +115,9 @@ impl<T: Working> Plan<T> {
         let filter = match key.length {
             Length::Full => LowPass::of_edges(PASS * edge, STOP * edge, T::ATTENUATION_DB),
             // Where the rates are close, it stops at half the higher one: there is nothing beyond.
-            Length::Short => LowPass::of_length((SHORT_STOP * edge).min(0.5), SHORT_HALF_FRAMES / (2.0 * edge), SHORT_DB),
+            Length::Short => {
+                LowPass::of_length((SHORT_STOP * edge).min(0.5), SHORT_HALF_FRAMES / (2.0 * edge), SHORT_DB)
+            }
         };
         let delay = (filter.half.floor() as usize * up).div_ceil(high);
         let guard = (2 * delay).div_ceil(up);

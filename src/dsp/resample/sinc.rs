@@ -2,8 +2,8 @@
 
 use audioadapter_buffers::direct::InterleavedSlice;
 use rubato::{
-    Adjustable as _, Async, FixedAsync, Resampler as _, SincInterpolationParameters, SincInterpolationType, WindowFunction,
-    calculate_cutoff,
+    Adjustable as _, Async, FixedAsync, Resampler as _, SincInterpolationParameters, SincInterpolationType,
+    WindowFunction, calculate_cutoff,
 };
 
 use super::working::{Working, usable};

@@ -15,7 +15,8 @@ def pcm(values: np.ndarray[Any, np.dtype[Any]]) -> bytes:
     """Return float samples as 16-bit ones: rounded to nearest, clipped, full scale 32768."""
     if values.dtype == np.int16:
         return values.tobytes()
-    return np.clip(np.rint(values * np.float32(32768)), -32768, 32767).astype(np.int16).tobytes()
+    rounded: np.ndarray[Any, Any] = np.clip(np.rint(values * np.float32(32768)), -32768, 32767).astype(np.int16)
+    return rounded.tobytes()
 
 
 def samples(audio: bytes, channels: int = 1) -> np.ndarray[Any, np.dtype[np.int16]]:

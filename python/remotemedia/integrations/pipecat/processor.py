@@ -130,13 +130,14 @@ class ManifestProcessor(FrameProcessor):
             await self._push(await self._call("flush"))
             self._close()
         if self._session is None:
-            given = {} if format is None else {"sample_rate": format[0], "channels": format[1]}
+            given: dict[str, Any] = {} if format is None else {"sample_rate": format[0], "channels": format[1]}
             self._session, self._format = self._manifest.session(**given, **self._settings), format
 
     async def _call(self, name: str, *arguments: Any) -> list[Output]:
         call = getattr(self._session, name)
         if self._long:
-            return await asyncio.to_thread(call, *arguments)
+            outputs: list[Output] = await asyncio.to_thread(call, *arguments)
+            return outputs
         started = time.perf_counter()
         outputs = call(*arguments)
         # The first call opens the nodes, which takes longer than any other.

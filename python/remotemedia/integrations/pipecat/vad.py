@@ -59,7 +59,7 @@ class SpeechVADAnalyzer(VADAnalyzer):
 
     def num_frames_required(self) -> int:
         """Return the frames of 32 ms."""
-        return round(self.sample_rate * _WINDOW_S)
+        return round(float(self.sample_rate) * _WINDOW_S)
 
     def voice_confidence(self, buffer: bytes) -> float:
         """Return the probability of speech in the last 32 ms."""
