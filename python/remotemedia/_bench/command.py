@@ -11,7 +11,21 @@ from pathlib import Path
 import numpy as np
 
 import remotemedia as rm
-from remotemedia._bench import calls, machine, nodes, peers, report, resample, seed, sessions, size, sound, vad
+from remotemedia._bench import (
+    calls,
+    frames,
+    machine,
+    nodes,
+    peers,
+    pictures,
+    report,
+    resample,
+    seed,
+    sessions,
+    size,
+    sound,
+    vad,
+)
 from remotemedia._bench.measure import Row
 
 __all__ = ["main"]
@@ -22,6 +36,7 @@ def _rows(effort: float) -> Iterator[tuple[str, Callable[[], Row]]]:
     yield from sessions.rows(effort)
     yield from size.rows(effort)
     yield from resample.rows(effort)
+    yield from frames.rows(effort)
     yield from vad.rows(effort)
     yield from sound.rows(effort)
     yield from nodes.rows(effort)
@@ -41,10 +56,17 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--seed-claims", action="store_true", help="also run the sentences of the README of v0.4")
     parser.add_argument("--json", metavar="PATH", type=Path, help="write everything as JSON")
     parser.add_argument("--markdown", metavar="PATH", type=Path, help="write the tables as Markdown")
+    parser.add_argument("--pictures", metavar="FOLDER", type=Path, help="draw the resamplers as SVG files, and end")
     try:
         options = parser.parse_args(arguments)
     except SystemExit as exit:
         return int(exit.code or 0)
+    if options.pictures is not None:
+        if not peers.is_installed("soxr") or not options.pictures.is_dir():
+            print("error: --pictures wants soxr installed and a folder that exists", file=sys.stderr)
+            return 2
+        print("\n".join(str(path) for path in pictures.draw(options.pictures)))
+        return 0
     effort = 0.02 if options.quick else 1.0
     chosen = [(id, measure) for id, measure in _rows(effort) if not options.only or options.only in id]
     if not chosen and not options.seed_claims:

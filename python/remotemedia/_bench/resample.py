@@ -17,7 +17,7 @@ __all__ = ["rows"]
 Signal = np.ndarray[Any, np.dtype[np.float32]]
 Resampler = Callable[[Signal], Signal]
 
-_RATES = [(48_000, 16_000), (44_100, 16_000), (44_100, 48_000), (48_000, 44_100), (8_000, 16_000)]
+_RATES = [(48_000, 16_000), (44_100, 16_000), (44_100, 48_000), (48_000, 44_100), (16_000, 48_000), (8_000, 16_000)]
 
 
 def rows(effort: float) -> Iterator[tuple[str, Callable[[], Row]]]:
@@ -39,6 +39,9 @@ def _resamplers(rate_in: int, rate_out: int) -> dict[str, Resampler]:
         divisor = int(np.gcd(rate_in, rate_out))
         up, down = rate_out // divisor, rate_in // divisor
         found["scipy resample_poly"] = lambda x: signal.resample_poly(x, up, down, axis=0)
+    found["remotemedia very_high"] = lambda x: rm.resample(x, rate_in, rate_out, "very_high")
+    if soxr is not None:
+        found["soxr VHQ"] = lambda x: soxr.resample(x, rate_in, rate_out, "VHQ")
     if samplerate is not None:
         found["samplerate sinc_medium"] = lambda x: samplerate.resample(x, rate_out / rate_in, "sinc_medium")
     if peers.find("torchaudio") is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from remotemedia._bench import peers
 from remotemedia._bench.measure import Contender, Row, compare, pinned
 from remotemedia._bench.sound import Signal, speech
 
-__all__ = ["rows"]
+__all__ = ["rows", "silero_model", "silero_session"]
 
 _RATE = 16_000
 _HOP = 160
@@ -31,14 +32,15 @@ def rows(effort: float) -> Iterator[tuple[str, Callable[[], Row]]]:
 def _vad(rounds: int) -> Row:
     x = speech(60)
     audio = rm.Audio(x, _RATE)
-    ours, energy = rm.Pipeline([rm.nodes.SpeechVAD(preset="file")]), rm.Pipeline([rm.nodes.EnergyVAD()])
-    contenders = [
-        Contender("SpeechVAD (earshot)", lambda: ours.run(audio)),
-        Contender("EnergyVAD", lambda: energy.run(audio)),
-    ]
-    found = {"SpeechVAD": _from_events(ours.run(audio), len(x)), "EnergyVAD": _from_events(energy.run(audio), len(x))}
+    pipes = {
+        "SpeechVAD": rm.Pipeline([rm.nodes.SpeechVAD(preset="file")]),
+        "SpeechVAD, earshot": rm.Pipeline([rm.nodes.SpeechVAD(preset="file", model="earshot")]),
+        "EnergyVAD": rm.Pipeline([rm.nodes.EnergyVAD()]),
+    }
+    contenders = [Contender(name, partial(pipe.run, audio)) for name, pipe in pipes.items()]
+    found = {name: _from_events(pipe.run(audio), len(x)) for name, pipe in pipes.items()}
     notes = ["different detectors, so no ratio"]
-    runtime, model = peers.find("onnxruntime"), _silero_model()
+    runtime, model = peers.find("onnxruntime"), silero_model()
     if runtime is not None and model is not None:
         silero = _silero(runtime, model, x)
         contenders.append(Contender("silero-vad, onnxruntime, one thread", silero))
@@ -90,31 +92,37 @@ def _webrtc(module: Any, x: Signal) -> Callable[[], list[bool]]:
     return run
 
 
-def _silero_model() -> Path | None:
+def silero_model() -> Path | None:
+    """Return the network for 16 kHz of the installed package silero-vad, if there is one."""
     spec = find_spec("silero_vad")
     for folder in (spec.submodule_search_locations if spec is not None else None) or []:
-        path = Path(folder) / "data" / "silero_vad.onnx"
+        path = Path(folder) / "data" / "silero_vad_16k_op15.onnx"
         if path.exists():
             return path
     return None
 
 
-def _silero(runtime: Any, model: Path, x: Signal) -> Callable[[], list[float]]:
-    """Return a run of the network over the signal, as its package does it: 512 samples behind 64 of context."""
+def silero_session(runtime: Any, model: Path) -> Callable[[Signal], float]:
+    """Return the network as its package runs it: 512 samples behind 64 of context, the state carried on."""
     options = runtime.SessionOptions()
     options.inter_op_num_threads = options.intra_op_num_threads = 1
     session = runtime.InferenceSession(str(model), sess_options=options, providers=["CPUExecutionProvider"])
     rate = np.array(_RATE, np.int64)
+    state, context = np.zeros((2, 1, 128), np.float32), np.zeros((1, 64), np.float32)
 
+    def predict(samples: Signal) -> float:
+        nonlocal state, context
+        window = np.concatenate([context, samples[None]], axis=1)
+        probability, state = session.run(None, {"input": window, "state": state, "sr": rate})
+        context = window[:, -64:]
+        return float(probability[0, 0])
+
+    return predict
+
+
+def _silero(runtime: Any, model: Path, x: Signal) -> Callable[[], list[float]]:
     def run() -> list[float]:
-        state = np.zeros((2, 1, 128), np.float32)
-        context = np.zeros((1, 64), np.float32)
-        found: list[float] = []
-        for start in range(0, len(x) - 511, 512):
-            window = np.concatenate([context, x[None, start : start + 512]], axis=1)
-            probability, state = session.run(None, {"input": window, "state": state, "sr": rate})
-            context = window[:, -64:]
-            found.append(float(probability[0, 0]))
-        return found
+        predict = silero_session(runtime, model)
+        return [predict(x[start : start + 512]) for start in range(0, len(x) - 511, 512)]
 
     return run
