@@ -1,6 +1,6 @@
 //! A session: one live stream through a compiled graph, worked on the caller's thread, piece by piece.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use serde_json::Value;
@@ -68,6 +68,8 @@ pub struct Session {
     generation: AtomicU32,
     closed: AtomicBool,
     inner: Mutex<Inner>,
+    /// What [`held_frames`](Self::held_frames) says: the generation in the upper half, the frames in the lower one.
+    held: AtomicU64,
     /// Parameters that the next packet finds changed: node, name, value.
     pending: Mutex<Vec<(usize, String, Value)>>,
     has_pending: AtomicBool,
@@ -103,6 +105,7 @@ impl Session {
             options,
             generation: AtomicU32::new(0),
             closed: AtomicBool::new(false),
+            held: AtomicU64::new(0),
             pending: Mutex::default(),
             has_pending: AtomicBool::new(false),
             inner: Mutex::new(Inner { stream: Some(stream), entrance, generation: 0 }),
@@ -158,8 +161,9 @@ impl Session {
         let mut inner = self.enter()?;
         let inner = &mut *inner;
         let node = to.map(|id| inner.entrance.find(&self.graph, id)).transpose()?;
-        self.push(inner, data, pts, node)?;
-        self.give(inner, sink)
+        let done = self.push(inner, data, pts, node).and_then(|()| self.give(inner, sink));
+        self.count_held(inner);
+        done
     }
 
     /// Ends the stream and gives everything that nodes hold back. What is fed next begins another stream, at time 0.
@@ -185,6 +189,12 @@ impl Session {
         self.stream(inner)?.end()?;
         self.give(inner, sink)?;
         self.restart(inner)
+    }
+
+    /// Says for other threads what is held now.
+    fn count_held(&self, inner: &Inner) {
+        let frames = inner.stream.as_ref().map_or(0, Stream::held_frames).min(u32::MAX.into());
+        self.held.store(u64::from(inner.generation) << 32 | frames, Ordering::Release);
     }
 
     /// Forgets the stream, with everything held, and begins another one at time 0. Plans, weights and changed
@@ -239,12 +249,12 @@ impl Session {
         Ok(())
     }
 
-    /// The most audio frames that a node holds back, at the rate of its output. 0 when another thread is in.
+    /// The most audio frames that a node holds back, at the rate of its output, after the last call that has ended.
     pub fn held_frames(&self) -> u64 {
-        let Ok(inner) = self.enter() else { return 0 };
+        // No lock: another thread that comes in meanwhile would be told that the session is busy.
+        let held = self.held.load(Ordering::Acquire);
         // What was interrupted is held by nobody.
-        let stream = inner.stream.as_ref().filter(|_| inner.generation == self.generation());
-        stream.map_or(0, Stream::held_frames)
+        if held >> 32 == u64::from(self.generation()) { held & u64::from(u32::MAX) } else { 0 }
     }
 
     /// The figures of every node since the stream began. Empty without a clock.
@@ -336,6 +346,7 @@ impl Session {
         if !stream.reset() {
             *stream = stream.rebuilt()?;
         }
+        self.count_held(inner);
         Ok(())
     }
 
@@ -343,6 +354,7 @@ impl Session {
         if let Some(stream) = inner.stream.take().filter(|stream| !stream.is_changed() && !stream.has_failed()) {
             self.idle.put(stream);
         }
+        self.count_held(inner);
     }
 }
 

@@ -35,10 +35,17 @@ pub fn render() -> Result<String> {
             by_text.entry(text).or_default().push(package.title());
         }
     }
+    // The weights of a network are in the library too.
+    let weights = "silero-vad 6.2.3 (weights)".to_owned();
+    let _ = writeln!(list, "- {weights}: MIT");
+    by_text
+        .entry(trimmed(&files::text(&paths::root()?.join("src/dsp/silero/LICENSE-silero-vad"))?))
+        .or_default()
+        .push(weights);
     let mut text = format!(
         "The library of remotemedia contains the Rust packages below, and Rust's standard library (MIT OR Apache-2.0).\n\
          Written by `cargo xtask licences` from Cargo.lock. Sources of each: the Rust package registry, by name and version;\n\
-         none of them was changed. Packages under MPL-2.0 stay under it; their source is available there.\n\n{list}"
+         none of them was changed. The weights are from the Python package of that name. Packages under MPL-2.0 stay under it; their source is available there.\n\n{list}"
     );
     let mut sections: Vec<(String, String)> =
         by_text.into_iter().map(|(text, names)| (names.join(", "), text)).collect();

@@ -118,6 +118,7 @@ def _window(rounds: int) -> Row:
             "version": "v1",
             "metadata": {"name": "vad"},
             "nodes": [{"id": "vad", "node_type": "SpeechVAD", "params": {}}],
+            "outputs": ["vad"],
         }
     )
     ours = pipe.session(16_000, 1).process
