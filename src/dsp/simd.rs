@@ -157,6 +157,15 @@ mod forced {
     }
 }
 
+/// What `work` gives without the special instructions.
+#[cfg(test)]
+pub(crate) fn plain<T>(work: impl FnOnce() -> T) -> T {
+    forced::set(true);
+    let result = work();
+    forced::set(false);
+    result
+}
+
 /// Tests run everything a second time without the special instructions.
 #[cfg(test)]
 mod forced {
@@ -171,13 +180,4 @@ mod forced {
     pub(super) fn set(plain: bool) {
         PLAIN.set(plain);
     }
-}
-
-/// What `work` gives without the special instructions.
-#[cfg(test)]
-pub(crate) fn plain<T>(work: impl FnOnce() -> T) -> T {
-    forced::set(true);
-    let result = work();
-    forced::set(false);
-    result
 }

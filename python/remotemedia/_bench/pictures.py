@@ -107,7 +107,9 @@ def _sweep(rate_in: int, rate_out: int) -> str:
     return _page(3 * (_WIDTH + 15) + 5, 2 * (_HEIGHT + 40) + 50, parts)
 
 
-def _levels(resampler: Callable[[Signal], Signal], rate_in: int, rate_out: int, shares: Signal) -> list[float]:
+def _levels(
+    resampler: Callable[[Signal], Signal], rate_in: int, rate_out: int, shares: np.ndarray[Any, Any]
+) -> list[float]:
     """Return the level of what comes out of each tone, in dB."""
     found = []
     for share in shares:

@@ -69,7 +69,7 @@ impl Model {
     /// Takes a hop.
     fn predict(&mut self, samples: &[f32]) -> f32 {
         match self {
-            Self::Silero(detector) => samples.as_array().map_or(0.0, |samples| detector.predict(samples)),
+            Self::Silero(detector) => samples.try_into().map_or(0.0, |samples| detector.predict(samples)),
             Self::Earshot(detector) => detector.predict_f32(samples),
         }
     }

@@ -175,8 +175,8 @@ fn transform<T: Working>(plan: &Plan<T>, near: &mut [Complex<T>], far: &mut [Com
     multiply(&spectrum[size_in - (half - 1)..], negative, &mut product[upper..]);
     // What the filter lets through beyond half the lower rate folds over: as little as it stops that far.
     for (bin, factor) in (half..).zip(&plan.beyond) {
-        product[bin] = product[bin] + spectrum[bin].scale(*factor);
-        product[size_out - bin] = product[size_out - bin] + spectrum[size_in - bin].scale(*factor);
+        product[bin] += spectrum[bin].scale(*factor);
+        product[size_out - bin] += spectrum[size_in - bin].scale(*factor);
     }
     plan.inverse.process_outofplace_with_scratch(product, &mut far[..size_out], scratch);
 }

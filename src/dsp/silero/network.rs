@@ -154,11 +154,12 @@ fn length(a: f32, b: f32) -> f32 {
 /// The LSTM's new state from its gates: input, forget, cell, output.
 #[inline(always)]
 fn remember<S: Simd>(simd: S, detector: &mut Detector, gates: &[f32; 4 * STATE]) {
-    let (gates, _) = gates.as_chunks::<STATE>();
-    for n in 0..STATE {
-        let input = sigmoid(simd, gates[0][n]) * tanh(simd, gates[2][n]);
-        let cell = sigmoid(simd, gates[1][n]) * detector.cell[n] + input;
-        detector.cell[n] = cell;
-        detector.hidden[n] = sigmoid(simd, gates[3][n]) * tanh(simd, cell);
+    let [input, forget, candidate, output] = [0, 1, 2, 3].map(|gate| &gates[gate * STATE..][..STATE]);
+    let states = detector.cell.iter_mut().zip(&mut detector.hidden);
+    for (((((cell, hidden), input), forget), candidate), output) in
+        states.zip(input).zip(forget).zip(candidate).zip(output)
+    {
+        *cell = sigmoid(simd, *forget) * *cell + sigmoid(simd, *input) * tanh(simd, *candidate);
+        *hidden = sigmoid(simd, *output) * tanh(simd, *cell);
     }
 }
