@@ -83,15 +83,16 @@ def auc(score: np.ndarray, speech: np.ndarray) -> float:
     return float((ranks[speech].sum() - positive * (positive + 1) / 2) / (positive * (len(speech) - positive)))
 
 
-def ours(model: str):
-    """`SpeechVAD`."""
+def ours(model: str, rate: int = RATE):
+    """`SpeechVAD`, at its own rate or at another one."""
+    hop = HOP * rate // RATE
     nodes = [{"id": "vad", "node_type": "SpeechVAD", "params": {"model": model}}]
     pipe = rm.Pipeline({"version": "v1", "metadata": {"name": "auc"}, "nodes": nodes, "outputs": ["vad.probability"]})
 
     def score(x: np.ndarray) -> np.ndarray:
         found = np.zeros(len(x) // HOP)
-        for one in pipe.run(rm.Audio(x, RATE)):
-            found[-(-one["sample"] // HOP) : -(-one["end_sample"] // HOP)] = one["probability"]
+        for one in pipe.run(rm.Audio(rm.resample(x, RATE, rate), rate)):
+            found[-(-one["sample"] // hop) : -(-one["end_sample"] // hop)] = one["probability"]
         return found
 
     return score
@@ -140,7 +141,8 @@ def main() -> None:
         for level in LEVELS_DB:
             gain = np.sqrt(np.mean(active**2) / np.mean(noise**2)) * 10 ** (-level / 20)
             conditions[f"{name}_{level}"] = np.clip(clean + gain * noise, -1, 1).astype(np.float32)
-    detectors = {"silero": ours("silero"), "onnxruntime": onnx(), "earshot": ours("earshot"), "rms": rms}
+    detectors = {"silero": ours("silero"), "onnxruntime": onnx(), "silero, 8 kHz": ours("silero", 8000)}
+    detectors |= {"earshot": ours("earshot"), "earshot, 8 kHz": ours("earshot", 8000), "rms": rms}
     print(f"{len(clean) / RATE:.0f} s, {speech.mean():.0%} speech, {scored.mean():.0%} scored\n\n| condition | " + " | ".join(detectors) + " |")
     print("|---" * (len(detectors) + 1) + "|")
     table = []
