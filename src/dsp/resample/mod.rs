@@ -177,7 +177,8 @@ impl Engine {
         if let Some(engine) = fixed {
             return Ok(engine);
         }
-        let sinc = |frames: usize, blocks: u32| Shape { frames, block: (from_hz / blocks).max(1) as usize };
+        let late = quality == Quality::LowLatency;
+        let sinc = |frames: usize, blocks: u32| Shape { frames, block: (from_hz / blocks).max(1) as usize, late };
         match quality {
             Quality::LowLatency => Sinc::new(from_hz, to_hz, channels, sinc(64, 500)).map(Self::Sinc),
             Quality::High => Sinc::new(from_hz, to_hz, channels, sinc(320, 50)).map(Self::Sinc),

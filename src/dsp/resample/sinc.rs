@@ -32,6 +32,19 @@ pub(super) struct Sinc<T: Working> {
 pub(super) struct Shape {
     pub(super) frames: usize,
     pub(super) block: usize,
+    /// Whether it may stop as late as the short filter of fixed ratios does, at 1.12 of half the lower rate.
+    pub(super) late: bool,
+}
+
+impl Shape {
+    /// The window, and the cutoff as a part of half the lower rate.
+    fn window(self) -> (WindowFunction, f32) {
+        if self.late {
+            // Its stop band begins 8 bins of the filter's length away.
+            return (WindowFunction::BlackmanHarris, 0.985);
+        }
+        (WindowFunction::BlackmanHarris2, calculate_cutoff(self.frames, WindowFunction::BlackmanHarris2))
+    }
 }
 
 impl<T: Working> Sinc<T> {
@@ -40,10 +53,11 @@ impl<T: Working> Sinc<T> {
         let ratio = f64::from(to_hz) / f64::from(from_hz);
         // rubato scales the cutoff with the ratio but not the length of the filter: both are set here.
         let length = ((shape.frames as f64 * (1.0 / ratio).max(1.0)) / 8.0).ceil() as usize * 8;
-        let parameters = SincInterpolationParameters::new(length, WindowFunction::BlackmanHarris2)
+        let (window, cutoff) = shape.window();
+        let parameters = SincInterpolationParameters::new(length, window)
             .interpolation(SincInterpolationType::Cubic)
             .oversampling_factor(128)
-            .f_cutoff(calculate_cutoff(shape.frames, WindowFunction::BlackmanHarris2));
+            .f_cutoff(cutoff);
         let inner = Async::new_sinc(ratio, MOST_DRIFT, &parameters, shape.block, channels, FixedAsync::Input)
             .map_err(|error| error.to_string())?;
         // The delay to the nearest frame of the output. rubato states half the filter, rounded down; tones come out
