@@ -23,15 +23,13 @@ pub(crate) trait Simd: Copy {
     fn mul_add(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes;
     /// One value: `a * b + c` as [`mul_add`](Self::mul_add) has it.
     fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32;
-    /// The lanes of each, added up.
+    /// The lanes, added up.
     #[inline(always)]
-    fn sums(self, values: [Self::Lanes; 4]) -> [f32; 4] {
-        values.map(|values| {
-            let mut lanes = [0.0; LANES];
-            self.store(values, &mut lanes);
-            let [a, b, c, d, e, f, g, h] = lanes;
-            ((a + b) + (c + d)) + ((e + f) + (g + h))
-        })
+    fn sum(self, values: Self::Lanes) -> f32 {
+        let mut lanes = [0.0; LANES];
+        self.store(values, &mut lanes);
+        let [a, b, c, d, e, f, g, h] = lanes;
+        ((a + b) + (c + d)) + ((e + f) + (g + h))
     }
 }
 
@@ -105,21 +103,6 @@ impl Simd for Avx2 {
     #[inline(always)]
     fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32 {
         a.mul_add(b, c)
-    }
-
-    #[inline(always)]
-    fn sums(self, [a, b, c, d]: [Self::Lanes; 4]) -> [f32; 4] {
-        use std::arch::x86_64::{
-            _mm_add_ps, _mm_storeu_ps, _mm256_castps256_ps128, _mm256_extractf128_ps, _mm256_hadd_ps,
-        };
-        let mut sums = [0.0; 4];
-        // SAFETY: as above. There is room for four values.
-        unsafe {
-            let halves = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
-            let all = _mm_add_ps(_mm256_castps256_ps128(halves), _mm256_extractf128_ps::<1>(halves));
-            _mm_storeu_ps(sums.as_mut_ptr(), all);
-        }
-        sums
     }
 }
 

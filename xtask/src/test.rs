@@ -80,9 +80,13 @@ fn pythons(steps: &mut Steps, quick: bool) {
 
 /// An environment that holds the wheel, numpy and the test tools; kept until the requirements change.
 pub fn environment(python: &Python, wheel: &Utf8Path) -> Result<Utf8PathBuf> {
-    let folder = paths::target()?.join(format!("test-envs/3.{}", python.minor));
-    let program = python::venv(python, &folder)?;
-    python::requirements(&program, &[paths::python()?.join("test-requirements.txt")])?;
+    environment_of(python, &format!("3.{}", python.minor), paths::python()?.join("test-requirements.txt"), wheel)
+}
+
+/// The same by name, with requirements of its own.
+fn environment_of(python: &Python, name: &str, requirements: Utf8PathBuf, wheel: &Utf8Path) -> Result<Utf8PathBuf> {
+    let program = python::venv(python, &paths::target()?.join("test-envs").join(name))?;
+    python::requirements(&program, &[requirements])?;
     python::pip_install(&program, &["--no-deps", "--force-reinstall", wheel.as_str()])?;
     Ok(program)
 }
@@ -114,11 +118,8 @@ fn pytest(python: &Python, wheel: &Utf8Path) -> Result<()> {
 
 /// The wheel beside the real pipecat, in an environment of their own.
 fn pipecat(wheel: &Utf8Path) -> Result<()> {
-    let folder = paths::target()?.join("test-envs/pipecat");
-    let program = python::venv(&python::default()?, &folder)?;
     let tests = paths::python()?.join("tests_integrations");
-    python::requirements(&program, &[tests.join("requirements.txt")])?;
-    python::pip_install(&program, &["--no-deps", "--force-reinstall", wheel.as_str()])?;
+    let program = environment_of(&python::default()?, "pipecat", tests.join("requirements.txt"), wheel)?;
     let runs = paths::target()?.join("test-runs/pipecat");
     files::fresh_folder(&runs)?;
     files::copy_tree(&tests, &runs.join("tests"))?;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -47,26 +46,20 @@ def _resample(id: str, rate_in: int, rate_out: int, channels: int, rounds: int) 
     shape = (20 * rate_in,) if channels == 1 else (20 * rate_in, channels)
     x = (0.1 * np.random.default_rng(7).standard_normal(shape)).astype(np.float32)
     frames = [x[at : at + rate_in // 50].copy() for at in range(0, len(x), rate_in // 50)]
-
-    def all_frames(call: Callable[[Window], object]) -> Callable[[], None]:
-        def run() -> None:
-            for frame in frames:
-                call(frame)
-
-        return run
-
     contenders = []
     for quality in ("high", "low_latency"):
         pipe = rm.Pipeline([rm.nodes.AudioResample(target_rate=rate_out, quality=quality)])
-        contenders.append(Contender(f"Session.process {quality}", all_frames(pipe.session(rate_in, channels).process)))
+        contenders.append(
+            Contender(f"Session.process {quality}", _one_by_one(frames, pipe.session(rate_in, channels).process))
+        )
     soxr = peers.find("soxr")
     if soxr is not None:
         stream = soxr.ResampleStream(rate_in, rate_out, channels, quality="HQ")
-        contenders.insert(1, Contender("soxr ResampleStream HQ", all_frames(stream.resample_chunk)))
+        contenders.insert(1, Contender("soxr ResampleStream HQ", _one_by_one(frames, stream.resample_chunk)))
     for grade in (4, 10):
         gstreamer = _gstreamer(rate_in, rate_out, channels, grade)
         if gstreamer is not None:
-            contenders.append(Contender(f"GStreamer audioresample quality={grade}", all_frames(gstreamer)))
+            contenders.append(Contender(f"GStreamer audioresample quality={grade}", _one_by_one(frames, gstreamer)))
     with pinned():
         figures = compare(contenders, rounds)
     row = Row(id, "us", [_each(one, len(frames)) for one in figures], compares="cpu")
@@ -81,6 +74,14 @@ def _resample(id: str, rate_in: int, rate_out: int, channels: int, rounds: int) 
     return row
 
 
+def _one_by_one(frames: list[Window], call: Callable[[Window], object]) -> Callable[[], None]:
+    def run() -> None:
+        for frame in frames:
+            call(frame)
+
+    return run
+
+
 def _each(figure: Figure, frames: int) -> Figure:
     cpu = None if figure.cpu_median is None else figure.cpu_median / frames
     return Figure(figure.name, figure.median / frames, figure.p99 / frames, cpu, figure.calls * frames)
@@ -88,13 +89,9 @@ def _each(figure: Figure, frames: int) -> Figure:
 
 def _gstreamer(rate_in: int, rate_out: int, channels: int, quality: int) -> Callable[[Window], object] | None:
     """Return a frame's way through audioresample, where GStreamer's Python bindings are there."""
-    try:
-        gi: Any = importlib.import_module("gi")
-        gi.require_version("Gst", "1.0")
-        gst: Any = importlib.import_module("gi.repository.Gst")
-    except (ImportError, ValueError):
+    gst = peers.gstreamer()
+    if gst is None:
         return None
-    gst.init(None)
     caps = "audio/x-raw,format=F32LE,layout=interleaved,channels={},rate={}"
     pipe = gst.parse_launch(
         f"appsrc name=source format=time caps={caps.format(channels, rate_in)} ! audioresample quality={quality} ! "
@@ -122,18 +119,10 @@ def _window(rounds: int) -> Row:
         }
     )
     ours = pipe.session(16_000, 1).process
-
-    def through(call: Callable[[Window], object]) -> Callable[[], None]:
-        def run() -> None:
-            for window in windows:
-                call(window)
-
-        return run
-
-    contenders = [Contender("Session.process, SpeechVAD", through(ours))]
+    contenders = [Contender("Session.process, SpeechVAD", _one_by_one(windows, ours))]
     runtime, model = peers.find("onnxruntime"), silero_model()
     if runtime is not None and model is not None:
-        contenders.append(Contender("onnxruntime, one thread", through(silero_session(runtime, model))))
+        contenders.append(Contender("onnxruntime, one thread", _one_by_one(windows, silero_session(runtime, model))))
     with pinned():
         figures = compare(contenders, rounds)
     row = Row("vad: a window of 32 ms", "us", [_each(one, len(windows)) for one in figures], compares="cpu")
@@ -166,13 +155,7 @@ def _chain(rounds: int) -> Row:
             "outputs": ["level"],
         }
     )
-    ours = pipe.session(48_000, 1).process
-
-    def in_one_session() -> None:
-        for frame in frames:
-            ours(frame)
-
-    contenders = [Contender("one session", in_one_session)]
+    contenders = [Contender("one session", _one_by_one(frames, pipe.session(48_000, 1).process))]
     theirs = _by_hand(frames)
     if theirs is not None:
         contenders.append(Contender("soxr, numpy and onnxruntime", theirs))

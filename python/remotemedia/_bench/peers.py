@@ -7,7 +7,7 @@ import importlib.util
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-__all__ = ["PEERS", "find", "is_installed", "versions"]
+__all__ = ["PEERS", "find", "gstreamer", "is_installed", "versions"]
 
 PEERS = {
     "soxr": "soxr",
@@ -28,6 +28,18 @@ def find(module: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         return None
+
+
+def gstreamer() -> Any:
+    """Return GStreamer, ready for use, or None where its Python bindings are not there."""
+    try:
+        gi: Any = importlib.import_module("gi")
+        gi.require_version("Gst", "1.0")
+        gst: Any = importlib.import_module("gi.repository.Gst")
+    except (ImportError, ValueError):
+        return None
+    gst.init(None)
+    return gst
 
 
 def is_installed(module: str) -> bool:

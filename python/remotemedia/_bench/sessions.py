@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import importlib
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 import remotemedia as rm
+from remotemedia._bench import peers
 from remotemedia._bench.measure import Contender, Figure, Row, compare, percentile, pinned, summarise
 
 __all__ = ["rows"]
@@ -54,13 +54,9 @@ def _soxr() -> Any:
 
 def _gstreamer() -> Callable[[], object] | None:
     """Return a round trip of a frame through GStreamer's identity, where its Python bindings are there."""
-    try:
-        gi: Any = importlib.import_module("gi")
-        gi.require_version("Gst", "1.0")
-        gst: Any = importlib.import_module("gi.repository.Gst")
-    except (ImportError, ValueError):
+    gst = peers.gstreamer()
+    if gst is None:
         return None
-    gst.init(None)
     caps = "audio/x-raw,format=F32LE,rate=48000,channels=1,layout=interleaved"
     pipe = gst.parse_launch(f"appsrc name=source format=time caps={caps} ! identity ! appsink name=sink sync=false")
     source, sink = pipe.get_by_name("source"), pipe.get_by_name("sink")

@@ -2,6 +2,7 @@
 
 mod channels;
 mod chunk;
+mod conversion;
 mod energy_vad;
 mod even;
 mod gain;

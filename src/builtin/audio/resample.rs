@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::conversion::{self, fault};
 use super::even::Even;
 use crate::dsp::resample::{Conversion, Quality, Resampler};
 use crate::node::prelude::*;
@@ -104,10 +105,6 @@ struct Converter {
     even: Option<Even>,
 }
 
-fn fault(error: String) -> Error {
-    Error::new(ErrorKind::Node, format!("resampling failed: {error}"))
-}
-
 impl Converter {
     fn put(&mut self, audio: AudioBuffer, out: &mut Out) {
         let ahead = self.even.as_ref().map_or(0, Even::ahead);
@@ -128,7 +125,7 @@ impl Processor for Converter {
         if from_hz == to_hz && self.params.ratio_ppm.is_none() {
             return Ok(Opened::new(vec![format.into()], Latency::ZERO));
         }
-        let resampler = Resampler::new(Conversion {
+        let resampler = conversion::open(Conversion {
             from_hz,
             to_hz,
             channels: input.channels().into(),
@@ -139,8 +136,7 @@ impl Processor for Converter {
             },
             live: opening.live,
             ratio_ppm: self.params.ratio_ppm,
-        })
-        .map_err(|error| Error::new(ErrorKind::Format, error))?;
+        })?;
         if opening.align == Align::Keep {
             if self.params.ratio_ppm.is_some() {
                 let text = "`ratio_ppm` is given, expected a fixed ratio: one frame out per frame in is not possible when the ratio moves";
@@ -148,10 +144,7 @@ impl Processor for Converter {
             }
             self.even = Some(Even::new((from_hz, to_hz), input.channels().into()));
         }
-        let latency = Latency {
-            delay: Pts::frames(resampler.delay_frames() as i64, to_hz),
-            block: Pts::frames(resampler.block_frames() as i64, from_hz),
-        };
+        let latency = conversion::latency(&resampler, from_hz, to_hz);
         self.resampler = Some(resampler);
         Ok(Opened::new(vec![format.into()], latency))
     }

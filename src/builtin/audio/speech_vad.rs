@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::conversion::{self, fault};
 use super::segments;
 use super::speech_params::SpeechParams;
 use crate::dsp::resample::{Conversion, Quality, Resampler};
@@ -143,10 +144,6 @@ struct Finder {
     item: u32,
 }
 
-fn fault(error: String) -> Error {
-    Error::new(ErrorKind::Node, format!("resampling failed: {error}"))
-}
-
 impl Finder {
     /// A position at 16 kHz as a sample of the input, not beyond what came in.
     fn position(&self, hops: u64) -> u64 {
@@ -188,16 +185,13 @@ impl Processor for Finder {
         if self.rate != RATE_HZ {
             let (from_hz, to_hz, live) = (self.rate, RATE_HZ, opening.live);
             let conversion = Conversion { from_hz, to_hz, channels: 1, quality: Quality::High, live, ratio_ppm: None };
-            self.resampler = Some(Resampler::new(conversion).map_err(|error| Error::new(ErrorKind::Format, error))?);
+            self.resampler = Some(conversion::open(conversion)?);
         }
         // Its hops are those of the network; what the resampler before it holds back comes on top.
         let hops = |count: u64| Pts::frames((count * self.model.hop() as u64) as i64, RATE_HZ);
         let mut latency = vec![Latency { delay: hops(self.model.lag_hops()), block: hops(1) }];
         if let Some(resampler) = &self.resampler {
-            latency.push(Latency {
-                delay: Pts::frames(resampler.delay_frames() as i64, RATE_HZ),
-                block: Pts::frames(resampler.block_frames() as i64, self.rate),
-            });
+            latency.push(conversion::latency(resampler, self.rate, RATE_HZ));
         }
         Ok(Opened::new(vec![format.into(), Format::Json, Format::Json], Latency::ZERO)
             .with_latency(segments::PROBABILITY, Some(latency)))

@@ -23,9 +23,10 @@ impl<T: Working> Overlap<T> {
     /// `None` where the ratio has no plan.
     pub(super) fn new(key: Key, channels: usize) -> Option<Self> {
         let plan = Plan::of(key)?;
-        let mut history = Vec::with_capacity((plan.size_in + 2 * plan.hop_in) * channels);
-        history.resize((plan.size_in - plan.hop_in) * channels, 0.0);
-        Some(Self { plan, channels, history })
+        let history = Vec::with_capacity((plan.size_in + 2 * plan.hop_in) * channels);
+        let mut stream = Self { plan, channels, history };
+        stream.reset();
+        Some(stream)
     }
 
     pub(super) fn delay_frames(&self) -> usize {
@@ -39,7 +40,7 @@ impl<T: Working> Overlap<T> {
 
     pub(super) fn push_bound(&self, frames: usize) -> usize {
         let step = self.block_frames();
-        let waiting = self.history.len() / self.channels + self.plan.hop_in - self.plan.size_in;
+        let waiting = self.history.len() / self.channels - self.plan.lead();
         (waiting + frames) / step * self.plan.hop_out * self.plan.blocks()
     }
 
@@ -47,7 +48,7 @@ impl<T: Working> Overlap<T> {
         let Self { plan, channels, history } = self;
         let channels = *channels;
         let step = plan.hop_in * plan.blocks() * channels;
-        let need = (plan.size_in - plan.hop_in) * channels + step;
+        let need = plan.lead() * channels + step;
         let mut written = 0;
         let mut run = |block: &[f32]| {
             let room = &mut out[written * channels..];
@@ -81,7 +82,7 @@ impl<T: Working> Overlap<T> {
 
     pub(super) fn reset(&mut self) {
         self.history.clear();
-        self.history.resize((self.plan.size_in - self.plan.hop_in) * self.channels, 0.0);
+        self.history.resize(self.plan.lead() * self.channels, 0.0);
     }
 }
 

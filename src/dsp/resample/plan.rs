@@ -149,6 +149,11 @@ impl<T: Working> Plan<T> {
         })
     }
 
+    /// Input frames of a block that the block before has had already.
+    pub(super) fn lead(&self) -> usize {
+        self.size_in - self.hop_in
+    }
+
     /// Blocks that are done at a time.
     pub(super) fn blocks(&self) -> usize {
         1 + usize::from(self.pair)
@@ -206,7 +211,7 @@ fn response<T: Working>(filter: &LowPass, size: usize, size_in: usize, size_out:
 pub(super) type Plans<T> = LazyLock<Mutex<HashMap<Key, Arc<Plan<T>>>>>;
 
 /// Never waits for ever: a forked child may find the lock taken by a thread that it does not have.
-pub(super) fn try_for_a_while<T>(lock: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+fn try_for_a_while<T>(lock: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
     for _ in 0..1_000 {
         match lock.try_lock() {
             Ok(guard) => return Some(guard),

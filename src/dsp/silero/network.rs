@@ -112,8 +112,7 @@ impl Kernel for Step<'_> {
         for (hidden, factors) in hidden.zip(weights.last.as_chunks::<LANES>().0) {
             sum = simd.mul_add(simd.load(&rectified(hidden)), simd.load(factors), sum);
         }
-        let [sum, ..] = simd.sums([sum; 4]);
-        sigmoid(simd, sum + weights.last_bias)
+        sigmoid(simd, simd.sum(sum) + weights.last_bias)
     }
 }
 

@@ -10,6 +10,7 @@ from pipecat.audio.filters.base_audio_filter import BaseAudioFilter
 from pipecat.frames.frames import FilterControlFrame, FilterEnableFrame
 
 from remotemedia._pipeline import Pipeline
+from remotemedia.integrations.pipecat._discard import discard
 from remotemedia.integrations.pipecat._pcm import samples
 
 if TYPE_CHECKING:
@@ -64,7 +65,5 @@ class ManifestFilter(BaseAudioFilter):
         return made
 
     def _close(self) -> None:
-        if self._session is not None:
-            self._session.reset()
-            self._session.close()
-            self._session = None
+        discard(self._session)
+        self._session = None

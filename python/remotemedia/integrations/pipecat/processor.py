@@ -25,6 +25,7 @@ from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 from remotemedia._audio import Audio
 from remotemedia._pipeline import Pipeline
 from remotemedia.errors import RemoteMediaError
+from remotemedia.integrations.pipecat._discard import discard
 from remotemedia.integrations.pipecat._pcm import pcm, samples
 
 if TYPE_CHECKING:
@@ -169,7 +170,5 @@ class ManifestProcessor(FrameProcessor):
         return ResultFrame(node=output.node, port=output.port, data=data, time_s=float(output.pts))
 
     def _close(self) -> None:
-        if self._session is not None:
-            self._session.reset()
-            self._session.close()
-            self._session = None
+        discard(self._session)
+        self._session = None

@@ -11,6 +11,7 @@ from pipecat.audio.resamplers.base_audio_resampler import BaseAudioResampler
 from pipecat.audio.resamplers.soxr_stream_resampler import SOXRStreamAudioResampler
 
 from remotemedia._dsp import resample, resample_session
+from remotemedia.integrations.pipecat._discard import discard
 from remotemedia.integrations.pipecat._pcm import samples
 
 if TYPE_CHECKING:
@@ -77,9 +78,8 @@ class StreamResampler(BaseAudioResampler):
             self._session.reset()
 
     def _close(self) -> None:
-        if self._session is not None:
-            self._session.close()
-            self._session = None
+        discard(self._session)
+        self._session = None
 
 
 def install(quality: str = "low_latency") -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pipecat.audio.vad.vad_analyzer import VADAnalyzer, VADParams, VADState
 
 from remotemedia._pipeline import Pipeline
+from remotemedia.integrations.pipecat._discard import discard
 from remotemedia.integrations.pipecat._pcm import samples
 
 if TYPE_CHECKING:
@@ -79,7 +80,5 @@ class SpeechVADAnalyzer(VADAnalyzer):
         await super().cleanup()
 
     def _close(self) -> None:
-        if self._session is not None:
-            self._session.reset()
-            self._session.close()
-            self._session = None
+        discard(self._session)
+        self._session = None
