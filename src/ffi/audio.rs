@@ -29,6 +29,14 @@ fn whole<const N: usize>(data: &[u8]) -> Result<&[[u8; N]]> {
     Err(Error::new(ErrorKind::InputValue, format!("{} bytes are not whole samples of {N} bytes", data.len())))
 }
 
+/// Samples from little-endian bytes: 16-bit integers (full scale 32768), else 32-bit floats.
+pub(super) fn decoded(data: &[u8], dtype: DType) -> Result<Vec<f32>> {
+    Ok(match dtype {
+        DType::I16 => whole::<2>(data)?.iter().map(|bytes| f32::from(i16::from_le_bytes(*bytes)) / 32_768.0).collect(),
+        _ => whole::<4>(data)?.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect(),
+    })
+}
+
 pub(super) fn blob(bytes: Vec<u8>) -> Result<Blob> {
     if bytes.len() > MAX_BLOB_BYTES {
         return Err(Error::new(
@@ -49,9 +57,7 @@ impl AudioBuffer {
         sample_rate_hz: i32,
         channels: i32,
     ) -> std::result::Result<Arc<Self>, RemoteMediaError> {
-        let samples: Vec<f32> =
-            whole::<2>(data)?.iter().map(|bytes| f32::from(i16::from_le_bytes(*bytes)) / 32_768.0).collect();
-        let inner = crate::data::AudioBuffer::new(samples, format(sample_rate_hz, channels)?)?;
+        let inner = crate::data::AudioBuffer::new(decoded(data, DType::I16)?, format(sample_rate_hz, channels)?)?;
         Ok(Arc::new(Self { inner }))
     }
 
@@ -62,8 +68,7 @@ impl AudioBuffer {
         sample_rate_hz: i32,
         channels: i32,
     ) -> std::result::Result<Arc<Self>, RemoteMediaError> {
-        let samples: Vec<f32> = whole::<4>(data)?.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-        let inner = crate::data::AudioBuffer::new(samples, format(sample_rate_hz, channels)?)?;
+        let inner = crate::data::AudioBuffer::new(decoded(data, DType::F32)?, format(sample_rate_hz, channels)?)?;
         Ok(Arc::new(Self { inner }))
     }
 
@@ -115,7 +120,7 @@ impl AudioBuffer {
         sample_rate_hz: i32,
     ) -> std::result::Result<Arc<Self>, RemoteMediaError> {
         let format = format(sample_rate_hz, channels)?;
-        let (dtype, order) = super::wire::dtype(i16::try_from(dtype).unwrap_or(-1))?;
+        let (dtype, order) = super::dtype::from_number(i16::try_from(dtype).unwrap_or(-1))?;
         let bytes = crate::data::ArrayBytes::Owned(Arc::new(super::raw::copy_in(address, byte_len)?));
         let array = crate::data::NdArray { bytes, dtype, order, shape: Vec::new(), audio: None };
         let mut samples = vec![0.0; array.elements()];

@@ -10,10 +10,9 @@ use super::error::{RemoteMediaError, out_of_range};
 use super::pipeline::Pipeline;
 use super::raw::{Blob, RawBuffer};
 use super::wire::{self, Batch, Buffers};
-use crate::data::{AudioBuffer, Format, RuntimeData, read_samples};
+use crate::data::{AudioBuffer, RuntimeData, read_samples};
 use crate::engine::{NodeMetrics, RunMetrics, RunOptions, RunResults, VerifyOptions, WarningKind};
 use crate::error::{Error, ErrorKind};
-use crate::graph::{CopyPlace, PathLatency};
 use crate::node::MonotonicClock;
 use crate::runtime::Runtime;
 
@@ -64,32 +63,6 @@ impl Pipeline {
             |port| json!({"name": port.name(), "node": port.node_id, "port": port.port_name, "stream": port.stream}),
         );
         Value::Array(ports.collect()).to_string()
-    }
-
-    /// The formats of every output by `node.port`, as JSON.
-    pub fn formats_json(&self) -> String {
-        let formats = self.formats().into_iter().map(|format| {
-            let known = format.kind.map_or(Value::Null, |kind| {
-                json!({"kind": kind, "sample_rate_hz": format.sample_rate_hz, "channels": format.channels, "text": format.text})
-            });
-            (format.name, known)
-        });
-        Value::Object(formats.collect()).to_string()
-    }
-}
-
-#[uniffi::export]
-impl Pipeline {
-    /// The latency of every path, as JSON; null when the declared formats do not tell.
-    pub fn latency_json(&self) -> String {
-        let paths = self.inner.graph().latency(&Format::Unknown);
-        paths.map_or(Value::Null, |paths| paths.iter().map(PathLatency::to_json).collect()).to_string()
-    }
-
-    /// Every place where media is copied or converted, as JSON.
-    pub fn copies_json(&self) -> String {
-        let copies = self.inner.graph().copies(&Format::Unknown).unwrap_or_default();
-        copies.iter().map(CopyPlace::to_json).collect::<Value>().to_string()
     }
 
     /// Feeds the pipeline in many ways and compares: the report, as JSON. `batch` holds one item of audio, or nothing

@@ -1,15 +1,12 @@
 //! What the Python package calls on a session: records in, records out.
 
-use std::sync::Arc;
-
 use super::audio::blob;
 use super::batch::{EndCall, figures};
 use super::error::RemoteMediaError;
-use super::lane::RawLane;
 use super::raw::Blob;
 use super::session::{Session, pts};
-use super::wire;
-use crate::data::{AudioFormat, Kind, RuntimeData};
+use super::{dtype, wire};
+use crate::data::RuntimeData;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
 
@@ -26,7 +23,7 @@ pub(super) fn bare(dtype: i32, one_axis: bool) -> Result<Option<wire::Bare>> {
     if dtype == -1 {
         return Ok(None);
     }
-    let (dtype, order) = wire::dtype(i16::try_from(dtype).unwrap_or(-1))?;
+    let (dtype, order) = dtype::from_number(i16::try_from(dtype).unwrap_or(-1))?;
     Ok(Some((dtype, order, one_axis)))
 }
 
@@ -69,36 +66,6 @@ impl Session {
         sources(self.inner.graph())
     }
 
-    /// A fast lane for frames of one element type and channel count.
-    pub fn raw_lane(self: Arc<Self>, dtype: i32, channels: i32) -> Answer<Arc<RawLane>> {
-        let graph = self.inner.graph();
-        if graph.results.len() != 1 {
-            let names: Vec<String> = graph.results.iter().map(|port| format!("`{}`", port.name())).collect();
-            let text = format!("the pipeline has {} results ({}), expected one", names.len(), names.join(", "));
-            return Err(Error::new(ErrorKind::Unsupported, text)
-                .hint("use feed(), or name the one result in the manifest's `outputs`")
-                .into());
-        }
-        let (dtype, order) = wire::dtype(i16::try_from(dtype).unwrap_or(-1))?;
-        let rate = self.inner.sample_rate_hz().ok_or_else(|| {
-            Error::new(ErrorKind::Format, "the sample rate of a bare array is not known")
-                .code_of("RM0202")
-                .hint("open it with session(sample_rate=...), or declare `input` in the manifest")
-        })?;
-        let channels = u16::try_from(channels).unwrap_or(u16::MAX);
-        let format = AudioFormat::new(rate, channels)?;
-        self.inner.check_input(format)?;
-        let port = &graph.results[0];
-        let gives = graph.formats(&format.into(), false)?[port.node][port.port.index()].clone();
-        if let Some(kind) = gives.kind().filter(|kind| *kind != Kind::Audio) {
-            return Err(Error::new(ErrorKind::Unsupported, format!("the pipeline gives {kind}, expected audio"))
-                .hint("use feed()")
-                .into());
-        }
-        let channels_out = gives.channels().unwrap_or(format.channels());
-        Ok(Arc::new(RawLane::new(self, dtype, order, format, channels_out)))
-    }
-
     /// Estimated CPU time of a frame of so many frames, in nanoseconds.
     pub fn raw_cost_ns(&self, frames: i64) -> f64 {
         self.inner.graph().cost_ns(u64::try_from(frames).unwrap_or(0))
@@ -107,10 +74,5 @@ impl Session {
     /// The figures of every node, as JSON.
     pub fn raw_metrics(&self) -> Answer<String> {
         Ok(figures(&self.inner.metrics()?).to_string())
-    }
-
-    /// The generation that outputs carry.
-    pub fn generation(&self) -> i64 {
-        self.inner.generation().into()
     }
 }

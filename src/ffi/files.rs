@@ -1,12 +1,13 @@
-//! Audio files.
+//! Audio files. A build without the feature `files` exports the same, and says so when it is called.
 
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
-use camino::Utf8Path;
-
 use super::audio::AudioBuffer;
 use super::error::{RemoteMediaError, out_of_range};
+#[cfg(not(feature = "files"))]
+use super::no_files as media;
 use crate::error::{Error, ErrorKind};
+#[cfg(feature = "files")]
 use crate::media;
 
 /// What a file says of itself.
@@ -27,7 +28,7 @@ pub struct AudioInfo {
 /// What an audio file says of itself, without reading its audio.
 #[uniffi::export]
 pub fn audio_info(path: String) -> Result<AudioInfo, RemoteMediaError> {
-    Ok(info(&media::info(Utf8Path::new(&path))?))
+    Ok(info(&media::info(path.as_ref())?))
 }
 
 fn info(info: &media::AudioInfo) -> AudioInfo {
@@ -53,7 +54,7 @@ pub fn read_audio(
     let start = u64::try_from(start_frame).map_err(|_| out_of_range("start", start_frame, "0 or more"))?;
     let rate =
         u32::try_from(sample_rate_hz).map_err(|_| out_of_range("sample_rate", sample_rate_hz.into(), "1 or more"))?;
-    let inner = media::read(Utf8Path::new(&path), start, u64::try_from(frames).ok())?;
+    let inner = media::read(path.as_ref(), start, u64::try_from(frames).ok())?;
     let inner = crate::runtime::convert(inner, (rate > 0).then_some(rate), mono)?;
     Ok(Arc::new(AudioBuffer { inner }))
 }
@@ -69,7 +70,7 @@ impl AudioReader {
     /// Opens a WAV or FLAC file.
     #[uniffi::constructor]
     pub fn new(path: String) -> Result<Arc<Self>, RemoteMediaError> {
-        Ok(Arc::new(Self { inner: Mutex::new(media::AudioReader::open(Utf8Path::new(&path))?) }))
+        Ok(Arc::new(Self { inner: Mutex::new(media::AudioReader::open(path.as_ref())?) }))
     }
 
     /// What the file says of itself.
@@ -95,5 +96,5 @@ impl AudioReader {
 #[uniffi::export]
 pub fn write_audio(path: String, audio: Arc<AudioBuffer>, subtype: String) -> Result<(), RemoteMediaError> {
     let subtype = if subtype.is_empty() { None } else { Some(subtype.parse()?) };
-    Ok(media::write(Utf8Path::new(&path), &audio.inner, subtype)?)
+    Ok(media::write(path.as_ref(), &audio.inner, subtype)?)
 }

@@ -1,13 +1,16 @@
-//! The fast lane of a session: numpy copies a frame into memory of ours, one plain C call works on it, and numpy copies
-//! the result out. No object crosses, nothing is parsed, nothing waits.
+//! The fast lane of a session: the caller copies a frame into memory of ours, one call works on it, and the caller copies
+//! the result out. No object crosses, nothing is parsed, nothing waits. Python (by one plain C call) and Kotlin use it.
 
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use super::error::RemoteMediaError;
-use super::raw::{Staging, handle};
+use super::raw::Staging;
+#[cfg(feature = "python")]
+use super::raw::handle;
 use super::session::Session;
+use super::{dtype, process};
 use crate::data::{
-    ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, NdArray, Packet, Pool, RuntimeData, read_samples,
+    ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, Kind, NdArray, Packet, Pool, RuntimeData, read_samples,
     write_samples,
 };
 use crate::error::{Error, ErrorKind, Result};
@@ -31,12 +34,15 @@ const HEADER: usize = 32;
 const LEAST_FRAMES: usize = 256;
 
 /// What the C call is, in words. Change it with the call, here and in `python/remotemedia/_lane.py`.
+#[cfg(feature = "python")]
 const API_TEXT: &str = "remotemedia_lane_process(u64 lane, i64 frames) -> i64 frames | channels << 40, or -1, -2, -3";
 
 /// The hash of [`API_TEXT`].
+#[cfg(feature = "python")]
 pub(super) const API: u64 = fnv1a(API_TEXT.as_bytes());
 
 /// Fowler, Noll, Vo: the 64-bit hash in its variant 1a.
+#[cfg(feature = "python")]
 const fn fnv1a(bytes: &[u8]) -> u64 {
     let (mut hash, mut at) = (0xcbf2_9ce4_8422_2325_u64, 0);
     while at < bytes.len() {
@@ -175,8 +181,7 @@ impl Inner {
             data => other = Some(data.kind()),
         })?;
         if let Some(kind) = other {
-            return Err(Error::new(ErrorKind::Unsupported, format!("the pipeline gives {kind}, expected audio alone"))
-                .hint("use feed(), which gives every result with its node and port"));
+            return Err(process::not_audio(kind));
         }
         failed.map_or(Ok(()), Err)?;
         self.result = frames as i64 | (channels as i64) << CHANNELS_AT;
@@ -205,10 +210,30 @@ fn head(output: &Staging, ticks: i64, num: u32, den: u32, generation: u32) {
 }
 
 #[uniffi::export]
+impl Session {
+    /// A fast lane for frames of one element type and channel count.
+    pub fn raw_lane(self: Arc<Self>, dtype: i32, channels: i32) -> Answer<Arc<RawLane>> {
+        let graph = self.inner.graph();
+        let port = process::one_result(graph)?;
+        let (dtype, order) = dtype::from_number(i16::try_from(dtype).unwrap_or(-1))?;
+        let format = process::bare_format(&self.inner, u16::try_from(channels).unwrap_or(u16::MAX))?;
+        self.inner.check_input(format)?;
+        let gives = graph.formats(&format.into(), false)?[port.node][port.port.index()].clone();
+        if let Some(kind) = gives.kind().filter(|kind| *kind != Kind::Audio) {
+            return Err(process::not_audio(kind).into());
+        }
+        let channels_out = gives.channels().unwrap_or(format.channels());
+        Ok(Arc::new(RawLane::new(self, dtype, order, format, channels_out)))
+    }
+}
+
+#[uniffi::export]
 impl RawLane {
-    /// What `remotemedia_lane_process` takes. Keep this object while it may be called.
-    pub fn raw_handle(&self) -> u64 {
-        handle(self)
+    /// Works on the first `frames` frames of the input. Frames of the result, and its channels in the bits from 40 on;
+    /// -1: it failed, and `fail` gives the error; -2: the result is longer than the output, see `raw_grow`; -3: another
+    /// thread is in.
+    pub fn raw_process(&self, frames: i64) -> i64 {
+        self.process(frames)
     }
 
     /// Where the input is; room for `frames` frames is made first. Earlier addresses are not valid after it.
@@ -250,7 +275,16 @@ impl RawLane {
     }
 }
 
-#[cfg(test)]
+#[cfg(feature = "python")]
+#[uniffi::export]
+impl RawLane {
+    /// What `remotemedia_lane_process` takes. Keep this object while it may be called.
+    pub fn raw_handle(&self) -> u64 {
+        handle(self)
+    }
+}
+
+#[cfg(all(test, feature = "python"))]
 mod tests {
     use super::*;
     use crate::data::ForeignMemory as _;

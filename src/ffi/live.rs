@@ -114,6 +114,26 @@ impl LiveStream {
         i64::try_from(self.inner.dropped().1).unwrap_or(i64::MAX)
     }
 
+    /// Whether all results were taken and there will be no more.
+    pub fn is_finished(&self) -> bool {
+        self.inner.is_finished()
+    }
+
+    /// Waits until there is a result, or nothing more to come.
+    pub async fn ready(&self) {
+        self.inner.ready().await;
+    }
+
+    /// Waits until there is room for an item.
+    pub async fn room(&self) {
+        self.inner.room().await;
+    }
+
+    /// The generation that outputs carry.
+    pub fn generation(&self) -> i64 {
+        self.inner.generation().into()
+    }
+
     /// Ends it: what is queued or held is dropped. Every later call gives `Closed`.
     pub fn shutdown(&self) {
         self.inner.shutdown();
@@ -163,29 +183,9 @@ mod python {
             Ok(blob(wire::outputs(outputs, bare(dtype, one_axis)?)?)?)
         }
 
-        /// Whether all results were taken and there will be no more.
-        pub fn is_finished(&self) -> bool {
-            self.inner.is_finished()
-        }
-
-        /// Waits until `raw_take` gives something, or there is nothing more to come.
-        pub async fn ready(&self) {
-            self.inner.ready().await;
-        }
-
-        /// Waits until `raw_push` has room.
-        pub async fn room(&self) {
-            self.inner.room().await;
-        }
-
         /// The figures of every node, as JSON.
         pub fn raw_metrics(&self) -> String {
             figures(&self.inner.metrics()).to_string()
-        }
-
-        /// The generation that outputs carry.
-        pub fn generation(&self) -> i64 {
-            self.inner.generation().into()
         }
     }
 }

@@ -1,7 +1,9 @@
 //! Everything that other languages call, exported with UniFFI. This layer converts and forwards: what needs to know
 //! about media belongs below.
 //!
-//! What starts with `raw_` or `Raw` is for the Python package alone and is left out of Kotlin and Swift.
+//! What starts with `raw_` or `Raw` is for the Python package alone and is left out of Kotlin and Swift (the lane's
+//! staging memory excepted, which Kotlin has as well). Everything else is exported by every build, whatever its features
+//! are: the sources generated once fit each library, and what a build cannot do is an error of kind `Unsupported`.
 
 // UniFFI wants the error by value, and serialises it anyway.
 #![allow(clippy::result_large_err)]
@@ -10,20 +12,22 @@ mod audio;
 #[cfg(feature = "python")]
 mod batch;
 mod calls;
+mod dtype;
 mod error;
 #[cfg(feature = "python")]
 mod feed;
-#[cfg(feature = "files")]
 mod files;
 #[cfg(feature = "python")]
 mod group;
 mod item;
-#[cfg(feature = "python")]
 mod lane;
 mod live;
 #[cfg(feature = "python")]
 mod logging;
+#[cfg(not(feature = "files"))]
+mod no_files;
 mod pipeline;
+mod process;
 mod raw;
 mod session;
 mod task;
@@ -36,12 +40,10 @@ pub use audio::AudioBuffer;
 pub use batch::{RawJob, RawResults};
 pub use calls::{execute_pipeline, execute_pipeline_with_input, node_catalog, version};
 pub use error::{ErrorInfo, Problem, RemoteMediaError};
-#[cfg(feature = "files")]
 pub use files::{AudioInfo, AudioReader, audio_info, read_audio, write_audio};
 #[cfg(feature = "python")]
 pub use group::RawGroup;
 pub use item::{Item, Output};
-#[cfg(feature = "python")]
 pub use lane::RawLane;
 pub use live::{LiveStream, WhenFull};
 pub use pipeline::{Pipeline, PipelineRun, PortFormat};

@@ -3,10 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
 use super::error::{Problem, RemoteMediaError};
 use super::item::{Item, Output, outputs};
+use crate::data::Format;
 use crate::engine::RunOptions;
 use crate::error::Result;
+use crate::graph::{CopyPlace, PathLatency};
 use crate::manifest::Source;
 use crate::runtime::{self, Runtime};
 
@@ -97,6 +101,29 @@ impl Pipeline {
             text: format.to_string(),
         });
         formats.collect()
+    }
+
+    /// The formats of every output by `node.port`, as JSON.
+    pub fn formats_json(&self) -> String {
+        let formats = self.formats().into_iter().map(|format| {
+            let known = format.kind.map_or(Value::Null, |kind| {
+                json!({"kind": kind, "sample_rate_hz": format.sample_rate_hz, "channels": format.channels, "text": format.text})
+            });
+            (format.name, known)
+        });
+        Value::Object(formats.collect()).to_string()
+    }
+
+    /// The latency of every path, as JSON; null when the declared formats do not tell.
+    pub fn latency_json(&self) -> String {
+        let paths = self.inner.graph().latency(&Format::Unknown);
+        paths.map_or(Value::Null, |paths| paths.iter().map(PathLatency::to_json).collect()).to_string()
+    }
+
+    /// Every place where media is copied or converted, as JSON.
+    pub fn copies_json(&self) -> String {
+        let copies = self.inner.graph().copies(&Format::Unknown).unwrap_or_default();
+        copies.iter().map(CopyPlace::to_json).collect::<Value>().to_string()
     }
 
     /// What the manifest says to no effect.

@@ -56,25 +56,22 @@ uniffi::derive_ffi_traits!(impl<UT> LowerReturn<UT> for Blob);
 uniffi::derive_ffi_traits!(impl<UT> LiftRef<UT> for Blob);
 uniffi::derive_ffi_traits!(impl<UT> LowerError<UT> for Blob);
 
+#[cfg(feature = "python")]
+pub(super) use lane_call::handle;
+#[cfg(feature = "python")]
+pub use lane_call::{remotemedia_lane_api, remotemedia_lane_process};
 #[cfg(all(test, feature = "python"))]
 pub(super) use python::released_by_one_test;
 #[cfg(feature = "python")]
 pub(super) use python::{PinnedMemory, copy_in, release};
 #[cfg(feature = "python")]
 pub use python::{RawBuffer, raw_next_released};
-#[cfg(feature = "python")]
-pub(super) use staging::{Staging, handle};
-#[cfg(feature = "python")]
-pub use staging::{remotemedia_lane_api, remotemedia_lane_process};
+pub(super) use staging::Staging;
 
-#[cfg(feature = "python")]
 mod staging {
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-
     use crate::data::ForeignMemory;
-    use crate::ffi::lane::{FAILED, RawLane};
 
-    /// Memory of ours that numpy writes and reads between two calls. Nothing else of ours holds a reference into it:
+    /// Memory of ours that the other side (numpy, a direct buffer of Java) writes and reads between two calls. Nothing else of ours holds a reference into it:
     /// it is copied from and to while the call that numpy's side waits for is under way.
     #[derive(Debug)]
     pub(in crate::ffi) struct Staging {
@@ -135,6 +132,30 @@ mod staging {
         }
     }
 
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn staging_memory_is_bounded() {
+            let staging = Staging::new(20);
+            assert_eq!(staging.address() % 8, 0);
+            assert!(staging.write(16, &[1, 2, 3, 4]));
+            assert!(!staging.write(21, &[1, 2, 3, 4]) && !staging.write(usize::MAX, &[1]));
+            let mut back = [0; 4];
+            staging.read(16, &mut back);
+            assert_eq!(back, [1, 2, 3, 4]);
+        }
+    }
+}
+
+/// The lane's one plain call, for Python.
+#[cfg(feature = "python")]
+mod lane_call {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use crate::ffi::lane::{FAILED, RawLane};
+
     /// Where a lane lies, for `remotemedia_lane_process`.
     pub(in crate::ffi) fn handle(lane: &RawLane) -> u64 {
         std::ptr::from_ref(lane).expose_provenance() as u64
@@ -169,17 +190,6 @@ mod staging {
         fn no_lane_is_a_failure_and_not_a_crash() {
             // SAFETY: 0 is allowed.
             assert_eq!(unsafe { remotemedia_lane_process(0, 960) }, FAILED);
-        }
-
-        #[test]
-        fn staging_memory_is_bounded() {
-            let staging = Staging::new(20);
-            assert_eq!(staging.address() % 8, 0);
-            assert!(staging.write(16, &[1, 2, 3, 4]));
-            assert!(!staging.write(21, &[1, 2, 3, 4]) && !staging.write(usize::MAX, &[1]));
-            let mut back = [0; 4];
-            staging.read(16, &mut back);
-            assert_eq!(back, [1, 2, 3, 4]);
         }
     }
 }

@@ -133,6 +133,11 @@ impl Session {
         Ok(self.inner.set_param(&node, &name, &value)?)
     }
 
+    /// The generation that outputs carry.
+    pub fn generation(&self) -> i64 {
+        self.inner.generation().into()
+    }
+
     /// The most audio frames that a node holds back, at the rate of its output.
     pub fn held_frames(&self) -> i64 {
         i64::try_from(self.inner.held_frames()).unwrap_or(i64::MAX)

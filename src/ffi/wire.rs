@@ -11,7 +11,7 @@
 use std::sync::Arc;
 
 use super::raw::{PinnedMemory, RawBuffer, release};
-use super::{item, video};
+use super::{dtype, item, video};
 use crate::data::{ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, NdArray, RuntimeData, write_samples};
 use crate::engine::{RunResults, SessionOutput};
 use crate::error::{Error, ErrorKind, Result};
@@ -39,9 +39,6 @@ const LENT: u8 = 1;
 const ONE_AXIS: u8 = 2;
 /// On a result: its bytes follow the record.
 const INLINE: u8 = 4;
-
-/// The number of a byte-swapped element type is this much higher.
-const SWAPPED: i16 = 100;
 
 /// The items of one run.
 pub(super) struct Batch {
@@ -198,7 +195,7 @@ fn array(
     batch: &mut Batch,
 ) -> Result<NdArray> {
     use crate::data::ForeignMemory as _;
-    let (dtype, order) = self::dtype(dtype)?;
+    let (dtype, order) = dtype::from_number(dtype)?;
     let elements = shape.iter().try_fold(1_usize, |product, axis| product.checked_mul(*axis));
     if elements.and_then(|elements| elements.checked_mul(dtype.size())) != Some(memory.len()) {
         let found = memory.len();
@@ -208,21 +205,6 @@ fn array(
         batch.call.push(memory.clone());
     }
     Ok(NdArray { bytes: ArrayBytes::Foreign(memory), dtype, order, shape, audio })
-}
-
-/// The element type and byte order of a number: a position in [`DType::ALL`], plus 100 when byte-swapped.
-pub(super) fn dtype(number: i16) -> Result<(DType, ByteOrder)> {
-    let (position, order) =
-        if number >= SWAPPED { (number - SWAPPED, ByteOrder::Swapped) } else { (number, ByteOrder::Native) };
-    let known = usize::try_from(position).ok().and_then(|position| DType::ALL.get(position));
-    let unknown = || Error::new(ErrorKind::InputValue, format!("dtype is {number}, expected a known number"));
-    Ok((*known.ok_or_else(unknown)?, order))
-}
-
-/// The number of an element type.
-fn number(dtype: DType, order: ByteOrder) -> i16 {
-    let position = DType::ALL.iter().position(|known| *known == dtype).unwrap_or(0);
-    position as i16 + if order == ByteOrder::Swapped { SWAPPED } else { 0 }
 }
 
 /// Buffers handed over with results, each to be taken once.
@@ -317,7 +299,7 @@ impl Writer {
 
     /// `bare`: the item was a bare array, of one axis or not; its audio goes back as one.
     fn value(&mut self, port: u32, item: u32, data: RuntimeData, bare: Option<bool>) {
-        let float = number(DType::F32, ByteOrder::Native);
+        let float = dtype::number(DType::F32, ByteOrder::Native);
         match data {
             RuntimeData::Text(text) => self.record(TEXT, 0, port, item, &[], Payload::Text(text.to_string())),
             RuntimeData::Json(value) => self.record(JSON, 0, port, item, &[], Payload::Text(value.to_string())),
@@ -352,7 +334,7 @@ impl Writer {
                 }
                 ArrayBytes::Owned(bytes) => {
                     let bytes = Payload::Bytes(Arc::unwrap_or_clone(bytes));
-                    self.record(ARRAY, number(array.dtype, array.order), port, item, &axes(&array.shape), bytes);
+                    self.record(ARRAY, dtype::number(array.dtype, array.order), port, item, &axes(&array.shape), bytes);
                 }
             },
             RuntimeData::Control(_) => self.record(NOTHING, 0, port, item, &[], Payload::Token(0)),

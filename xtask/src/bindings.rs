@@ -86,10 +86,23 @@ fn interface(library: &Utf8Path) -> Result<ComponentInterface> {
     found.with_context(|| format!("{library} exports nothing: does the crate `remotemedia` have its UniFFI exports?"))
 }
 
+/// What is for Python alone, and yet Kotlin has it: the staging memory of a session, `internal` there.
+const KOTLIN_TOO: &[&str] = &["RawLane", "RawLane.raw_", "Session.raw_lane"];
+/// Named for Python's command and not `raw_`: no command line for the others.
+const PYTHON_ONLY: &[&str] = &["cli_main", "RawLane.raw_handle"];
+
 /// The settings that follow from the exports: Kotlin and Swift do not get what is for Python alone.
 fn exclusions(interface: &ComponentInterface) -> String {
-    let list = api::raw_names(interface).iter().map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ");
-    ["kotlin", "swift"]
-        .map(|language| format!("[crates.remotemedia.bindings.{language}]\nexclude = [{list}]\n"))
+    let raw = api::raw_names(interface);
+    let all = |but: &dyn Fn(&str) -> bool| -> String {
+        let names = raw.iter().map(String::as_str).filter(|name| !but(name)).chain(PYTHON_ONLY.iter().copied());
+        names.map(|name| format!("{name:?}")).collect::<Vec<_>>().join(", ")
+    };
+    let kotlin = all(&|name| {
+        KOTLIN_TOO.iter().any(|known| name == *known || known.ends_with("raw_") && name.starts_with(known))
+    });
+    let swift = all(&|name| PYTHON_ONLY.contains(&name));
+    [("kotlin", kotlin), ("swift", swift)]
+        .map(|(language, list)| format!("[crates.remotemedia.bindings.{language}]\nexclude = [{list}]\n"))
         .concat()
 }
