@@ -40,6 +40,11 @@ impl Entrance {
         self.sources.first().and_then(Source::sample_rate_hz)
     }
 
+    /// The channels of the first source, as far as they are known.
+    pub(super) fn channels(&self) -> Option<u16> {
+        self.sources.first().and_then(Source::channels)
+    }
+
     /// The node of an id, if it takes input.
     pub(super) fn find(&self, graph: &Graph, id: &str) -> Result<usize> {
         let ids = self.sources.iter().map(|source| graph.nodes[source.node].id.as_str());
@@ -128,6 +133,10 @@ impl Source {
     /// The rate at which its frames count, as far as it is known.
     fn sample_rate_hz(&self) -> Option<u32> {
         self.format.map(AudioFormat::sample_rate_hz).or(self.declared.sample_rate_hz())
+    }
+
+    fn channels(&self) -> Option<u16> {
+        self.format.map(AudioFormat::channels).or(self.declared.channels())
     }
 
     /// Makes audio of an array, checks it, and says when it is. Nothing is changed if it is refused.

@@ -123,6 +123,12 @@ impl Session {
         inner.entrance.sample_rate_hz()
     }
 
+    /// The channels of the first source, as far as they are known.
+    pub fn channels(&self) -> Option<u16> {
+        let inner = self.lock()?;
+        inner.entrance.channels()
+    }
+
     /// Checks whether audio of a format can go in.
     ///
     /// # Errors

@@ -258,6 +258,12 @@ impl RawLane {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).output.address()
     }
 
+    /// The length of the output in bytes.
+    pub fn raw_output_len(&self) -> i64 {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        i64::try_from(crate::data::ForeignMemory::len(&inner.output)).unwrap_or(i64::MAX)
+    }
+
     /// Makes room for a result that was longer than the output. Gives what the call would have given.
     pub fn raw_grow(&self) -> i64 {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).grow()

@@ -8,7 +8,6 @@ use super::error::{RemoteMediaError, out_of_range};
 use super::item::Item;
 use super::pipeline::Pipeline;
 use super::session::{SessionConfig, StreamOutput, options, parsed, stream_outputs};
-use crate::data::RuntimeData;
 use crate::engine::{LiveOptions, Pushed};
 use crate::runtime::Runtime;
 
@@ -53,37 +52,22 @@ impl Pipeline {
 
 #[uniffi::export]
 impl LiveStream {
-    /// Pushes an item; waits for room when the policy is to wait. `to` names the node that takes it.
+    /// Pushes an item. Says whether there was room; if not, wait with `room` and push again. Only the policy `Wait` ever
+    /// says no. `to` names the node that takes it.
     #[uniffi::method(default(to = None))]
-    pub async fn push(&self, item: Item, to: Option<String>) -> Answer<()> {
-        let mut data: RuntimeData = item.try_into()?;
-        loop {
-            match self.inner.push(data, None, to.as_deref())? {
-                Pushed::Taken => return Ok(()),
-                Pushed::Full(back) => data = back,
-            }
-            self.inner.room().await;
-        }
+    pub fn try_push(&self, item: Item, to: Option<String>) -> Answer<bool> {
+        let pushed = self.inner.push(item.try_into()?, None, to.as_deref())?;
+        Ok(matches!(pushed, Pushed::Taken))
     }
 
-    /// The next result; nothing after the last one.
-    pub async fn next(&self) -> Answer<Option<StreamOutput>> {
-        Ok(self.next_batch(1).await?.pop())
+    /// The results that are ready, at most `most`. None: wait with `ready`, unless `is_finished`. Nothing is lost when a
+    /// wait is cancelled, because waiting and taking are two calls.
+    pub fn take(&self, most: i32) -> Answer<Vec<StreamOutput>> {
+        let outputs = self.inner.take(usize::try_from(most).unwrap_or(1).max(1))?;
+        Ok(stream_outputs(&self.graph, outputs)?)
     }
 
-    /// All results that are ready, at least one, at most `most`; none after the last one.
-    pub async fn next_batch(&self, most: i32) -> Answer<Vec<StreamOutput>> {
-        let most = usize::try_from(most).unwrap_or(1).max(1);
-        loop {
-            let outputs = self.inner.take(most)?;
-            if !outputs.is_empty() || self.inner.is_finished() {
-                return Ok(stream_outputs(&self.graph, outputs)?);
-            }
-            self.inner.ready().await;
-        }
-    }
-
-    /// No more items: every node gives back what it holds, and `next` gives nothing after it.
+    /// No more items: every node gives back what it holds, and `take` gives nothing after that.
     pub fn end(&self) -> Answer<()> {
         Ok(self.inner.end()?)
     }
@@ -150,7 +134,7 @@ impl Drop for LiveStream {
 #[cfg(feature = "python")]
 mod python {
     use super::*;
-    use crate::data::ArrayBytes;
+    use crate::data::{ArrayBytes, RuntimeData};
     use crate::ffi::audio::blob;
     use crate::ffi::batch::{EndCall, figures};
     use crate::ffi::feed::{bare, one_item, source};

@@ -155,6 +155,11 @@ impl PipelineRun {
         Ok(outputs(self.inner.take()?)?)
     }
 
+    /// The results of a run that has ended, once.
+    pub fn take(&self) -> std::result::Result<Vec<Output>, RemoteMediaError> {
+        Ok(outputs(self.inner.take()?)?)
+    }
+
     /// Blocks until the end, at most `timeout_ms`. Says whether it has ended.
     pub fn wait_for(&self, timeout_ms: i64) -> bool {
         self.inner.wait(Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)))

@@ -133,6 +133,16 @@ impl Session {
         Ok(self.inner.set_param(&node, &name, &value)?)
     }
 
+    /// The rate of the input in Hz, as far as it is declared or was seen.
+    pub fn sample_rate_hz(&self) -> Option<i32> {
+        self.inner.sample_rate_hz().and_then(|rate| i32::try_from(rate).ok())
+    }
+
+    /// The channels of the input, as far as they are declared or were seen.
+    pub fn channels(&self) -> Option<i32> {
+        self.inner.channels().map(i32::from)
+    }
+
     /// The generation that outputs carry.
     pub fn generation(&self) -> i64 {
         self.inner.generation().into()

@@ -33,6 +33,7 @@ mod sdist;
 mod signatures;
 mod steps;
 mod test;
+mod visibility;
 mod wheel;
 mod wheel_zip;
 

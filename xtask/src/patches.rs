@@ -1,6 +1,7 @@
 //! Corrections of UniFFI 0.32.2's generated code, by exact text. Each has an expected count: a template that changed
 //! stops the build instead of shipping the fault again. Tests in each language check the behaviour behind them.
 
+use crate::visibility;
 use anyhow::{Result, bail};
 
 /// One replacement and how often its text must occur.
@@ -68,10 +69,10 @@ pub fn python(text: String, objects: usize) -> Result<String> {
     )
 }
 
-/// The generated Kotlin file: a direct buffer given as `&[u8]` must live through the call (the collector may free it
+/// The generated Kotlin file, for the hand-written layer alone (see [`visibility`]). A direct buffer given as `&[u8]` must live through the call (the collector may free it
 /// under Rust: a crash), and its position must count (it was ignored in silence).
 pub fn kotlin(text: String) -> Result<String> {
-    apply(
+    let text = apply(
         text,
         &[
             Patch {
@@ -87,7 +88,8 @@ pub fn kotlin(text: String) -> Result<String> {
                 count: 1,
             },
         ],
-    )
+    )?;
+    visibility::internal(&text)
 }
 
 #[cfg(test)]
