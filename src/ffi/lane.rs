@@ -4,9 +4,7 @@
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};
 
 use super::error::RemoteMediaError;
-use super::raw::Staging;
-#[cfg(feature = "python")]
-use super::raw::handle;
+use super::raw::{Staging, handle};
 use super::session::Session;
 use super::{dtype, process};
 use crate::data::{
@@ -33,16 +31,13 @@ const HEADER: usize = 32;
 /// Frames to begin with: a longer frame makes the input grow.
 const LEAST_FRAMES: usize = 256;
 
-/// What the C call is, in words. Change it with the call, here and in `python/remotemedia/_lane.py`.
-#[cfg(feature = "python")]
+/// What the C call is, in words. Change it with the call, here, in `python/remotemedia/_lane.py` and in `Lane.kt`.
 const API_TEXT: &str = "remotemedia_lane_process(u64 lane, i64 frames) -> i64 frames | channels << 40, or -1, -2, -3";
 
 /// The hash of [`API_TEXT`].
-#[cfg(feature = "python")]
 pub(super) const API: u64 = fnv1a(API_TEXT.as_bytes());
 
 /// Fowler, Noll, Vo: the 64-bit hash in its variant 1a.
-#[cfg(feature = "python")]
 const fn fnv1a(bytes: &[u8]) -> u64 {
     let (mut hash, mut at) = (0xcbf2_9ce4_8422_2325_u64, 0);
     while at < bytes.len() {
@@ -229,11 +224,11 @@ impl Session {
 
 #[uniffi::export]
 impl RawLane {
-    /// Works on the first `frames` frames of the input. Frames of the result, and its channels in the bits from 40 on;
-    /// -1: it failed, and `fail` gives the error; -2: the result is longer than the output, see `raw_grow`; -3: another
-    /// thread is in.
-    pub fn raw_process(&self, frames: i64) -> i64 {
-        self.process(frames)
+    /// What `remotemedia_lane_process` takes. Keep this object while it may be called. The call gives the frames of the
+    /// result, and its channels in the bits from 40 on; -1: it failed, and `fail` gives the error; -2: the result is
+    /// longer than the output, see `raw_grow`; -3: another thread is in.
+    pub fn raw_handle(&self) -> u64 {
+        handle(self)
     }
 
     /// Where the input is; room for `frames` frames is made first. Earlier addresses are not valid after it.
@@ -281,16 +276,7 @@ impl RawLane {
     }
 }
 
-#[cfg(feature = "python")]
-#[uniffi::export]
-impl RawLane {
-    /// What `remotemedia_lane_process` takes. Keep this object while it may be called.
-    pub fn raw_handle(&self) -> u64 {
-        handle(self)
-    }
-}
-
-#[cfg(all(test, feature = "python"))]
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::data::ForeignMemory as _;

@@ -47,9 +47,9 @@ pub use item::{Item, Output};
 pub use lane::RawLane;
 pub use live::{LiveStream, WhenFull};
 pub use pipeline::{Pipeline, PipelineRun, PortFormat};
-pub use raw::Blob;
+pub use raw::{Blob, remotemedia_lane_api, remotemedia_lane_process};
 #[cfg(feature = "python")]
-pub use raw::{RawBuffer, raw_next_released, remotemedia_lane_api, remotemedia_lane_process};
+pub use raw::{RawBuffer, raw_next_released};
 pub use session::{Session, SessionConfig, StreamOutput};
 pub use video::VideoFrame;
 

@@ -56,9 +56,7 @@ uniffi::derive_ffi_traits!(impl<UT> LowerReturn<UT> for Blob);
 uniffi::derive_ffi_traits!(impl<UT> LiftRef<UT> for Blob);
 uniffi::derive_ffi_traits!(impl<UT> LowerError<UT> for Blob);
 
-#[cfg(feature = "python")]
 pub(super) use lane_call::handle;
-#[cfg(feature = "python")]
 pub use lane_call::{remotemedia_lane_api, remotemedia_lane_process};
 #[cfg(all(test, feature = "python"))]
 pub(super) use python::released_by_one_test;
@@ -149,8 +147,7 @@ mod staging {
     }
 }
 
-/// The lane's one plain call, for Python.
-#[cfg(feature = "python")]
+/// The lane's one plain call.
 mod lane_call {
     use std::panic::{AssertUnwindSafe, catch_unwind};
 

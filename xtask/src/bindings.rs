@@ -89,7 +89,7 @@ fn interface(library: &Utf8Path) -> Result<ComponentInterface> {
 /// What is for Python alone, and yet Kotlin has it: the staging memory of a session, `internal` there.
 const KOTLIN_TOO: &[&str] = &["RawLane", "RawLane.raw_", "Session.raw_lane"];
 /// Named for Python's command and not `raw_`: no command line for the others.
-const PYTHON_ONLY: &[&str] = &["cli_main", "RawLane.raw_handle"];
+const PYTHON_ONLY: &[&str] = &["cli_main"];
 
 /// The settings that follow from the exports: Kotlin and Swift do not get what is for Python alone.
 fn exclusions(interface: &ComponentInterface) -> String {

@@ -69,28 +69,44 @@ pub fn python(text: String, objects: usize) -> Result<String> {
     )
 }
 
-/// The generated Kotlin file, for the hand-written layer alone (see [`visibility`]). A direct buffer given as `&[u8]` must live through the call (the collector may free it
-/// under Rust: a crash), and its position must count (it was ignored in silence).
+/// The generated Kotlin file, for the hand-written layer alone (see `visibility`).
+///
+/// 4. A direct buffer given as `&[u8]` must live through the call: the collector may free it under Rust, a crash.
+/// 5. Its position counts: it was ignored in silence.
+/// 6. An object that was closed and is then given as an argument was used after it was freed: it is asked first.
 pub fn kotlin(text: String) -> Result<String> {
+    let objects = text.matches("fun <R> callWithHandle(block:").count();
     let text = apply(
         text,
         &[
-            Patch {
-                name: "4: keep the buffer alive",
-                find: "    @JvmField var data: Pointer? = null\n\n    class ByValue : ForeignBytes(), Structure.ByValue\n",
-                replace: "    @JvmField var data: Pointer? = null\n    private var owner: java.nio.ByteBuffer? = null\n    fun keep(value: java.nio.ByteBuffer) { owner = value }\n\n    class ByValue : ForeignBytes(), Structure.ByValue\n",
-                count: 1,
-            },
+            Patch { name: "4: keep the buffer alive", find: BYTES_FIND, replace: BYTES_REPLACE, count: 1 },
             Patch {
                 name: "5: position counts",
                 find: "com.sun.jna.Native.getDirectBufferPointer(value)\n",
                 replace: "com.sun.jna.Native.getDirectBufferPointer(value).share(value.position().toLong())\n        fb.keep(value)\n",
                 count: 1,
             },
+            Patch {
+                name: "6: no closed object as an argument",
+                find: "        return value.uniffiCloneHandle()\n",
+                replace: "        return value.callWithHandle { it }\n",
+                count: objects,
+            },
         ],
     )?;
     visibility::internal(&text)
 }
+
+const BYTES_FIND: &str = "    @JvmField var data: Pointer? = null
+
+    class ByValue : ForeignBytes(), Structure.ByValue
+";
+const BYTES_REPLACE: &str = "    @JvmField var data: Pointer? = null
+    private var owner: java.nio.ByteBuffer? = null
+    fun keep(value: java.nio.ByteBuffer) { owner = value }
+
+    class ByValue : ForeignBytes(), Structure.ByValue
+";
 
 #[cfg(test)]
 mod tests {

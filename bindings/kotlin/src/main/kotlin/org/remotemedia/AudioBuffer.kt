@@ -25,10 +25,10 @@ public class AudioBuffer internal constructor(internal val native: NativeAudioBu
     public val durationS: Double get() = frames.toDouble() / sampleRateHz
 
     /** The samples as 32-bit floats, interleaved; full scale is -1 to 1. A copy. */
-    public fun toFloats(): FloatArray = Memory.floats(calling(WHAT) { native.toFloat32() })
+    public fun toFloats(): FloatArray = floats(calling(WHAT) { native.toFloat32() })
 
     /** The samples as 16-bit integers, interleaved, rounded to nearest and clipped. A copy. */
-    public fun toShorts(): ShortArray = Memory.shorts(calling(WHAT) { native.toPcm16() })
+    public fun toShorts(): ShortArray = shorts(calling(WHAT) { native.toPcm16() })
 
     /** Frees the memory. A second call does nothing; every other call throws [RemoteMediaException.Closed] from now on. */
     override fun close(): Unit = native.close()
@@ -46,26 +46,26 @@ public class AudioBuffer internal constructor(internal val native: NativeAudioBu
          */
         @JvmStatic
         public fun fromPcm16(bytes: ByteBuffer, sampleRateHz: Int, channels: Int): AudioBuffer =
-            AudioBuffer(calling(WHAT) { NativeAudioBuffer.fromPcm16(Memory.direct(bytes), sampleRateHz, channels) })
+            lend(bytes) { AudioBuffer(calling(WHAT) { NativeAudioBuffer.fromPcm16(it, sampleRateHz, channels) }) }
 
         /** Audio from 16-bit little-endian samples, interleaved; full scale is 32768. */
         @JvmStatic
         public fun fromPcm16(bytes: ByteArray, sampleRateHz: Int, channels: Int): AudioBuffer =
-            AudioBuffer(calling(WHAT) { NativeAudioBuffer.fromPcm16(Memory.direct(bytes), sampleRateHz, channels) })
+            lend(bytes) { AudioBuffer(calling(WHAT) { NativeAudioBuffer.fromPcm16(it, sampleRateHz, channels) }) }
 
         /** Audio from 16-bit samples, interleaved; full scale is 32768. */
         @JvmStatic
         public fun of(samples: ShortArray, sampleRateHz: Int, channels: Int): AudioBuffer =
-            AudioBuffer(calling(WHAT) { NativeAudioBuffer.fromPcm16(Memory.direct(samples), sampleRateHz, channels) })
+            lend(samples) { AudioBuffer(calling(WHAT) { NativeAudioBuffer.fromPcm16(it, sampleRateHz, channels) }) }
 
         /** Audio from 32-bit floats, interleaved; full scale is -1 to 1. */
         @JvmStatic
         public fun of(samples: FloatArray, sampleRateHz: Int, channels: Int): AudioBuffer =
-            AudioBuffer(calling(WHAT) { NativeAudioBuffer.fromFloat32(Memory.direct(samples), sampleRateHz, channels) })
+            lend(samples) { AudioBuffer(calling(WHAT) { NativeAudioBuffer.fromFloat32(it, sampleRateHz, channels) }) }
 
         /** Audio from 32-bit little-endian floats, interleaved. A direct buffer is read where it is, as in [fromPcm16]. */
         @JvmStatic
         public fun fromFloat32(bytes: ByteBuffer, sampleRateHz: Int, channels: Int): AudioBuffer =
-            AudioBuffer(calling(WHAT) { NativeAudioBuffer.fromFloat32(Memory.direct(bytes), sampleRateHz, channels) })
+            lend(bytes) { AudioBuffer(calling(WHAT) { NativeAudioBuffer.fromFloat32(it, sampleRateHz, channels) }) }
     }
 }

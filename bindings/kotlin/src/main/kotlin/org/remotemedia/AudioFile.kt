@@ -19,6 +19,7 @@ private const val WHAT = "file"
  * @property container `WAV` or `FLAC`.
  * @property subtype how the samples are stored, for example `PCM_16`.
  */
+@ConsistentCopyVisibility
 public data class AudioInfo internal constructor(
     val sampleRateHz: Int,
     val channels: Int,

@@ -1,5 +1,7 @@
 package org.remotemedia
 
+import com.sun.jna.Native
+import com.sun.jna.NativeLibrary
 import com.sun.jna.Pointer
 import org.remotemedia.internal.RawLane
 import java.nio.ByteBuffer
@@ -19,6 +21,7 @@ private const val HEAD_BYTES = 32L
  * result is copied out. Only one thread at a time may be here, which [Session] sees to: to grow moves the memory.
  */
 internal class Lane(private val native: RawLane, private val channels: Int, private val sampleBytes: Int) {
+    private val handle = native.rawHandle().toLong()
     private var input: ByteBuffer = EMPTY
     private var output: ByteBuffer = EMPTY
     private var outputAddress = 0L
@@ -36,9 +39,14 @@ internal class Lane(private val native: RawLane, private val channels: Int, priv
         return input
     }
 
-    /** Works on what is in the input; gives the result's memory from its first sample on, and the number of samples. */
+    /**
+     * Works on what is in the input; gives the result's memory from its first sample on, and the number of samples.
+     *
+     * The plain call knows nothing of the object behind [handle]: [Session] reads a field of its own after it, and so
+     * the collector leaves all this alone until then.
+     */
     inline fun <T> process(samples: Int, take: (ByteBuffer, Int) -> T): T =
-        result(native.rawProcess((samples / channels).toLong()), take)
+        result(LaneLibrary.remotemedia_lane_process(handle, (samples / channels).toLong()), take)
 
     /** Ends the stream. */
     inline fun <T> flush(take: (ByteBuffer, Int) -> T): T = result(native.rawFlush(), take)

@@ -114,6 +114,7 @@ public class Pipeline private constructor(private val native: NativePipeline) : 
  * @property channels channels, of audio.
  * @property text the format in words.
  */
+@ConsistentCopyVisibility
 public data class PortFormat internal constructor(
     val name: String,
     val kind: String?,

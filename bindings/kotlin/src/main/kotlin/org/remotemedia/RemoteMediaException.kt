@@ -13,6 +13,7 @@ import org.remotemedia.internal.RemoteMediaException as NativeException
  * @property path JSON pointer into the manifest, or the file concerned.
  * @property hint what to do about it.
  * @property itemIndex the input item concerned, counted from 0.
+ * @property problems everything that is wrong with a manifest, with line, column and fix.
  */
 public sealed class RemoteMediaException private constructor(
     message: String,
@@ -21,17 +22,13 @@ public sealed class RemoteMediaException private constructor(
     public val path: String?,
     public val hint: String?,
     public val itemIndex: Long?,
+    public val problems: List<Problem>,
 ) : Exception(message) {
-    private constructor(info: ErrorInfo) : this(info.reason, info.code, info.node, info.path, info.hint, info.itemIndex)
+    private constructor(info: ErrorInfo) :
+        this(info.reason, info.code, info.node, info.path, info.hint, info.itemIndex, info.problems.map(::Problem))
 
-    /**
-     * The manifest cannot be read or says something impossible.
-     *
-     * @property problems everything that is wrong with it, with line, column and fix.
-     */
-    public class Manifest internal constructor(info: ErrorInfo) : RemoteMediaException(info) {
-        public val problems: List<Problem> = info.problems.map(::Problem)
-    }
+    /** The manifest cannot be read or says something impossible: see [problems]. */
+    public class Manifest internal constructor(info: ErrorInfo) : RemoteMediaException(info)
 
     /** A stream's format is not what a node takes, or it is not known. */
     public class Format internal constructor(info: ErrorInfo) : RemoteMediaException(info)
@@ -89,6 +86,7 @@ public sealed class RemoteMediaException private constructor(
  * @property column column in characters, from 1.
  * @property excerpt the line with a mark under the place.
  */
+@ConsistentCopyVisibility
 public data class Problem internal constructor(
     val code: String,
     val isError: Boolean,
@@ -154,7 +152,7 @@ internal fun translate(what: String, error: Exception): Exception = when (error)
     is NativeException -> error.translated()
     is InternalException ->
         RemoteMediaException.Internal(info("RM0900", "${error.message}; this is a fault of RemoteMedia, please report it"))
-    // The generated code says so of an object after `close`.
-    is IllegalStateException -> closed(what)
+    // The generated code says so of an object after `close`, which may be an argument: "AudioBuffer object has already ...".
+    is IllegalStateException -> closed(error.message?.substringBefore(" object has already", what) ?: what)
     else -> error
 }

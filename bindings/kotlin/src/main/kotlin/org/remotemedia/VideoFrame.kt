@@ -31,6 +31,6 @@ public class VideoFrame internal constructor(internal val native: NativeVideoFra
          */
         @JvmStatic
         public fun of(planes: ByteBuffer, width: Int, height: Int, pixelFormat: String): VideoFrame =
-            VideoFrame(calling(WHAT) { NativeVideoFrame.fromPlanes(Memory.direct(planes), width, height, pixelFormat) })
+            lend(planes) { VideoFrame(calling(WHAT) { NativeVideoFrame.fromPlanes(it, width, height, pixelFormat) }) }
     }
 }
