@@ -127,7 +127,7 @@ def test_an_array_of_unknown_rate_is_refused_with_the_fix():
     session = rm.Pipeline(RESAMPLE).session()
     with pytest.raises(rm.FormatError, match="sample rate") as caught:
         session.process(speech(0.02))
-    assert "session(sample_rate=" in str(caught.value)
+    assert "open the session with a sample rate" in str(caught.value)
     with pytest.raises(rm.FormatError, match="sample rate"):
         session.feed(speech(0.02))
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use super::error::{RemoteMediaError, out_of_range};
 use super::item::Item;
@@ -121,6 +122,51 @@ impl LiveStream {
     /// Ends it: what is queued or held is dropped. Every later call gives `Closed`.
     pub fn shutdown(&self) {
         self.inner.shutdown();
+    }
+}
+
+/// Waiting for a live stream, in a way that can be given up. For languages whose tasks cannot drop a future of ours:
+/// Swift. Elsewhere, `LiveStream.ready` and `LiveStream.room` are enough.
+#[derive(Debug, uniffi::Object)]
+pub struct LiveWait {
+    stream: Arc<LiveStream>,
+    for_room: bool,
+    stopped: Notify,
+}
+
+#[uniffi::export]
+impl LiveStream {
+    /// A wait for room for an item. It begins with `LiveWait.done`.
+    pub fn wait_for_room(self: Arc<Self>) -> Arc<LiveWait> {
+        Arc::new(LiveWait { stream: self, for_room: true, stopped: Notify::new() })
+    }
+
+    /// A wait for a result, or for the end. It begins with `LiveWait.done`.
+    pub fn wait_for_results(self: Arc<Self>) -> Arc<LiveWait> {
+        Arc::new(LiveWait { stream: self, for_room: false, stopped: Notify::new() })
+    }
+}
+
+#[uniffi::export]
+impl LiveWait {
+    /// Waits. Comes back also when `stop` was called, before or during it.
+    pub async fn done(&self) {
+        let waited = async {
+            match self.for_room {
+                true => self.stream.room().await,
+                false => self.stream.ready().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = self.stopped.notified() => {}
+            () = waited => {}
+        }
+    }
+
+    /// Ends the wait at once. Any thread may call it.
+    pub fn stop(&self) {
+        self.stopped.notify_one();
     }
 }
 

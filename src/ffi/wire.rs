@@ -395,6 +395,7 @@ mod tests {
 
     use super::*;
     use crate::engine::RunOptions;
+    use crate::ffi::dtype::number;
     use crate::ffi::raw_next_released;
     use crate::runtime::Pipeline;
 

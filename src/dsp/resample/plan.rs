@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, TryLockError};
 
+use rustfft::Fft;
 use rustfft::num_complex::Complex;
-use rustfft::{Fft, FftPlanner};
 
 use super::filter::LowPass;
 use super::ratio::Ratio;
 use super::working::Working;
+use crate::dsp::fft;
 
 /// Edges of the filter as parts of the lower Nyquist frequency: soxr's own.
 const PASS: f64 = 0.913;
@@ -129,8 +130,7 @@ impl<T: Working> Plan<T> {
             None => batch(key.ratio, guard)?,
         };
         let (size_in, size_out) = (sizes.units * down, sizes.units * up);
-        let mut planner = FftPlanner::<T>::new();
-        let (forward, inverse) = (planner.plan_fft_forward(size_in), planner.plan_fft_inverse(size_out));
+        let (forward, inverse) = (fft::forward(size_in), fft::inverse::<T>(size_out));
         let scratch = forward.get_outofplace_scratch_len().max(inverse.get_outofplace_scratch_len());
         let (response, beyond) = response(&filter, sizes.units * high, size_in, size_out);
         let beyond = if key.length == Length::Short { beyond } else { Vec::new() };
@@ -197,7 +197,7 @@ fn response<T: Working>(filter: &LowPass, size: usize, size_in: usize, size_out:
             taps[index].re += value;
         }
     }
-    FftPlanner::new().plan_fft_forward(size).process(&mut taps);
+    fft::forward(size).process(&mut taps);
     let half = size_in.min(size_out) / 2;
     let value = |bin: usize| T::from_double(taps[bin].re / sum / size_in as f64);
     let positive = (0..half).map(value);

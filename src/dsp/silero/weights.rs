@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, LazyLock};
 
-use rustfft::{Fft, FftPlanner};
+use rustfft::Fft;
 
 use super::network::{BINS, Layer, Row};
-use crate::dsp::simd::LANES;
+use crate::dsp::{fft, simd::LANES};
 
 /// As `extract.py` wrote it.
 static FILE: &[u8] = include_bytes!("weights.f32");
@@ -67,7 +67,7 @@ impl Weights {
         let mut last = [0.0; 128];
         last.copy_from_slice(&reader.take(128));
         let last_bias = reader.take(1)[0];
-        let transform = FftPlanner::new().plan_fft_forward(256);
+        let transform = fft::forward(256);
         Self { window, transform, conv1, conv2, conv3, conv4, gates, last, last_bias }
     }
 }
