@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -170,11 +169,6 @@ class _Exporter:
             "data": (address, False),
             "strides": None,
         }
-
-    if sys.version_info >= (3, 12):
-
-        def __buffer__(self, flags: int, /) -> memoryview:
-            return np.asarray(self).__buffer__(flags)
 
 
 def copied(data: bytes, start: int, code: int, shape: tuple[int, ...]) -> Array:

@@ -2,9 +2,10 @@
 
 use crate::bindings::{self, Generated};
 use crate::catalogue::NodeType;
+use crate::library::Flavour;
 use crate::{catalogue, errors_md, files, library, nodes_md, nodes_py, paths};
 use anyhow::Result;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeMap;
 
 pub fn run(arguments: &[String]) -> Result<()> {
@@ -18,15 +19,14 @@ pub fn run(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Builds the library and puts it and the generated sources where each language needs them.
-/// Returns the unstripped library and what was generated from it.
+/// Builds the library and puts the generated sources where each language needs them; Python's beside the library.
+/// `kotlin` and `swift` place theirs. Returns the unstripped library and what was generated from it.
 pub fn bindings() -> Result<(Utf8PathBuf, Generated)> {
-    let built = library::build()?;
+    let built = library::build(Flavour::Full)?;
     let generated = bindings::make(&built)?;
-    let stripped = library::stripped(&built)?;
-    install_python(&generated, &stripped)?;
-    install_kotlin(&generated, &stripped)?;
-    install_swift(&generated, &stripped)?;
+    install_python(&generated, &library::stripped(&built)?)?;
+    install(&generated.kotlin, &paths::kotlin()?.join("generated/kotlin"))?;
+    install(&generated.swift, &paths::swift()?.join("generated"))?;
     Ok((built, generated))
 }
 
@@ -52,20 +52,9 @@ fn install_python(generated: &Generated, library: &[u8]) -> Result<()> {
     Ok(())
 }
 
-fn install_kotlin(generated: &Generated, library: &[u8]) -> Result<()> {
-    let folder = paths::kotlin()?.join("generated");
-    for (path, text) in &generated.kotlin {
-        files::write(&folder.join("kotlin").join(path), text.as_bytes())?;
-    }
-    // JNA's names of the platforms.
-    let platform = format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH.replace("x86_64", "x86-64"));
-    library::place(library, &folder.join("resources").join(platform).join(library::file_name()))
-}
-
-fn install_swift(generated: &Generated, library: &[u8]) -> Result<()> {
-    let folder = paths::root()?.join("bindings/swift/generated");
-    for (path, text) in &generated.swift {
+fn install(sources: &BTreeMap<Utf8PathBuf, String>, folder: &Utf8Path) -> Result<()> {
+    for (path, text) in sources {
         files::write(&folder.join(path), text.as_bytes())?;
     }
-    library::place(library, &folder.join("lib").join(library::file_name()))
+    Ok(())
 }

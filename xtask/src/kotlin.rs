@@ -1,11 +1,50 @@
-//! Compiling the generated Kotlin, where a JDK and Maven are.
+//! `build-kotlin`: the jar with the native libraries inside, its sources and its documentation, as a Maven repository
+//! in `target/kotlin`. `test` runs the suite, builds the jar twice and consumes it.
 
-use crate::{paths, run};
-use anyhow::Result;
+use crate::bindings::Generated;
+use crate::library::{self, Flavour};
+use crate::native::{self, JNA};
+use crate::{aar, files, generate, metadata, paths, readme, run};
+use anyhow::{Context, Result, bail};
+use camino::{Utf8Path, Utf8PathBuf};
+use std::process::Command;
 
-/// Why it cannot be compiled here, if it cannot.
+/// The oldest glibc that the library for Linux on aarch64 wants.
+const GLIBC: &str = "2.17";
+const LINUX_AARCH64: &str = "aarch64-unknown-linux-gnu";
+
+pub fn run(arguments: &[String]) -> Result<()> {
+    files::only(arguments, &[], &["--linux-aarch64", "--aar"])?;
+    let asked = |name: &str| arguments.iter().any(|one| one == name);
+    if let Some(reason) = missing() {
+        bail!("{reason}: the Kotlin package needs a JDK from 17 on, and Maven");
+    }
+    let (built, generated) = generate::bindings()?;
+    if asked("--linux-aarch64") {
+        library::build_with_zig(Flavour::Full, LINUX_AARCH64, GLIBC)?;
+    }
+    for line in place_libraries(&built, &generated)? {
+        println!("{line}");
+    }
+    files::fresh_folder(&repository()?)?;
+    deploy(&["-DskipTests"])?;
+    if asked("--aar") {
+        for line in aar::build(&generated, &paths::kotlin()?.join("target/classes"), &repository()?)? {
+            println!("{line}");
+        }
+    }
+    println!("{} is a Maven repository that holds:", repository()?);
+    for path in files::walk(&repository()?, &|path| path.as_str().contains("maven-metadata"))? {
+        if matches!(path.extension(), Some("jar" | "aar" | "pom")) {
+            println!("  {path}  {:.2} MB", std::fs::metadata(repository()?.join(&path))?.len() as f64 / 1e6);
+        }
+    }
+    Ok(())
+}
+
+/// Why Kotlin cannot be built here, if it cannot.
 pub fn missing() -> Option<&'static str> {
-    let has = |program: &str, argument: &str| run::probe(std::process::Command::new(program).arg(argument)).is_some();
+    let has = |program: &str, argument: &str| run::probe(Command::new(program).arg(argument)).is_some();
     if !has("javac", "-version") {
         Some("no JDK (javac) in PATH")
     } else if !has("mvn", "--version") {
@@ -15,9 +54,129 @@ pub fn missing() -> Option<&'static str> {
     }
 }
 
-/// Compiles with all warnings as errors. Wants `generate` to have run.
-pub fn compile() -> Result<()> {
-    let pom = paths::kotlin()?.join("pom.xml");
+/// Where the jar goes, in the folders of a Maven repository.
+fn repository() -> Result<Utf8PathBuf> {
+    Ok(paths::target()?.join("kotlin"))
+}
+
+/// Where packages of this version are in it.
+fn artifact(name: &str) -> Result<Utf8PathBuf> {
+    let version = metadata::load()?.version;
+    Ok(repository()?.join(format!("org/remotemedia/remotemedia/{version}/remotemedia-{version}{name}")))
+}
+
+/// Puts the libraries where the jar takes them from, and only those of this build. Says which.
+pub fn place_libraries(built: &Utf8Path, generated: &Generated) -> Result<Vec<String>> {
+    let resources = paths::kotlin()?.join("generated/resources");
+    let host = run::host()?;
+    let needed = native::called(generated.kotlin.values());
+    let mut said = Vec::new();
+    let mut placed = Vec::new();
+    for platform in JNA {
+        let found = if platform.triple == host { Some(built.to_owned()) } else { platform.built()? };
+        let Some(path) = found else { continue };
+        let library = if platform.triple == host { library::stripped(&path)? } else { files::read(&path)? };
+        platform.check(&path, &library, &needed)?;
+        let place = Utf8Path::new(platform.folder).join(platform.file);
+        library::place(&library, &resources.join(&place))?;
+        said.push(format!("{}: {path}, {:.2} MB", platform.folder, library.len() as f64 / 1e6));
+        placed.push(place);
+    }
+    for stale in files::walk(&resources, &|path| placed.iter().any(|place| place == path))? {
+        std::fs::remove_file(resources.join(stale))?;
+    }
+    Ok(said)
+}
+
+/// Maven, with what it fetches kept below `target`: nothing is written into the home folder, and nothing of an earlier
+/// build is taken from there.
+fn maven(pom: &Utf8Path) -> Result<Command> {
     let mut maven = run::command("mvn", &paths::root()?);
-    run::quietly(maven.args(["-q", "-B", "-ntp", "-f", pom.as_str(), "compile"]))
+    let kept = paths::target()?.join("m2");
+    maven.args(["-q", "-B", "-ntp", "-f", pom.as_str(), &format!("-Dmaven.repo.local={kept}")]);
+    Ok(maven)
+}
+
+fn deploy(extra: &[&str]) -> Result<()> {
+    let place = format!("-DaltDeploymentRepository=target::file:{}", repository()?);
+    let pom = paths::kotlin()?.join("pom.xml");
+    run::quietly(maven(&pom)?.args(["-P", "documentation", "deploy", &place]).args(extra))
+}
+
+/// The suite, and the jar from a build that passed it.
+pub fn suite() -> Result<()> {
+    let (built, generated) = generate::bindings()?;
+    for line in place_libraries(&built, &generated)? {
+        println!("{line}");
+    }
+    files::fresh_folder(&repository()?)?;
+    deploy(&[])?;
+    let reports = paths::kotlin()?.join("target/surefire-reports");
+    let mut tests = 0;
+    for path in files::walk(&reports, &|path| path.extension() != Some("txt"))? {
+        let text = files::text(&reports.join(path))?;
+        let count = text.split("Tests run: ").nth(1).and_then(|rest| rest.split(',').next());
+        tests += count.and_then(|count| count.parse::<usize>().ok()).context("a report without `Tests run`")?;
+    }
+    println!("{tests} tests of Kotlin passed");
+    if tests == 0 {
+        bail!("Maven ran no test");
+    }
+    Ok(())
+}
+
+/// The jars of a second build have the same bytes.
+pub fn reproducible() -> Result<()> {
+    let pom = paths::kotlin()?.join("pom.xml");
+    run::quietly(maven(&pom)?.args(["clean", "package", "-DskipTests"]))?;
+    let version = metadata::load()?.version;
+    for name in [".jar", "-sources.jar"] {
+        let again = paths::kotlin()?.join(format!("target/remotemedia-{version}{name}"));
+        if files::read(&again)? != files::read(&artifact(name)?)? {
+            bail!("{again} has other bytes than {}", artifact(name)?);
+        }
+    }
+    Ok(())
+}
+
+/// A program that knows the jar alone: the README's lines, and a manifest on a recording. What it finds goes to `out`.
+/// No Java may print anything of its own: JNA and newer JDKs warn on standard error.
+pub fn consume(javas: &[Utf8PathBuf], out: &Utf8Path) -> Result<()> {
+    let example = paths::kotlin()?.join("example");
+    let target = example.join("target");
+    files::fresh_folder(&target)?;
+    let block = readme::block("kotlin")?;
+    files::write(&target.join("readme/Readme.kt"), format!("package readme\n\n{block}").as_bytes())?;
+    // Maven keeps what it has resolved, and this jar is another one with each build.
+    let kept = paths::target()?.join("m2/org/remotemedia");
+    if kept.exists() {
+        std::fs::remove_dir_all(kept)?;
+    }
+    let place = format!("-Dremotemedia.repository=file:{}", repository()?);
+    run::quietly(maven(&example.join("pom.xml"))?.args(["package", &place]))?;
+    let libraries = format!("{target}/speech.jar:{target}/lib/*");
+    let folder = readme::folder(&target.join("run"))?;
+    for java in javas {
+        let start = |arguments: &[&str]| {
+            let mut command = run::command(java, &folder);
+            // A folder of its own for what JNA unpacks.
+            silent(command.args(["-cp", &libraries, &format!("-Djna.tmpdir={folder}")]).args(arguments))
+        };
+        start(&["readme.ReadmeKt"])?;
+        let root = paths::root()?;
+        let [manifest, recording] = readme::DEMO.map(|path| root.join(path));
+        start(&["org.remotemedia.example.SpeechKt", manifest.as_str(), recording.as_str(), out.as_str()])?;
+    }
+    Ok(())
+}
+
+/// Runs it, shows what it prints, and fails if it prints to standard error.
+fn silent(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| run::shown(command))?;
+    print!("{}", String::from_utf8_lossy(&output.stdout));
+    let errors = String::from_utf8_lossy(&output.stderr);
+    if !output.status.success() || !errors.is_empty() {
+        bail!("`{}` ({}) printed: {errors}", run::shown(command), output.status);
+    }
+    Ok(())
 }

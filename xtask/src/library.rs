@@ -1,11 +1,12 @@
-//! Building the shared library. One build serves the generated code, `.venv` and the wheel.
+//! Building the shared library. One build serves the generated code, `.venv`, the wheel, the jar and the Swift package;
+//! phones have one of their own.
 //!
 //! - `cargo rustc --crate-type cdylib`, because a plain build of a `cdylib` plus `lib` package gets no link-time
 //!   optimisation.
 //! - The build output stays unstripped: UniFFI reads its metadata from the symbols. Copies are stripped.
 //! - Paths of this machine are mapped to fixed names, so that two folders give the same bytes.
 
-use crate::{files, paths, python, run};
+use crate::{check, files, paths, python, run};
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::process::Command;
@@ -15,34 +16,58 @@ pub fn file_name() -> String {
     format!("{}remotemedia{}", std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX)
 }
 
-/// Builds the library for this machine and returns the unstripped file.
-pub fn build() -> Result<Utf8PathBuf> {
-    let mut cargo = run::cargo();
-    cargo.current_dir(paths::root()?).args([
-        "rustc",
-        "--quiet",
-        "--release",
-        "--lib",
-        "--crate-type",
-        "cdylib",
-        "--locked",
-    ]);
-    run::must(cargo.env("CARGO_ENCODED_RUSTFLAGS", flags()?))?;
-    found(paths::target()?.join("release").join(file_name()))
+const BUILD: &[&str] = &["rustc", "--quiet", "--lib", "--crate-type", "cdylib", "--locked"];
+
+/// Which library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flavour {
+    /// Everything, for speed.
+    Full,
+    /// For phones: small, without files, video, the command line and what is Python's alone.
+    Phone,
 }
 
-/// Builds the library against an old glibc, such as 2.17, with zig as the linker.
+impl Flavour {
+    fn arguments(self) -> Vec<&'static str> {
+        match self {
+            Self::Full => vec!["--release"],
+            Self::Phone => [&["--profile", "phone"], check::PHONE].concat(),
+        }
+    }
+
+    /// Where cargo puts it, below the folder of the target.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Full => "release",
+            Self::Phone => "phone",
+        }
+    }
+}
+
+/// Builds the library for this machine and returns the unstripped file.
+pub fn build(flavour: Flavour) -> Result<Utf8PathBuf> {
+    let mut cargo = run::cargo();
+    cargo.current_dir(paths::root()?).args(BUILD).args(flavour.arguments());
+    run::must(cargo.env("CARGO_ENCODED_RUSTFLAGS", flags()?))?;
+    found(paths::target()?.join(flavour.folder()).join(file_name()))
+}
+
+/// Builds the library against an old glibc, such as 2.17.
 pub fn build_for_glibc(version: &str) -> Result<Utf8PathBuf> {
-    let host = host()?;
+    let host = run::host()?;
     if !host.ends_with("-linux-gnu") {
         bail!("--glibc works on Linux only; this machine is {host}");
     }
+    build_with_zig(Flavour::Full, &host, version)
+}
+
+/// Builds the library for a Linux of another processor, or of an old glibc, with zig as the linker.
+pub fn build_with_zig(flavour: Flavour, triple: &str, glibc: &str) -> Result<Utf8PathBuf> {
     let tools = python::tools("zig", &["ziglang==0.17.1", "cargo-zigbuild==0.24.1"])?;
     let cache = paths::target()?.join("xtask/zig-cache");
     let bin = tools.parent().context("a Python without a folder")?.to_owned();
     let mut zig = run::command(bin.join("cargo-zigbuild"), &paths::root()?);
-    zig.args(["rustc", "--quiet", "--release", "--lib", "--crate-type", "cdylib", "--locked"]);
-    zig.args(["--target", &format!("{host}.{version}")]);
+    zig.args(BUILD).args(flavour.arguments()).args(["--target", &format!("{triple}.{glibc}")]);
     zig.env("PATH", format!("{bin}:{}", std::env::var("PATH").unwrap_or_default()));
     for name in ["ZIG_GLOBAL_CACHE_DIR", "ZIG_LOCAL_CACHE_DIR", "XDG_CACHE_HOME"] {
         zig.env(name, &cache);
@@ -51,7 +76,7 @@ pub fn build_for_glibc(version: &str) -> Result<Utf8PathBuf> {
         zig.env_remove(name);
     }
     run::must(zig.env("CARGO_ENCODED_RUSTFLAGS", flags()?))?;
-    found(paths::target()?.join(host).join("release").join(file_name()))
+    found(paths::target()?.join(triple).join(flavour.folder()).join(file_name()))
 }
 
 fn found(path: Utf8PathBuf) -> Result<Utf8PathBuf> {
@@ -59,13 +84,6 @@ fn found(path: Utf8PathBuf) -> Result<Utf8PathBuf> {
         bail!("cargo built no {path}");
     }
     Ok(path)
-}
-
-/// The target triple of this machine.
-fn host() -> Result<String> {
-    let text = run::output(run::command("rustc", &paths::root()?).arg("-vV"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("host: "));
-    Ok(line.context("rustc -vV names no host")?.to_owned())
 }
 
 /// The user's own flags, and a fixed name for every folder of this machine that could end up in the library.
@@ -134,7 +152,7 @@ pub fn stripped(library: &Utf8Path) -> Result<Vec<u8>> {
 /// The objcopy inside the Rust toolchain, if it runs.
 fn objcopy() -> Option<Command> {
     let sysroot = Utf8PathBuf::from(run::probe(Command::new("rustc").args(["--print", "sysroot"]))?);
-    let program = sysroot.join("lib/rustlib").join(host().ok()?).join("bin/rust-objcopy");
+    let program = sysroot.join("lib/rustlib").join(run::host().ok()?).join("bin/rust-objcopy");
     let make = || {
         let mut tool = Command::new(&program);
         tool.env("LD_LIBRARY_PATH", sysroot.join("lib"));

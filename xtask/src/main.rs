@@ -1,6 +1,8 @@
 //! The project's chores, as `cargo xtask COMMAND`. One file per command; this one only dispatches.
 
+mod aar;
 mod api;
+mod archive;
 mod bench;
 mod bindings;
 mod catalogue;
@@ -20,11 +22,14 @@ mod library;
 mod licences;
 mod linked;
 mod metadata;
+mod native;
 mod nodes_md;
 mod nodes_py;
 mod patches;
 mod paths;
+mod phone;
 mod python;
+mod readme;
 mod run;
 mod sanitize;
 mod sbom;
@@ -32,6 +37,7 @@ mod schema;
 mod sdist;
 mod signatures;
 mod steps;
+mod swift;
 mod test;
 mod visibility;
 mod wheel;

@@ -49,6 +49,10 @@ pub fn kotlin() -> Result<Utf8PathBuf> {
     Ok(root()?.join("bindings/kotlin"))
 }
 
+pub fn swift() -> Result<Utf8PathBuf> {
+    Ok(root()?.join("bindings/swift"))
+}
+
 /// The development environment that `cargo xtask dev` makes.
 pub fn venv() -> Result<Utf8PathBuf> {
     Ok(root()?.join(".venv"))

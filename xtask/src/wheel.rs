@@ -2,6 +2,7 @@
 
 use crate::metadata::{self, Package};
 use crate::wheel_zip::{self, Files};
+use crate::library::Flavour;
 use crate::{bindings, elf, files, generate, library, paths, sbom};
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -35,7 +36,7 @@ fn folder(arguments: &[String]) -> Result<Utf8PathBuf> {
 /// Builds the wheel into `out`.
 pub fn build(out: &Utf8Path, glibc: Option<&str>) -> Result<Wheel> {
     let package = metadata::load()?;
-    let host = library::build()?;
+    let host = library::build(Flavour::Full)?;
     let module = bindings::make(&host)?.python;
     let shipped = match glibc {
         Some(version) => library::build_for_glibc(version)?,

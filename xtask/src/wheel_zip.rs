@@ -1,14 +1,12 @@
-//! Packing a wheel: RECORD, and a zip whose bytes depend on the content alone.
+//! Packing a wheel: RECORD, and a zip with it at the end.
 
+use crate::archive;
 use anyhow::Result;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::{Cursor, Write as _};
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, System, ZipWriter};
 
 /// The files of a wheel by their path in it.
 pub type Files = BTreeMap<String, Vec<u8>>;
@@ -29,23 +27,12 @@ pub fn record(files: &Files, dist_info: &str) -> String {
     text + &format!("{dist_info}/RECORD,,\n")
 }
 
-/// The wheel's bytes. Sorted, one time for all, RECORD last as the standard recommends.
+/// The wheel's bytes. Sorted, RECORD last as the standard recommends.
 pub fn pack(files: &Files, dist_info: &str) -> Result<Vec<u8>> {
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Deflated)
-        .compression_level(Some(9))
-        .last_modified_time(DateTime::default()) // 1980-01-01
-        .system(System::Unix);
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let record = record(files, dist_info);
     let name = format!("{dist_info}/RECORD");
-    let all = files.iter().map(|(path, content)| (path, content.as_slice())).chain([(&name, record.as_bytes())]);
-    for (path, content) in all {
-        let is_library = path.ends_with(std::env::consts::DLL_SUFFIX);
-        zip.start_file(path.as_str(), options.unix_permissions(if is_library { 0o755 } else { 0o644 }))?;
-        zip.write_all(content)?;
-    }
-    Ok(zip.finish()?.into_inner())
+    let all = files.iter().map(|(path, content)| (path.as_str(), content.as_slice()));
+    archive::zip(all.chain([(name.as_str(), record.as_bytes())]))
 }
 
 #[cfg(test)]
@@ -70,7 +57,7 @@ mod tests {
     fn the_same_files_give_the_same_bytes_with_record_last() {
         let bytes = pack(&files(), "x.dist-info").unwrap();
         assert_eq!(bytes, pack(&files(), "x.dist-info").unwrap());
-        let archive = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
+        let archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
         let names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
         assert_eq!(names, ["a.py", "b.py", "x.dist-info/RECORD"]);
     }
