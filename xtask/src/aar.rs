@@ -34,7 +34,8 @@ pub fn build(generated: &Generated, classes: &Utf8Path, repository: &Utf8Path) -
         libraries.insert(platform.folder, library);
     }
     if libraries.is_empty() {
-        let places: Vec<String> = ANDROID.iter().map(|one| format!("target/{}/release/{}", one.triple, one.file)).collect();
+        let places: Vec<String> =
+            ANDROID.iter().map(|one| format!("target/{}/release/{}", one.triple, one.file)).collect();
         bail!(
             "there is no library for Android: expected one or more of {}; docs/mobile.md has the commands, which need the NDK",
             places.join(", ")

@@ -93,14 +93,32 @@ pub fn place_libraries(built: &Utf8Path, generated: &Generated) -> Result<Vec<St
 fn maven(pom: &Utf8Path) -> Result<Command> {
     let mut maven = run::command("mvn", &paths::root()?);
     let kept = paths::target()?.join("m2");
-    maven.args(["-q", "-B", "-ntp", "-f", pom.as_str(), &format!("-Dmaven.repo.local={kept}")]);
+    maven.args(["-B", "-ntp", "-f", pom.as_str(), &format!("-Dmaven.repo.local={kept}")]);
     Ok(maven)
 }
 
 fn deploy(extra: &[&str]) -> Result<()> {
     let place = format!("-DaltDeploymentRepository=target::file:{}", repository()?);
     let pom = paths::kotlin()?.join("pom.xml");
-    run::quietly(maven(&pom)?.args(["-P", "documentation", "deploy", &place]).args(extra))
+    let mut maven = maven(&pom)?;
+    maven.args(["-P", "documentation", "deploy", &place]).args(extra);
+    let output = maven.output().with_context(|| run::shown(&maven))?;
+    let said = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
+    if !output.status.success() {
+        eprint!("{said}");
+        bail!("`{}` failed ({})", run::shown(&maven), output.status);
+    }
+    match undocumented(&said).as_slice() {
+        [] => Ok(()),
+        names => bail!("public and without documentation: {}", names.join(", ")),
+    }
+}
+
+/// What Dokka reports, but for what an enum has of itself and nobody can document.
+fn undocumented(said: &str) -> Vec<&str> {
+    let names = said.lines().filter_map(|line| line.split_once("Undocumented: ")).map(|(_, name)| name);
+    let own = ["/values/", "/valueOf/", "/getEntries/"];
+    names.filter(|name| !own.iter().any(|one| name.contains(one))).collect()
 }
 
 /// The suite, and the jar from a build that passed it.
@@ -179,4 +197,16 @@ fn silent(command: &mut Command) -> Result<()> {
         bail!("`{}` ({}) printed: {errors}", run::shown(command), output.status);
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_documentation_is_found() {
+        let said = "[INFO] x\n[WARNING] Undocumented: org.remotemedia/Session/feed/#/ (JVM)\n\
+                    [WARNING] Undocumented: org.remotemedia/WhenFull/values/#/ (JVM)\n";
+        assert_eq!(undocumented(said), ["org.remotemedia/Session/feed/#/ (JVM)"]);
+    }
 }

@@ -22,6 +22,7 @@ mod library;
 mod licences;
 mod linked;
 mod metadata;
+mod mobile;
 mod native;
 mod nodes_md;
 mod nodes_py;
@@ -50,12 +51,17 @@ cargo xtask COMMAND
 
   demo                            run the demo over the recordings in examples/data; report in target/demo/report.html
   bench [--quick] [--only WORD] [--seed-claims] [--no-peers]   time ours and the peers; writes docs/benchmarks.md
-  test [--quick|--integrations]   everything CI runs; --quick leaves the packages and the other Pythons out,
-                                  --integrations runs the tests with other frameworks (pipecat) alone
+  test [--quick|--integrations|--mobile] [--swift-chroot]
+                                  everything CI runs; --quick leaves the packages, the other Pythons, Kotlin, Swift and
+                                  phones out, --mobile runs those three alone, --integrations the tests with other
+                                  frameworks (pipecat); --swift-chroot makes a Debian folder with Swift where none is installed
   dev                             make .venv with the package (editable) and the development tools
   generate                        library, bindings for Python, Kotlin and Swift, bindings/api.txt, nodes.py, docs/nodes.md, docs/errors.md
   check                           formats, lints, types, generated files up to date, wheel contents
   build-wheel [--glibc X.Y] [--out DIR]   one wheel for every CPython from 3.10 on
+  build-kotlin [--linux-aarch64] [--aar]   the jar with the libraries inside, sources and documentation: target/kotlin;
+                                  --linux-aarch64 cross-builds one more library, --aar adds the package for Android
+  build-swift                     the Swift package in bindings/swift, with its generated sources and the library
   build-sdist [--out DIR]         a source archive from which the wheel can be built
   exits [--runs N]                start and end N (200) interpreters with work in flight, pinned and not: all exit with 0
   fuzz [--seconds N]              random manifests, steered by coverage, for N (60) seconds
@@ -86,6 +92,8 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "generate" => generate::run(rest),
         "check" => check::run(rest),
         "build-wheel" => wheel::run(rest),
+        "build-kotlin" => kotlin::run(rest),
+        "build-swift" => swift::run(rest),
         "build-sdist" => sdist::run(rest),
         "licences" => licences::run(rest),
         // Called by the PEP 517 backend in python/build_backend.

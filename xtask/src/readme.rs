@@ -13,7 +13,8 @@ pub fn block(language: &str) -> Result<String> {
 }
 
 fn one(text: &str, language: &str) -> Result<String> {
-    let mut blocks = text.split(&format!("\n```{language}\n")).skip(1);
+    let head = format!("\n```{language}\n");
+    let mut blocks = text.split(&head).skip(1);
     let first = blocks.next().and_then(|rest| rest.split_once("\n```"));
     match (first, blocks.next()) {
         (Some((block, _)), None) => Ok(format!("{block}\n")),

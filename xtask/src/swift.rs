@@ -1,8 +1,7 @@
 //! `build-swift`: the Swift package, complete with its generated sources and the library. `test` runs it where Swift is
 //! installed, or in a Debian folder that holds Swift (`swift_root.sh`).
 
-use crate::library::{self, Flavour};
-use crate::{files, generate, paths, python, readme, run};
+use crate::{files, generate, library, paths, python, readme, run};
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::process::Command;

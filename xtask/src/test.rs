@@ -1,20 +1,27 @@
-//! `test`: everything CI runs, in the README's order. `--quick` leaves packages, other Pythons and Kotlin out;
-//! `--integrations` runs those with other frameworks alone, which are else left to CI.
+//! `test`: everything CI runs, in the README's order. `--quick` leaves packages, other Pythons, Kotlin, Swift and phones
+//! out; `--mobile` runs these three alone; `--integrations` runs the tests with other frameworks, else left to CI.
 
 use crate::python::{self, Python};
 use crate::steps::Steps;
-use crate::{check, files, fuzz, generate, kotlin, metadata, paths, run, sanitize, sdist, wheel};
+use crate::{check, files, fuzz, metadata, mobile, paths, run, sanitize, sdist, wheel};
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::collections::BTreeMap;
 
 pub fn run(arguments: &[String]) -> Result<()> {
-    files::only(arguments, &[], &["--quick", "--integrations"])?;
-    let quick = arguments.iter().any(|one| one == "--quick");
+    files::only(arguments, &[], &["--quick", "--integrations", "--mobile", "--swift-chroot"])?;
+    let asked = |name: &str| arguments.iter().any(|one| one == name);
+    let quick = asked("--quick");
+    let chroot = asked("--swift-chroot") || std::env::var_os("CI").is_some();
     let mut steps = Steps::new();
-    if arguments.iter().any(|one| one == "--integrations") {
+    if asked("--integrations") {
         let wheel = wheel::build(&paths::target()?.join("wheels"), None)?.path;
         steps.step("pytest with pipecat", || pipecat(&wheel));
+        return steps.finish();
+    }
+    if asked("--mobile") {
+        let wheel = wheel::build(&paths::target()?.join("wheels"), None)?.path;
+        mobile::all(&mut steps, &wheel, chroot);
         return steps.finish();
     }
     let cargo = |arguments: &[&str]| run::must(run::cargo().current_dir(paths::root()?).args(arguments));
@@ -26,7 +33,7 @@ pub fn run(arguments: &[String]) -> Result<()> {
         cargo(&[&["check", "--quiet", "--locked", "--lib"], check::PHONE].concat())
     });
     check::all(&mut steps);
-    pythons(&mut steps, quick);
+    let wheel = pythons(&mut steps, quick);
     if !quick {
         packages(&mut steps);
         match sanitize::missing() {
@@ -37,24 +44,23 @@ pub fn run(arguments: &[String]) -> Result<()> {
             Some(reason) => steps.left_out("manifests: a minute of fuzzing", &reason),
             None => steps.step("manifests: a minute of fuzzing", || fuzz::fuzz(60)),
         }
-        match kotlin::missing() {
-            Some(reason) => steps.left_out("Kotlin compiles", reason),
-            None => steps.step("Kotlin compiles", || generate::bindings().and_then(|_| kotlin::compile())),
+        if let Some(wheel) = wheel {
+            mobile::all(&mut steps, &wheel, chroot);
         }
     }
     steps.finish()
 }
 
 /// The wheel, tested in a fresh environment of each CPython found, outside the source tree.
-fn pythons(steps: &mut Steps, quick: bool) {
-    let mut path = None;
+fn pythons(steps: &mut Steps, quick: bool) -> Option<Utf8PathBuf> {
+    let mut path: Option<Utf8PathBuf> = None;
     steps.step("build-wheel", || {
         let built = wheel::build(&paths::target()?.join("wheels"), None)?;
         println!("{} ({:.2} MB)", built.path, built.size as f64 / 1e6);
         path = Some(built.path);
         Ok(())
     });
-    let Some(wheel) = path else { return };
+    let wheel = path?;
     let found = match (quick, python::default()) {
         (true, Ok(python)) => BTreeMap::from([(python.minor, python)]),
         _ => python::all(),
@@ -76,6 +82,7 @@ fn pythons(steps: &mut Steps, quick: bool) {
         }
         steps.step("no network", || no_network(&wheel));
     }
+    Some(wheel)
 }
 
 /// An environment that holds the wheel, numpy and the test tools; kept until the requirements change.

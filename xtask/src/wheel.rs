@@ -1,8 +1,8 @@
 //! `build-wheel`: one wheel for every CPython from 3.10 on, made without Python.
 
+use crate::library::Flavour;
 use crate::metadata::{self, Package};
 use crate::wheel_zip::{self, Files};
-use crate::library::Flavour;
 use crate::{bindings, elf, files, generate, library, paths, sbom};
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};

@@ -33,6 +33,7 @@ public class AudioBuffer internal constructor(internal val native: NativeAudioBu
     /** Frees the memory. A second call does nothing; every other call throws [RemoteMediaException.Closed] from now on. */
     override fun close(): Unit = native.close()
 
+    /** Frames, rate and channels. */
     override fun toString(): String = calling(WHAT) { "AudioBuffer(frames=$frames, sampleRateHz=$sampleRateHz, channels=$channels)" }
 
     public companion object {

@@ -6,19 +6,39 @@ import org.remotemedia.internal.StreamOutput as NativeStreamOutput
 
 /** One piece of data, on its way in or out. */
 public sealed interface Item {
-    /** Audio. */
+    /**
+     * Audio.
+     *
+     * @property audio the samples with their format.
+     */
     public class Audio(public val audio: AudioBuffer) : Item
 
-    /** A video frame. */
+    /**
+     * A video frame.
+     *
+     * @property frame the picture.
+     */
     public class Video(public val frame: VideoFrame) : Item
 
-    /** Text. */
+    /**
+     * Text.
+     *
+     * @property text the text.
+     */
     public data class Text(public val text: String) : Item
 
-    /** A JSON value, as its text. */
+    /**
+     * A JSON value, as its text.
+     *
+     * @property json the text.
+     */
     public data class Json(public val json: String) : Item
 
-    /** Bytes. */
+    /**
+     * Bytes.
+     *
+     * @property bytes the bytes.
+     */
     public class Binary(public val bytes: ByteArray) : Item
 }
 
