@@ -27,7 +27,7 @@ pub fn build(generated: &Generated, classes: &Utf8Path, repository: &Utf8Path) -
     let mut libraries = BTreeMap::new();
     let mut said = Vec::new();
     for platform in ANDROID {
-        let Some(path) = platform.built()? else { continue };
+        let Some(path) = platform.built(&["release", "phone"])? else { continue };
         let library = files::read(&path)?;
         platform.check(&path, &library, &needed)?;
         said.push(format!("{}: {path}, {:.2} MB", platform.folder, library.len() as f64 / 1e6));

@@ -73,17 +73,19 @@ pub fn place_libraries(built: &Utf8Path, generated: &Generated) -> Result<Vec<St
     let mut said = Vec::new();
     let mut placed = Vec::new();
     for platform in JNA {
-        let found = if platform.triple == host { Some(built.to_owned()) } else { platform.built()? };
+        let found = if platform.triple == host { Some(built.to_owned()) } else { platform.built(&["release"])? };
         let Some(path) = found else { continue };
         let library = if platform.triple == host { library::stripped(&path)? } else { files::read(&path)? };
         platform.check(&path, &library, &needed)?;
-        let place = Utf8Path::new(platform.folder).join(platform.file);
-        library::place(&library, &resources.join(&place))?;
+        library::place(&library, &resources.join(platform.folder).join(platform.file))?;
         said.push(format!("{}: {path}, {:.2} MB", platform.folder, library.len() as f64 / 1e6));
-        placed.push(place);
+        placed.push(platform.folder);
     }
-    for stale in files::walk(&resources, &|path| placed.iter().any(|place| place == path))? {
-        std::fs::remove_file(resources.join(stale))?;
+    for entry in resources.read_dir_utf8()? {
+        let entry = entry?;
+        if !placed.iter().any(|folder| *folder == entry.file_name()) {
+            std::fs::remove_dir_all(entry.path())?;
+        }
     }
     Ok(said)
 }
@@ -101,7 +103,8 @@ fn deploy(extra: &[&str]) -> Result<()> {
     let place = format!("-DaltDeploymentRepository=target::file:{}", repository()?);
     let pom = paths::kotlin()?.join("pom.xml");
     let mut maven = maven(&pom)?;
-    maven.args(["-P", "documentation", "deploy", &place]).args(extra);
+    // What an incremental compilation leaves has other line numbers than a whole one.
+    maven.args(["-P", "documentation", "clean", "deploy", &place]).args(extra);
     let output = maven.output().with_context(|| run::shown(&maven))?;
     let said = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
     if !output.status.success() {

@@ -58,13 +58,12 @@ pub const ANDROID: &[Platform] = &[
 ];
 
 impl Platform {
-    /// The library that was built for it with `cargo build --release --target`, or with the profile `phone`; the newer
-    /// one of the two.
-    pub fn built(&self) -> Result<Option<Utf8PathBuf>> {
+    /// The library that was built for it, with `cargo build --release --target` or another of these profiles: the newest.
+    pub fn built(&self, profiles: &[&str]) -> Result<Option<Utf8PathBuf>> {
         let folder = paths::target()?.join(self.triple);
         let age = |path: &Utf8PathBuf| std::fs::metadata(path).and_then(|about| about.modified()).ok();
-        let found = ["release", "phone"].map(|profile| folder.join(profile).join(self.file));
-        Ok(found.into_iter().filter(|path| path.exists()).max_by_key(age))
+        let found = profiles.iter().map(|profile| folder.join(profile).join(self.file));
+        Ok(found.filter(|path| path.exists()).max_by_key(age))
     }
 
     /// Fails unless the file is a library for this platform that exports every function in `needed`.

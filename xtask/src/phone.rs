@@ -2,7 +2,8 @@
 
 use crate::library::{self, Flavour};
 use crate::{bindings, check, paths, run};
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeSet;
 
 /// What a phone downloads, at most.
 const MOST_BYTES: usize = 2_500_000;
@@ -30,14 +31,26 @@ pub fn size() -> Result<()> {
     }
 }
 
-/// What is generated from the phone library is what is generated from the full one: one package serves both.
+/// Kotlin and Swift that are generated from the full library call the one for phones in the same way: one package serves
+/// both. Helpers for types that only Python's functions use may differ.
 pub fn same_bindings() -> Result<()> {
     let full = bindings::make(&library::build(Flavour::Full)?)?;
     let phone = bindings::make(&library::build(Flavour::Phone)?)?;
-    if full.kotlin != phone.kotlin || full.swift != phone.swift {
-        bail!("Kotlin or Swift differ between the library for phones and the full one: an export depends on a feature");
+    for (one, other) in [(&full.kotlin, &phone.kotlin), (&full.swift, &phone.swift)] {
+        for (path, text) in one {
+            let theirs = other.get(path).with_context(|| format!("the library for phones gives no {path}"))?;
+            if let Some(line) = other_call(text, theirs) {
+                bail!("{path}: the library for phones has nothing like `{}`", line.trim());
+            }
+        }
     }
     Ok(())
+}
+
+/// A line that declares, calls or checks a function of the library, and is not in the other text.
+fn other_call<'a>(text: &'a str, theirs: &str) -> Option<&'a str> {
+    let known: BTreeSet<&str> = theirs.lines().collect();
+    text.lines().find(|line| line.contains("_remotemedia_") && !known.contains(line))
 }
 
 /// Adds a target to the toolchain, where rustup is.
@@ -47,5 +60,17 @@ fn target(triple: &str) -> Result<()> {
     match there.exists() {
         true => Ok(()),
         false => run::quietly(run::command("rustup", &paths::root()?).args(["target", "add", triple])),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_that_the_other_library_has_not_is_found() {
+        let (full, phone) = ("a\n uniffi_remotemedia_b(1)\nc", "c\n uniffi_remotemedia_b(1)");
+        assert_eq!(other_call(full, phone), None);
+        assert_eq!(other_call(full, "uniffi_remotemedia_b(2)"), Some(" uniffi_remotemedia_b(1)"));
     }
 }
