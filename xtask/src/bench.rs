@@ -1,12 +1,15 @@
 //! `bench`: ours and the peers in one run, on the wheel; tables to docs/benchmarks.md, everything to target/bench.
 
-use crate::{files, paths, python, run, test, wheel};
+use crate::{files, kotlin, paths, python, run, test, wheel};
 use anyhow::Result;
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub fn run(arguments: &[String]) -> Result<()> {
-    files::only(arguments, &["--only"], &["--quick", "--seed-claims", "--no-peers"])?;
+    files::only(arguments, &["--only"], &["--quick", "--seed-claims", "--no-peers", "--kotlin"])?;
     let has = |name: &str| arguments.iter().any(|one| one == name);
+    if has("--kotlin") {
+        return kotlin::bench();
+    }
     let wheel = wheel::build(&paths::target()?.join("wheels"), None)?;
     let folder = paths::target()?.join(if has("--no-peers") { "bench/alone" } else { "bench/env" });
     let program = python::venv(&python::default()?, &folder)?;

@@ -79,7 +79,8 @@ fn swift_place(path: &Utf8Path) -> Utf8PathBuf {
     }
 }
 
-fn interface(library: &Utf8Path) -> Result<ComponentInterface> {
+/// The exports, as UniFFI reads them from the library.
+pub fn interface(library: &Utf8Path) -> Result<ComponentInterface> {
     let loader = BindgenLoader::new(BindgenPaths::default(), GlobalConfig::default());
     let metadata = loader.load_metadata(library)?;
     let found = loader.load_cis(metadata)?.into_iter().find(|one| one.crate_name() == "remotemedia");

@@ -2,8 +2,8 @@
 
 use crate::steps::Steps;
 use crate::{
-    bindings, catalogue, claims, deny, dev, files, generate, library, licences, metadata, paths, python, run, sbom,
-    signatures, wheel,
+    bindings, catalogue, claims, deny, dev, documented, files, generate, library, licences, metadata, paths, python,
+    run, sbom, signatures, versions, wheel,
 };
 use anyhow::{Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -23,6 +23,8 @@ pub fn all(steps: &mut Steps) {
     rust(steps);
     steps.step("generated code: up to date, the same twice", generated);
     steps.step("exported signatures: no vectors of samples or bytes", signatures::check);
+    steps.step("documentation of every public item", documented::check);
+    steps.step("one version for all packages", versions::check);
     python_tools(steps);
     steps.step("wheel: contents", wheel_contents);
     if cfg!(target_os = "linux") {

@@ -146,6 +146,19 @@ pub fn suite() -> Result<()> {
     Ok(())
 }
 
+/// What calls cost on this JVM.
+pub fn bench() -> Result<()> {
+    let (built, generated) = generate::bindings()?;
+    place_libraries(&built, &generated)?;
+    let pom = paths::kotlin()?.join("pom.xml");
+    let mut maven = maven(&pom)?;
+    let text = run::output(maven.args(["test-compile", "surefire:test", "-Dgroups=bench", "-DexcludedGroups="]))?;
+    for line in text.lines().filter(|line| line.starts_with("JVM ") || line.ends_with(" us")) {
+        println!("{line}");
+    }
+    Ok(())
+}
+
 /// The jars of a second build have the same bytes.
 pub fn reproducible() -> Result<()> {
     let pom = paths::kotlin()?.join("pom.xml");

@@ -11,6 +11,7 @@ mod claims;
 mod demo;
 mod deny;
 mod dev;
+mod documented;
 mod elf;
 mod errors_md;
 mod exits;
@@ -40,6 +41,7 @@ mod signatures;
 mod steps;
 mod swift;
 mod test;
+mod versions;
 mod visibility;
 mod wheel;
 mod wheel_zip;
@@ -51,6 +53,7 @@ cargo xtask COMMAND
 
   demo                            run the demo over the recordings in examples/data; report in target/demo/report.html
   bench [--quick] [--only WORD] [--seed-claims] [--no-peers]   time ours and the peers; writes docs/benchmarks.md
+  bench --kotlin                  what calls cost on this JVM
   test [--quick|--integrations|--mobile] [--swift-chroot]
                                   everything CI runs; --quick leaves the packages, the other Pythons, Kotlin, Swift and
                                   phones out, --mobile runs those three alone, --integrations the tests with other
