@@ -23,8 +23,6 @@ pub mod builtin;
 pub mod cli;
 pub mod codes;
 pub mod data;
-#[cfg(feature = "audio")]
-mod dsp;
 pub mod engine;
 pub mod error;
 #[cfg(feature = "ffi")]
@@ -36,6 +34,9 @@ pub mod media;
 pub mod node;
 pub mod runtime;
 mod words;
+
+#[cfg(feature = "audio")]
+use remotemedia_dsp as dsp;
 
 pub use data::{
     AudioBuffer, AudioFormat, Format, Kind, NdArray, Packet, PixelFormat, Pts, RuntimeData, VideoFormat, VideoFrame,

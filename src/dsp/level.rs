@@ -1,7 +1,7 @@
 //! Levels of a run of samples.
 
 /// What is written for silence, in dBFS: below the quietest f32 a recording can hold.
-pub(crate) const SILENCE_DB: f64 = -200.0;
+pub const SILENCE_DB: f64 = -200.0;
 
 /// Sums that are kept side by side, so that the compiler can add several samples at a time.
 const LANES: usize = 8;
@@ -10,7 +10,7 @@ const LANES: usize = 8;
 ///
 /// Sample `n` always adds to lane `n % LANES`: the result is the same, bit by bit, however the samples were cut.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(crate) struct Meter {
+pub struct Meter {
     sums: [f64; LANES],
     peaks: [f32; LANES],
     samples: u64,
@@ -18,7 +18,7 @@ pub(crate) struct Meter {
 
 impl Meter {
     /// Adds samples. Ones that are not finite count as silence.
-    pub(crate) fn add(&mut self, samples: &[f32]) {
+    pub fn add(&mut self, samples: &[f32]) {
         let lane = (self.samples % LANES as u64) as usize;
         let (head, rest) = samples.split_at(samples.len().min((LANES - lane) % LANES));
         for (lane, sample) in (lane..).zip(head) {
@@ -44,7 +44,7 @@ impl Meter {
     }
 
     /// Root mean square in dBFS: a full-scale sine is -3.01.
-    pub(crate) fn rms_db(&self) -> f64 {
+    pub fn rms_db(&self) -> f64 {
         if self.samples == 0 {
             return SILENCE_DB;
         }
@@ -52,13 +52,13 @@ impl Meter {
     }
 
     /// The largest sample in dBFS.
-    pub(crate) fn peak_db(&self) -> f64 {
+    pub fn peak_db(&self) -> f64 {
         decibels(f64::from(self.peaks.iter().copied().fold(0.0, f32::max)))
     }
 }
 
 /// An amplitude in dB, not below [`SILENCE_DB`].
-pub(crate) fn decibels(amplitude: f64) -> f64 {
+pub fn decibels(amplitude: f64) -> f64 {
     if amplitude <= 0.0 { SILENCE_DB } else { (20.0 * amplitude.log10()).max(SILENCE_DB) }
 }
 

@@ -1,8 +1,10 @@
 //! Pure algorithms on slices. Nothing here knows of packets, nodes or files.
+//!
+//! For the package `remotemedia` alone: what is public here may change with every commit.
 
 mod fft;
-pub(crate) mod level;
-pub(crate) mod resample;
-pub(crate) mod segment;
-pub(crate) mod silero;
+pub mod level;
+pub mod resample;
+pub mod segment;
+pub mod silero;
 mod simd;

@@ -2,33 +2,40 @@
 
 /// Settings, in samples of the stream whose positions are reported.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct SegmentSettings {
+pub struct SegmentSettings {
     /// Speech starts at this probability.
-    pub(crate) enter: f32,
+    pub enter: f32,
     /// Silence starts below this probability.
-    pub(crate) exit: f32,
+    pub exit: f32,
     /// Shorter speech is not reported.
-    pub(crate) min_speech: u64,
+    pub min_speech: u64,
     /// Shorter silence does not end a segment.
-    pub(crate) min_silence: u64,
+    pub min_silence: u64,
     /// Added before a segment, as far as there is room.
-    pub(crate) pad_start: u64,
+    pub pad_start: u64,
     /// Added after a segment, as far as there is room.
-    pub(crate) pad_end: u64,
+    pub pad_end: u64,
     /// A longer segment is cut; 0: never.
-    pub(crate) max_speech: u64,
+    pub max_speech: u64,
     /// As silero-vad segments files: a short silence does not interrupt speech that is still too short to be reported,
     /// silence is counted up to the start of a hop, and a silence that the stream's end cuts short is speech.
-    pub(crate) bridge: bool,
+    pub bridge: bool,
 }
 
 /// What the segmenter reports.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Mark {
+pub enum Mark {
     /// Speech starts at this sample.
     Start(u64),
     /// Speech went from `start` to `end` with this mean probability.
-    End { start: u64, end: u64, probability: f32 },
+    End {
+        /// Its first sample.
+        start: u64,
+        /// The sample after its last.
+        end: u64,
+        /// The mean of its windows.
+        probability: f32,
+    },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +50,7 @@ impl State {
 
 /// The state machine. Feed it one hop after another.
 #[derive(Debug)]
-pub(crate) struct Segmenter {
+pub struct Segmenter {
     settings: SegmentSettings,
     state: State,
     previous_end: u64,
@@ -52,16 +59,18 @@ pub(crate) struct Segmenter {
 }
 
 impl Segmenter {
-    pub(crate) fn new(settings: SegmentSettings) -> Self {
+    /// Before the first sample.
+    pub fn new(settings: SegmentSettings) -> Self {
         Self { settings, state: State::SILENCE, previous_end: 0, sum: 0.0, hops: 0 }
     }
 
-    pub(crate) fn reset(&mut self) {
+    /// Back to before the first sample.
+    pub fn reset(&mut self) {
         *self = Self::new(self.settings);
     }
 
     /// One hop from sample `from` to sample `to` with the probability of speech in it.
-    pub(crate) fn hop(&mut self, from: u64, to: u64, probability: f32, mut report: impl FnMut(Mark)) {
+    pub fn hop(&mut self, from: u64, to: u64, probability: f32, mut report: impl FnMut(Mark)) {
         let settings = self.settings;
         match &mut self.state {
             State::Silence { since, run, quiet_since } => {
@@ -117,7 +126,7 @@ impl Segmenter {
     }
 
     /// Where the next segment starts at the earliest, when everything before sample `heard` is known.
-    pub(crate) fn earliest_start(&self, heard: u64) -> u64 {
+    pub fn earliest_start(&self, heard: u64) -> u64 {
         match self.state {
             State::Speech { start, .. } => start,
             State::Silence { since, .. } => {
@@ -127,7 +136,7 @@ impl Segmenter {
     }
 
     /// The stream ends at sample `end`.
-    pub(crate) fn flush(&mut self, end: u64, mut report: impl FnMut(Mark)) {
+    pub fn flush(&mut self, end: u64, mut report: impl FnMut(Mark)) {
         let settings = self.settings;
         match self.state {
             State::Speech { start, quiet_since } => {

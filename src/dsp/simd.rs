@@ -5,12 +5,12 @@
 #![allow(unsafe_code)]
 
 /// Values that go together.
-pub(crate) const LANES: usize = 8;
+pub const LANES: usize = 8;
 
 /// Arithmetic on [`LANES`] values at a time.
 ///
 /// A value of this type is proof that the machine has the instructions: [`run`] alone hands one out.
-pub(crate) trait Simd: Copy {
+pub trait Simd: Copy {
     /// The values.
     type Lanes: Copy;
     /// The same value in all.
@@ -35,7 +35,7 @@ pub(crate) trait Simd: Copy {
 
 /// What every machine of the target has. Two roundings, because `f32::mul_add` would call a library.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Plain(());
+pub struct Plain(());
 
 impl Simd for Plain {
     type Lanes = [f32; LANES];
@@ -70,7 +70,7 @@ impl Simd for Plain {
 /// AVX2 and FMA.
 #[cfg(target_arch = "x86_64")]
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Avx2(());
+pub struct Avx2(());
 
 #[cfg(target_arch = "x86_64")]
 impl Simd for Avx2 {
@@ -107,7 +107,7 @@ impl Simd for Avx2 {
 }
 
 /// A loop over slices. `run` is `#[inline(always)]`, and so is what it calls: only then do the instructions reach it.
-pub(crate) trait Kernel {
+pub trait Kernel {
     /// What it gives.
     type Output;
     /// The loop.
@@ -116,7 +116,7 @@ pub(crate) trait Kernel {
 
 /// Runs a kernel with the best instructions there are.
 #[inline]
-pub(crate) fn run<K: Kernel>(kernel: K) -> K::Output {
+pub fn run<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
     if !forced::plain() && is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
         // SAFETY: the processor has just said that it has both.
@@ -142,7 +142,7 @@ mod forced {
 
 /// What `work` gives without the special instructions.
 #[cfg(test)]
-pub(crate) fn plain<T>(work: impl FnOnce() -> T) -> T {
+pub fn plain<T>(work: impl FnOnce() -> T) -> T {
     forced::set(true);
     let result = work();
     forced::set(false);

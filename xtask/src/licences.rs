@@ -22,8 +22,8 @@ pub fn file() -> Result<Utf8PathBuf> {
 pub fn render() -> Result<String> {
     let mut by_text: BTreeMap<String, Vec<String>> = BTreeMap::new();
     let mut list = String::new();
-    // The first is the library's own. Which licences may be in it, `deny.toml` says.
-    for package in linked::load()?.iter().skip(1) {
+    // Which licences may be in it, `deny.toml` says.
+    for package in linked::load()?.iter().filter(|package| !package.is_ours) {
         let _ = writeln!(list, "- {}: {}", package.title(), package.licence);
         let mut own = texts(&package.folder)?;
         if own.is_empty() {

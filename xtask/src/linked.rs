@@ -13,6 +13,8 @@ pub struct Linked {
     /// An SPDX expression.
     pub licence: String,
     pub description: String,
+    /// Whether it is a package of this workspace.
+    pub is_ours: bool,
     /// Where its sources are on this machine.
     pub folder: Utf8PathBuf,
     /// SHA-256 of what the registry serves.
@@ -69,6 +71,7 @@ pub fn load() -> Result<Vec<Linked>> {
             version: word(one, "version").to_owned(),
             licence: word(one, "license").replace('/', " OR "),
             description: word(one, "description").split_whitespace().collect::<Vec<_>>().join(" "),
+            is_ours: one["source"].is_null(),
             folder: manifest.parent().context("a manifest without a folder")?.to_owned(),
             sha256: checksums.get(&title(id)).cloned(),
             uses: uses.iter().map(|id| title(id)).collect(),

@@ -45,7 +45,7 @@ enum Model {
 impl Model {
     fn new(choice: Choice) -> Self {
         match choice {
-            Choice::Silero => Self::Silero(Box::new(silero::Detector::new())),
+            Choice::Silero => Self::Silero(Box::default()),
             Choice::Earshot => Self::Earshot(earshot::Detector::default_boxed()),
         }
     }

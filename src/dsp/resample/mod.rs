@@ -17,7 +17,7 @@ use sinc::{Shape, Sinc};
 
 /// How good, and what it costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Quality {
+pub enum Quality {
     /// A short filter in short blocks, computed in f32: the least hold-back.
     LowLatency,
     /// Computed in f32: noise, images and aliases below -130 dB.
@@ -28,17 +28,19 @@ pub(crate) enum Quality {
 
 /// What to convert, and how.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Conversion {
+pub struct Conversion {
     /// 1 Hz and more.
-    pub(crate) from_hz: u32,
-    pub(crate) to_hz: u32,
+    pub from_hz: u32,
+    /// 1 Hz and more.
+    pub to_hz: u32,
     /// 1 and more.
-    pub(crate) channels: usize,
-    pub(crate) quality: Quality,
+    pub channels: usize,
+    /// How close to the original it stays.
+    pub quality: Quality,
     /// Whether somebody waits for the output: blocks of 20 ms then, and long ones otherwise.
-    pub(crate) live: bool,
+    pub live: bool,
     /// A ratio that can be moved, in parts in a million.
-    pub(crate) ratio_ppm: Option<f64>,
+    pub ratio_ppm: Option<f64>,
 }
 
 enum Engine {
@@ -61,7 +63,7 @@ macro_rules! engine {
 }
 
 /// A stream from one rate to another.
-pub(crate) struct Resampler {
+pub struct Resampler {
     engine: Engine,
     ratio: Ratio,
     channels: usize,
@@ -76,7 +78,7 @@ static SILENCE: [f32; 1 << 12] = [0.0; 1 << 12];
 
 impl Resampler {
     /// The reason, if the conversion cannot be done.
-    pub(crate) fn new(conversion: Conversion) -> Result<Self, String> {
+    pub fn new(conversion: Conversion) -> Result<Self, String> {
         let engine = Engine::of(conversion)?;
         let ratio = Ratio::new(conversion.from_hz, conversion.to_hz);
         let mut resampler = Self { engine, ratio, channels: conversion.channels, skip: 0, frames_in: 0, frames_out: 0 };
@@ -88,17 +90,17 @@ impl Resampler {
     }
 
     /// The group delay in frames of the output.
-    pub(crate) fn delay_frames(&self) -> usize {
+    pub fn delay_frames(&self) -> usize {
         engine!(&self.engine, engine => engine.delay_frames())
     }
 
     /// Input frames that are collected before any output.
-    pub(crate) fn block_frames(&self) -> usize {
+    pub fn block_frames(&self) -> usize {
         engine!(&self.engine, engine => engine.block_frames())
     }
 
     /// By how many frames two blocks of output may differ.
-    pub(crate) fn jitter_frames(&self) -> usize {
+    pub fn jitter_frames(&self) -> usize {
         match self.engine {
             Engine::Sinc(_) | Engine::SincDouble(_) => 2,
             _ => 0,
@@ -106,13 +108,13 @@ impl Resampler {
     }
 
     /// The most frames that pushing `frames` can give.
-    pub(crate) fn push_bound(&self, frames: usize) -> usize {
+    pub fn push_bound(&self, frames: usize) -> usize {
         engine!(&self.engine, engine => engine.push_bound(frames))
     }
 
     /// Takes interleaved samples, gives interleaved samples: the number of frames written. `out` must have room for
     /// [`push_bound`](Self::push_bound).
-    pub(crate) fn push(&mut self, input: &[f32], out: &mut [f32]) -> Result<usize, String> {
+    pub fn push(&mut self, input: &[f32], out: &mut [f32]) -> Result<usize, String> {
         self.frames_in += (input.len() / self.channels) as u64;
         let written = self.engine.push(input, out, &mut self.skip)?;
         self.frames_out += written as u64;
@@ -120,7 +122,7 @@ impl Resampler {
     }
 
     /// How many frames [`flush`](Self::flush) gives.
-    pub(crate) fn held_frames(&self) -> usize {
+    pub fn held_frames(&self) -> usize {
         let moved = match &self.engine {
             Engine::Sinc(sinc) => sinc.moved_length(),
             Engine::SincDouble(sinc) => sinc.moved_length(),
@@ -131,7 +133,7 @@ impl Resampler {
     }
 
     /// Gives everything held: `out` must have room for [`held_frames`](Self::held_frames). Reset before pushing again.
-    pub(crate) fn flush(&mut self, out: &mut [f32]) -> Result<(), String> {
+    pub fn flush(&mut self, out: &mut [f32]) -> Result<(), String> {
         let mut out = &mut out[..self.held_frames() * self.channels];
         let silence = &SILENCE[..SILENCE.len() / self.channels * self.channels];
         while !out.is_empty() {
@@ -143,14 +145,14 @@ impl Resampler {
     }
 
     /// Forgets the stream.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         engine!(&mut self.engine, engine => engine.reset());
         self.skip = self.delay_frames();
         (self.frames_in, self.frames_out) = (0, 0);
     }
 
     /// Moves the ratio by so many parts in a million from the nominal one: more than 0 gives more frames.
-    pub(crate) fn set_ratio_ppm(&mut self, ppm: f64) -> Result<(), String> {
+    pub fn set_ratio_ppm(&mut self, ppm: f64) -> Result<(), String> {
         match &mut self.engine {
             Engine::Sinc(sinc) => sinc.set_ratio_ppm(ppm),
             Engine::SincDouble(sinc) => sinc.set_ratio_ppm(ppm),
@@ -198,8 +200,8 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
+    use super::simd;
     use super::*;
-    use crate::dsp::simd;
 
     fn resampled(quality: Quality, channels: usize) -> Vec<f32> {
         let conversion = Conversion { from_hz: 48_000, to_hz: 16_000, channels, quality, live: true, ratio_ppm: None };

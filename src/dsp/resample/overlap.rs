@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use rustfft::num_complex::Complex;
 
+use super::super::simd::{self, Kernel, Simd};
 use super::plan::{Key, Plan};
 use super::working::{Work, Working, usable};
-use crate::dsp::simd::{self, Kernel, Simd};
 
 /// The stream's part: what it has heard and not used up.
 pub(super) struct Overlap<T: Working> {

@@ -6,10 +6,10 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, TryLockError};
 use rustfft::Fft;
 use rustfft::num_complex::Complex;
 
+use super::super::fft;
 use super::filter::LowPass;
 use super::ratio::Ratio;
 use super::working::Working;
-use crate::dsp::fft;
 
 /// Edges of the filter as parts of the lower Nyquist frequency: soxr's own.
 const PASS: f64 = 0.913;

@@ -1,9 +1,10 @@
-"""Writes `weights.f32` from the PyPI package silero-vad: run once, by hand, when the package is to be updated.
+"""Writes `weights.bin` from the PyPI package silero-vad: run once, by hand, when the package is to be updated.
 
     pip install numpy onnx && pip download --no-deps silero-vad==6.2.3
     python src/dsp/silero/extract.py silero_vad-6.2.3-py3-none-any.whl
 
-The file is little-endian float32, one tensor after another in the order of `TENSORS`, each in C order. The basis of the
+The file holds float32, one tensor after another in the order of `TENSORS`, each in C order, a seventh smaller than they
+are: `packed` says how. The basis of the
 short-time Fourier transform is left out but for its window, after it was compared with window * cos and window * sin.
 """
 
@@ -11,6 +12,7 @@ import hashlib
 import io
 import sys
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +75,19 @@ def window(basis: np.ndarray) -> np.ndarray:
     return window
 
 
+def packed(values: np.ndarray) -> bytes:
+    """Return the values with their exponents apart, which alone can be compressed.
+
+    First the number of bytes of the exponents, 32 bits; the exponents, a byte each, as a zlib stream; then three bytes
+    of each value: 23 bits of the significand and the sign. All little-endian.
+    """
+    bits = values.astype("<f4").view("<u4")
+    exponents = zlib.compress(((bits >> 23) & 0xFF).astype(np.uint8).tobytes(), 9)
+    rest = (bits & 0x7FFFFF) | (bits >> 31 << 23)
+    rest = rest.astype("<u4").view(np.uint8).reshape(-1, 4)[:, :3]
+    return len(exponents).to_bytes(4, "little") + exponents + rest.tobytes()
+
+
 def main() -> None:
     """Read the wheel named on the command line and write the weights beside this file."""
     with zipfile.ZipFile(sys.argv[1]) as wheel:
@@ -83,9 +98,9 @@ def main() -> None:
         raise SystemExit(f"{MODEL} is not the file that this script knows")
     found = constants(onnx.load_model(io.BytesIO(model)).graph, {})
     parts = [window(one(found, *BASIS)), *(one(found, *tensor) for tensor in TENSORS)]
-    data = b"".join(part.astype("<f4").tobytes() for part in parts)
+    data = packed(np.concatenate([part.ravel() for part in parts]))
     here = Path(__file__).parent
-    (here / "weights.f32").write_bytes(data)
+    (here / "weights.bin").write_bytes(data)
     (here / "LICENSE-silero-vad").write_bytes(text)
     print(f"{len(data)} bytes, sha256 {hashlib.sha256(data).hexdigest()}")
 

@@ -1,6 +1,6 @@
 //! Functions of many values at a time, exact to a few units in the last place of f32.
 
-use crate::dsp::simd::Simd;
+use super::super::simd::Simd;
 
 /// Adding and taking away this number rounds to a whole one, which then stands in its lowest bits.
 const ROUND: f32 = 12_582_912.0;
@@ -38,8 +38,8 @@ pub(super) fn tanh<S: Simd>(simd: S, x: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::simd::{self, Kernel};
     use super::*;
-    use crate::dsp::simd::{self, Kernel};
 
     struct Both(f32);
 

@@ -7,38 +7,40 @@ mod math;
 mod network;
 mod weights;
 
-use crate::dsp::simd;
+use super::simd;
 
 /// New samples of a window, at [`RATE_HZ`]: 32 ms.
-pub(crate) const WINDOW: usize = 512;
+pub const WINDOW: usize = 512;
 /// The rate of the samples.
-pub(crate) const RATE_HZ: u32 = 16_000;
+pub const RATE_HZ: u32 = 16_000;
 /// Samples of the window before that belong to a window.
 const CONTEXT: usize = 64;
 /// Size of the LSTM's state.
 const STATE: usize = 128;
 
 /// One stream. All streams share the weights.
-pub(crate) struct Detector {
+pub struct Detector {
     /// The end of the window before, then the LSTM's state.
     context: [f32; CONTEXT],
     hidden: [f32; STATE],
     cell: [f32; STATE],
 }
 
-impl Detector {
-    /// The start of a stream.
-    pub(crate) fn new() -> Self {
+/// The start of a stream.
+impl Default for Detector {
+    fn default() -> Self {
         Self { context: [0.0; CONTEXT], hidden: [0.0; STATE], cell: [0.0; STATE] }
     }
+}
 
+impl Detector {
     /// Forgets the stream.
-    pub(crate) fn reset(&mut self) {
-        *self = Self::new();
+    pub fn reset(&mut self) {
+        *self = Self::default();
     }
 
     /// The probability of speech in the next 32 ms. Samples from -1 to 1.
-    pub(crate) fn predict(&mut self, samples: &[f32; WINDOW]) -> f32 {
+    pub fn predict(&mut self, samples: &[f32; WINDOW]) -> f32 {
         simd::run(network::Step { weights: &weights::WEIGHTS, detector: self, samples })
     }
 }
@@ -55,7 +57,7 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 8) as f32 / 8_388_608.0 - 1.0
         };
-        let (mut fast, mut plain) = (Detector::new(), Detector::new());
+        let (mut fast, mut plain) = (Detector::default(), Detector::default());
         for window in 0..60 {
             let loudness = if window % 20 < 10 { 0.3 } else { 0.003 };
             let pitch = 0.05 + 0.001 * window as f32;
@@ -70,7 +72,7 @@ mod tests {
     #[test]
     fn a_reset_forgets() {
         let loud: [f32; WINDOW] = std::array::from_fn(|n| (n as f32 * 0.07).sin());
-        let mut detector = Detector::new();
+        let mut detector = Detector::default();
         let first = detector.predict(&loud);
         assert!(detector.predict(&loud) != first);
         detector.reset();

@@ -2,10 +2,10 @@
 
 use rustfft::num_complex::Complex;
 
+use super::super::simd::{Kernel, LANES, Simd};
 use super::math::{sigmoid, tanh};
 use super::weights::Weights;
 use super::{CONTEXT, Detector, STATE, WINDOW};
-use crate::dsp::simd::{Kernel, LANES, Simd};
 
 /// Bins of the short-time Fourier transform.
 pub(super) const BINS: usize = 129;

@@ -4,11 +4,11 @@ use std::sync::{Arc, LazyLock};
 
 use rustfft::Fft;
 
+use super::super::{fft, simd::LANES};
 use super::network::{BINS, Layer, Row};
-use crate::dsp::{fft, simd::LANES};
 
 /// As `extract.py` wrote it.
-static FILE: &[u8] = include_bytes!("weights.f32");
+static FILE: &[u8] = include_bytes!("weights.bin");
 /// Values in it.
 const COUNT: usize = 243_841;
 
@@ -29,11 +29,25 @@ pub(super) struct Weights {
 pub(super) static WEIGHTS: LazyLock<Weights> = LazyLock::new(Weights::read);
 
 /// The values of the file, from the first to the last.
-struct Reader(std::slice::Iter<'static, [u8; 4]>);
+struct Reader(std::vec::IntoIter<f32>);
 
 impl Reader {
+    /// The exponents of all values are packed; then come three bytes of each: the significand, and the sign on top.
+    fn open() -> Self {
+        let (packed, rest) = FILE[4..].split_at(u32::from_le_bytes([FILE[0], FILE[1], FILE[2], FILE[3]]) as usize);
+        let exponents = miniz_oxide::inflate::decompress_to_vec_zlib_with_limit(packed, COUNT);
+        let exponents = exponents.expect("the file is a part of the library");
+        let values = exponents.iter().zip(rest.as_chunks().0).map(|(exponent, &[low, middle, high])| {
+            let significand = u32::from_le_bytes([low, middle, high & 0x7F, 0]);
+            f32::from_bits(significand | u32::from(*exponent) << 23 | u32::from(high >> 7) << 31)
+        });
+        let values: Vec<f32> = values.collect();
+        assert_eq!(values.len(), COUNT, "the weights are not those that this network was written for");
+        Self(values.into_iter())
+    }
+
     fn take(&mut self, count: usize) -> Vec<f32> {
-        self.0.by_ref().take(count).map(|bytes| f32::from_le_bytes(*bytes)).collect()
+        self.0.by_ref().take(count).collect()
     }
 
     /// A convolution of three taps, of which `taps` meet data. Its inputs lie step by step.
@@ -48,9 +62,7 @@ impl Reader {
 
 impl Weights {
     fn read() -> Self {
-        let values = FILE.as_chunks().0;
-        assert_eq!(values.len(), COUNT, "the weights are not those that this network was written for");
-        let mut reader = Reader(values.iter());
+        let mut reader = Reader::open();
         let mut window = [0.0; 256];
         window.copy_from_slice(&reader.take(256));
         let conv1 = reader.convolution(128, BINS, 0..3);
