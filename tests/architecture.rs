@@ -40,6 +40,8 @@ const CRATES: &[(&str, &[&str])] = &[
     ("indicatif", &["cli"]),
     ("rubato", &["dsp"]),
     ("rustfft", &["dsp"]),
+    ("miniz_oxide", &["dsp"]),
+    ("remotemedia_dsp", &["lib"]),
     ("audioadapter_buffers", &["dsp"]),
     ("symphonia", &["media"]),
     ("hound", &["media"]),

@@ -111,7 +111,9 @@ mod tests {
         let wrong = session.process_pcm16(&frame[..3], 2).unwrap_err();
         assert!(matches!(wrong, RemoteMediaError::InputValue { .. }), "{wrong}");
         assert!(matches!(session.process_pcm16(&frame, 0).unwrap_err(), RemoteMediaError::InputValue { .. }));
-        let two = r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "PassThrough"}, {"id": "b", "node_type": "PassThrough"}]}"#;
+        let two = r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "PassThrough"},
+            {"id": "b", "node_type": "PassThrough"}, {"id": "c", "node_type": "PassThrough"}],
+            "connections": [{"from": "a", "to": "b"}, {"from": "a", "to": "c"}]}"#;
         let session = Pipeline::new(two.to_owned()).unwrap().session(config).unwrap();
         assert!(matches!(session.process_pcm16(&frame, 2).unwrap_err(), RemoteMediaError::Unsupported { .. }));
     }

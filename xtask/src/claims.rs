@@ -62,7 +62,12 @@ fn exists(witness: &str, benchmarks: &str) -> Result<()> {
     }
     let Some((path, test)) = witness.split_once("::") else { bail!("`{witness}` names no test") };
     let text = files::text(&paths::root()?.join(path))?;
-    let written = if path.ends_with(".py") { format!("def {test}(") } else { format!("fn {test}(") };
+    let written = match path.rsplit('.').next() {
+        Some("py") => format!("def {test}("),
+        Some("kt") => format!("fun `{test}`("),
+        Some("swift") => format!("func {test}("),
+        _ => format!("fn {test}("),
+    };
     if text.contains(&written) { Ok(()) } else { bail!("{path} has no test `{test}`") }
 }
 

@@ -200,7 +200,7 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
-    use super::simd;
+    use super::super::simd;
     use super::*;
 
     fn resampled(quality: Quality, channels: usize) -> Vec<f32> {

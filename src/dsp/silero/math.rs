@@ -38,7 +38,7 @@ pub(super) fn tanh<S: Simd>(simd: S, x: f32) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::simd::{self, Kernel};
+    use super::super::super::simd::{self, Kernel};
     use super::*;
 
     struct Both(f32);
