@@ -143,4 +143,27 @@ mod tests {
         assert!(patched.contains("call_soon_threadsafe(_uniffi_cancel_task"));
         assert!(python(module(1) + "def _uniffi_future_dropped_callback(handle):\n", 1).is_err());
     }
+
+    /// What the patches of Kotlin look for, with so many objects and so many places where one is an argument.
+    fn kotlin_file(objects: usize, arguments: usize) -> String {
+        let pointer = "        com.sun.jna.Native.getDirectBufferPointer(value)\n";
+        let objects = "    fun <R> callWithHandle(block: (handle: Long) -> R): R {\n    }\n".repeat(objects);
+        let arguments = "        return value.uniffiCloneHandle()\n".repeat(arguments);
+        format!("package org.remotemedia.internal\n{BYTES_FIND}{pointer}{objects}{arguments}")
+    }
+
+    #[test]
+    fn direct_buffers_and_arguments_of_kotlin_are_corrected() {
+        let patched = kotlin(kotlin_file(2, 2)).unwrap();
+        assert!(
+            patched.contains("share(value.position().toLong())") && patched.contains("fb.keep(value)"),
+            "{patched}"
+        );
+        assert_eq!(patched.matches("return value.callWithHandle { it }").count(), 2);
+        let error = kotlin(kotlin_file(2, 1)).unwrap_err().to_string();
+        assert!(
+            error.contains("6: no closed object as an argument") && error.contains("1 times, expected 2"),
+            "{error}"
+        );
+    }
 }
