@@ -69,10 +69,11 @@ fn kotlin(text: &str) -> Vec<usize> {
     undocumented(text, declares, |line| line.ends_with("*/"))
 }
 
-/// The same for Swift. The cases of a `switch` have a colon, those of an `enum` have none.
+/// The same for Swift. The cases of a `switch` begin with a point or have a colon, those of an `enum` do not.
 fn swift(text: &str) -> Vec<usize> {
     let declares = |line: &str| {
-        let case = line.starts_with("case ") && !line.contains(':') && !line.contains('=');
+        let case =
+            line.strip_prefix("case ").is_some_and(|rest| !rest.starts_with(['.', '"']) && !rest.contains([':', '=']));
         line.starts_with("public ") && !line.starts_with("public extension") || case
     };
     undocumented(text, declares, |line| line.starts_with("///"))
@@ -96,8 +97,7 @@ mod tests {
         let text = "/** A. */\n@JvmStatic\npublic fun a() = 1\n\npublic fun b() = 2\npublic companion object {\n";
         assert_eq!(kotlin(text), [5]);
         assert_eq!(kotlin("/** A. */\npublic class A(\n    public val x: Int,\n)\n"), Vec::<usize>::new());
-        let text =
-            "/// A.\n@discardableResult\npublic func a() {}\npublic func b() {}\n    case one(Int)\n  case .two: 2\n";
+        let text = "/// A.\n@discardableResult\npublic func a() {}\npublic func b() {}\n    case one(Int)\n  case .two: 2\n  case .three,\n";
         assert_eq!(swift(text), [4, 5]);
     }
 }

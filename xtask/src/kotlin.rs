@@ -95,8 +95,14 @@ pub fn place_libraries(built: &Utf8Path, generated: &Generated) -> Result<Vec<St
 fn maven(pom: &Utf8Path) -> Result<Command> {
     let mut maven = run::command("mvn", &paths::root()?);
     let kept = paths::target()?.join("m2");
+    clean(&mut maven);
     maven.args(["-B", "-ntp", "-f", pom.as_str(), &format!("-Dmaven.repo.local={kept}")]);
     Ok(maven)
+}
+
+/// `cargo run` names its own folders for libraries, and JNA would take the debug build from there instead of the jar's.
+fn clean(command: &mut Command) {
+    command.env_remove("LD_LIBRARY_PATH");
 }
 
 fn deploy(extra: &[&str]) -> Result<()> {
@@ -193,6 +199,7 @@ pub fn consume(javas: &[Utf8PathBuf], out: &Utf8Path) -> Result<()> {
     for java in javas {
         let start = |arguments: &[&str]| {
             let mut command = run::command(java, &folder);
+            clean(&mut command);
             // A folder of its own for what JNA unpacks.
             silent(command.args(["-cp", &libraries, &format!("-Djna.tmpdir={folder}")]).args(arguments))
         };

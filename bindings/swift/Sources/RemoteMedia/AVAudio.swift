@@ -36,8 +36,11 @@ extension AudioBuffer {
         }
     }
 
+    /// Interleaved samples.
     private enum Joined<Sample> {
+        /// As they lie in the buffer.
         case there(UnsafeBufferPointer<Sample>)
+        /// Put together from channels.
         case made([Sample])
     }
 

@@ -38,7 +38,8 @@ class BenchTest {
                 "Session.process of 960 floats through PassThrough" to { through.process(floats) },
                 "Session.process of 960 shorts through PassThrough" to { through.process(shorts) },
                 "Session.process of 960 floats, 48 to 16 kHz" to { resample.process(floats) },
-                "Session.feed of 960 floats through PassThrough" to { through.feed(item) },
+                "Session.feed of 960 floats through PassThrough, and close" to
+                    { through.feed(item).forEach { (it.item as Item.Audio).audio.close() } },
                 "AudioBuffer.fromFloat32 of a direct buffer of 960, and close" to { AudioBuffer.fromFloat32(direct, 48_000, 1).close() },
                 "AudioBuffer.of 960 floats, and close" to { AudioBuffer.of(floats, 48_000, 1).close() },
             ),
