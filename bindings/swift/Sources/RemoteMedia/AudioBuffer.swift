@@ -18,43 +18,23 @@ public final class AudioBuffer: Sendable {
     /// Throws `RemoteMediaError.inputValue` if the samples are no whole frames, or the format is out of range.
     public convenience init<Samples: Sequence>(_ samples: Samples, sampleRateHz: Int, channels: Int = 1) throws
     where Samples.Element == Float {
-        let (rate, channels) = try (int32(sampleRateHz, "sampleRateHz"), int32(channels, "channels"))
-        self.init(try calling {
-            try lend(samples) {
-                try RemoteMediaNative.AudioBuffer.fromFloat32(data: $0, sampleRateHz: rate, channels: channels)
-            }
-        })
+        self.init(try made(NativeBuffer.fromFloat32, sampleRateHz, channels) { try lend(samples, $0) })
     }
 
     /// Audio from 16-bit samples, interleaved; full scale is 32768. Read where they are, as with floats.
     public convenience init<Samples: Sequence>(_ samples: Samples, sampleRateHz: Int, channels: Int = 1) throws
     where Samples.Element == Int16 {
-        let (rate, channels) = try (int32(sampleRateHz, "sampleRateHz"), int32(channels, "channels"))
-        self.init(try calling {
-            try lend(samples) {
-                try RemoteMediaNative.AudioBuffer.fromPcm16(data: $0, sampleRateHz: rate, channels: channels)
-            }
-        })
+        self.init(try made(NativeBuffer.fromPcm16, sampleRateHz, channels) { try lend(samples, $0) })
     }
 
     /// Audio from the bytes of 32-bit little-endian floats, interleaved. Read where they are.
     public convenience init(float32 data: Data, sampleRateHz: Int, channels: Int = 1) throws {
-        let (rate, channels) = try (int32(sampleRateHz, "sampleRateHz"), int32(channels, "channels"))
-        self.init(try calling {
-            try lend(data) {
-                try RemoteMediaNative.AudioBuffer.fromFloat32(data: $0, sampleRateHz: rate, channels: channels)
-            }
-        })
+        self.init(try made(NativeBuffer.fromFloat32, sampleRateHz, channels) { try lend(data, $0) })
     }
 
     /// Audio from the bytes of 16-bit little-endian samples, interleaved. Read where they are.
     public convenience init(pcm16 data: Data, sampleRateHz: Int, channels: Int = 1) throws {
-        let (rate, channels) = try (int32(sampleRateHz, "sampleRateHz"), int32(channels, "channels"))
-        self.init(try calling {
-            try lend(data) {
-                try RemoteMediaNative.AudioBuffer.fromPcm16(data: $0, sampleRateHz: rate, channels: channels)
-            }
-        })
+        self.init(try made(NativeBuffer.fromPcm16, sampleRateHz, channels) { try lend(data, $0) })
     }
 
     /// Number of frames: samples of one channel.
@@ -85,6 +65,17 @@ extension AudioBuffer: CustomStringConvertible {
     public var description: String {
         "AudioBuffer(frames: \(frames), sampleRateHz: \(sampleRateHz), channels: \(channels))"
     }
+}
+
+private typealias NativeBuffer = RemoteMediaNative.AudioBuffer
+
+/// Native audio of the memory that `lent` lends.
+private func made(
+    _ from: @escaping (Data, Int32, Int32) throws -> NativeBuffer, _ sampleRateHz: Int, _ channels: Int,
+    lent: ((Data) throws -> NativeBuffer) throws -> NativeBuffer
+) throws -> NativeBuffer {
+    let (rate, channels) = try (int32(sampleRateHz, "sampleRateHz"), int32(channels, "channels"))
+    return try calling { try lent { try from($0, rate, channels) } }
 }
 
 /// A number for the native side.

@@ -19,10 +19,7 @@ func lend<Samples: Sequence, Result>(_ samples: Samples, _ body: (Data) throws -
 
 /// The same with bytes.
 func lend<Result>(_ data: Data, _ body: (Data) throws -> Result) throws -> Result {
-    guard data.count <= Int(Int32.max) else {
-        throw RemoteMediaError.badValue("\(data.count) bytes are too many for one call, expected at most 2 GiB")
-    }
-    return try body(data)
+    try data.withUnsafeBytes { try lend($0, body) }
 }
 
 /// Samples from little-endian bytes.
