@@ -111,13 +111,7 @@ fn deploy(extra: &[&str]) -> Result<()> {
     let mut maven = maven(&pom)?;
     // What an incremental compilation leaves has other line numbers than a whole one.
     maven.args(["-P", "documentation", "clean", "deploy", &place]).args(extra);
-    let output = maven.output().with_context(|| run::shown(&maven))?;
-    let said = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
-    if !output.status.success() {
-        eprint!("{said}");
-        bail!("`{}` failed ({})", run::shown(&maven), output.status);
-    }
-    match undocumented(&said).as_slice() {
+    match undocumented(&run::said(&mut maven)?).as_slice() {
         [] => Ok(()),
         names => bail!("public and without documentation: {}", names.join(", ")),
     }
@@ -179,9 +173,9 @@ pub fn reproducible() -> Result<()> {
     Ok(())
 }
 
-/// A program that knows the jar alone: the README's lines, and a manifest on a recording. What it finds goes to `out`.
-/// No Java may print anything of its own: JNA and newer JDKs warn on standard error.
-pub fn consume(javas: &[Utf8PathBuf], out: &Utf8Path) -> Result<()> {
+/// A program that knows the jar alone: the README's lines, and a manifest on a recording. Returns the folder of what
+/// it finds. No Java may print anything of its own: JNA and newer JDKs warn on standard error.
+pub fn consume(javas: &[Utf8PathBuf]) -> Result<Utf8PathBuf> {
     let example = paths::kotlin()?.join("example");
     let target = example.join("target");
     files::fresh_folder(&target)?;
@@ -196,6 +190,8 @@ pub fn consume(javas: &[Utf8PathBuf], out: &Utf8Path) -> Result<()> {
     run::quietly(maven(&example.join("pom.xml"))?.args(["package", &place]))?;
     let libraries = format!("{target}/speech.jar:{target}/lib/*");
     let folder = readme::folder(&target.join("run"))?;
+    let found = target.join("found");
+    let [manifest, recording] = readme::demo()?;
     for java in javas {
         let start = |arguments: &[&str]| {
             let mut command = run::command(java, &folder);
@@ -204,11 +200,9 @@ pub fn consume(javas: &[Utf8PathBuf], out: &Utf8Path) -> Result<()> {
             silent(command.args(["-cp", &libraries, &format!("-Djna.tmpdir={folder}")]).args(arguments))
         };
         start(&["readme.ReadmeKt"])?;
-        let root = paths::root()?;
-        let [manifest, recording] = readme::DEMO.map(|path| root.join(path));
-        start(&["org.remotemedia.example.SpeechKt", manifest.as_str(), recording.as_str(), out.as_str()])?;
+        start(&["org.remotemedia.example.SpeechKt", manifest.as_str(), recording.as_str(), found.as_str()])?;
     }
-    Ok(())
+    Ok(found)
 }
 
 /// Runs it, shows what it prints, and fails if it prints to standard error.

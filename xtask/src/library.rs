@@ -101,8 +101,8 @@ fn flags() -> Result<String> {
 /// Folders of this machine, the more general first: of several that match, rustc takes the last.
 pub fn folders() -> Result<Vec<(Utf8PathBuf, &'static str)>> {
     let mut folders = vec![(paths::root()?, "/remotemedia"), (paths::target()?, "/remotemedia/target")];
-    if let Some(sysroot) = run::probe(run::command("rustc", &paths::root()?).args(["--print", "sysroot"])) {
-        folders.push((sysroot.into(), "/rust"));
+    if let Ok(sysroot) = run::sysroot() {
+        folders.push((sysroot, "/rust"));
     }
     let home = match std::env::var("CARGO_HOME") {
         Ok(home) => Utf8PathBuf::from(home),
@@ -151,7 +151,7 @@ pub fn stripped(library: &Utf8Path) -> Result<Vec<u8>> {
 
 /// The objcopy inside the Rust toolchain, if it runs.
 fn objcopy() -> Option<Command> {
-    let sysroot = Utf8PathBuf::from(run::probe(Command::new("rustc").args(["--print", "sysroot"]))?);
+    let sysroot = run::sysroot().ok()?;
     let program = sysroot.join("lib/rustlib").join(run::host().ok()?).join("bin/rust-objcopy");
     let make = || {
         let mut tool = Command::new(&program);

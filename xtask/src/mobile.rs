@@ -2,7 +2,7 @@
 
 use crate::steps::Steps;
 use crate::swift::{self, Toolchain};
-use crate::{files, kotlin, paths, phone, python, readme, run, test};
+use crate::{kotlin, paths, phone, python, readme, run, test};
 use anyhow::{Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use std::process::Command;
@@ -27,9 +27,7 @@ fn kotlin(steps: &mut Steps, wheel: &Utf8Path) {
             steps.step("Kotlin: suite, jar, documentation", kotlin::suite);
             steps.step("Kotlin: the jar has the same bytes again", kotlin::reproducible);
             steps.step("Kotlin: README and example from the jar, as Python finds", || {
-                let out = paths::target()?.join("test-runs/kotlin");
-                kotlin::consume(&javas()?, &out)?;
-                same_as_python(wheel, &out)
+                same_as_python(wheel, &kotlin::consume(&javas()?)?)
             });
         }
     }
@@ -46,9 +44,7 @@ fn swift(steps: &mut Steps, wheel: &Utf8Path, chroot: bool) {
         Ok(toolchain) => {
             steps.step("Swift: suite", || swift::suite(&toolchain));
             steps.step("Swift: README and example from the package, as Python finds", || {
-                let out = paths::target()?.join("test-runs/swift");
-                swift::consume(&toolchain, &out)?;
-                same_as_python(wheel, &out)
+                same_as_python(wheel, &swift::consume(&toolchain)?)
             });
         }
     }
@@ -58,7 +54,7 @@ fn swift(steps: &mut Steps, wheel: &Utf8Path, chroot: bool) {
 fn same_as_python(wheel: &Utf8Path, found: &Utf8Path) -> Result<()> {
     let program = test::environment(&python::default()?, wheel)?;
     let root = paths::root()?;
-    let [manifest, recording] = readme::DEMO.map(|path| root.join(path));
+    let [manifest, recording] = readme::demo()?;
     let script = root.join("tests/conformance/same_output.py");
     let mut compare = test::isolated(&program, &root)?;
     run::must(compare.args([&script, &manifest, &recording, &found.to_owned()]))
@@ -77,6 +73,5 @@ fn javas() -> Result<Vec<Utf8PathBuf>> {
         let version = run::output(Command::new(java).arg("--version"))?;
         println!("{}", version.lines().next().unwrap_or_default());
     }
-    files::fresh_folder(&paths::target()?.join("test-runs/kotlin"))?;
     Ok(javas)
 }

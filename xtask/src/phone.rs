@@ -55,9 +55,7 @@ fn other_call<'a>(text: &'a str, theirs: &str) -> Option<&'a str> {
 
 /// Adds a target to the toolchain, where rustup is.
 fn target(triple: &str) -> Result<()> {
-    let installed = run::output(run::command("rustc", &paths::root()?).args(["--print", "sysroot"]))?;
-    let there = camino::Utf8Path::new(installed.trim()).join("lib/rustlib").join(triple);
-    match there.exists() {
+    match run::sysroot()?.join("lib/rustlib").join(triple).exists() {
         true => Ok(()),
         false => run::quietly(run::command("rustup", &paths::root()?).args(["target", "add", triple])),
     }

@@ -7,6 +7,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 /// What the examples of all languages work on: a manifest and a recording of the repository.
 pub const DEMO: [&str; 2] = ["examples/manifests/speech.json", "examples/data/librivox_ss_a.flac"];
 
+/// Where these are.
+pub fn demo() -> Result<[Utf8PathBuf; 2]> {
+    let root = paths::root()?;
+    Ok(DEMO.map(|path| root.join(path)))
+}
+
 /// The one block of a language.
 pub fn block(language: &str) -> Result<String> {
     one(&files::text(&paths::root()?.join("README.md"))?, language)
@@ -26,8 +32,8 @@ fn one(text: &str, language: &str) -> Result<String> {
 /// A folder with the files that the README's examples name.
 pub fn folder(path: &Utf8Path) -> Result<Utf8PathBuf> {
     files::fresh_folder(path)?;
-    for (from, to) in DEMO.iter().zip(["talk.json", "speech.flac"]) {
-        files::write(&path.join(to), &files::read(&paths::root()?.join(from))?)?;
+    for (from, to) in demo()?.iter().zip(["talk.json", "speech.flac"]) {
+        files::write(&path.join(to), &files::read(from)?)?;
     }
     Ok(path.to_owned())
 }

@@ -1,7 +1,8 @@
 //! Running other programs, with one clear line when one is missing or fails.
 
+use crate::paths;
 use anyhow::{Context, Result, bail};
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::process::{Command, Stdio};
@@ -49,12 +50,18 @@ pub fn probe(command: &mut Command) -> Option<String> {
 
 /// Runs it and shows its output only when it fails: for programs that talk a lot.
 pub fn quietly(command: &mut Command) -> Result<()> {
+    said(command).map(|_| ())
+}
+
+/// The same; returns what it printed, stderr after stdout.
+pub fn said(command: &mut Command) -> Result<String> {
     let output = command.output().map_err(|error| missing(command, error))?;
+    let said = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
     if !output.status.success() {
-        eprint!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        eprint!("{said}");
         bail!("`{}` failed ({})", shown(command), output.status);
     }
-    Ok(())
+    Ok(said)
 }
 
 fn missing(command: &Command, error: std::io::Error) -> anyhow::Error {
@@ -76,4 +83,9 @@ pub fn host() -> Result<String> {
     let text = output(Command::new("rustc").arg("-vV"))?;
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
     host.map(str::to_owned).context("`rustc -vV` names no host")
+}
+
+/// The folder of the Rust toolchain that the workspace names.
+pub fn sysroot() -> Result<Utf8PathBuf> {
+    Ok(output(command("rustc", &paths::root()?).args(["--print", "sysroot"]))?.trim().into())
 }

@@ -23,8 +23,7 @@ pub fn missing() -> Result<Option<String>> {
     if miri() {
         return Ok(None);
     }
-    let sysroot = run::output(Command::new("rustc").current_dir(paths::root()?).args(["--print", "sysroot"]))?;
-    let folder = format!("{}/lib/rustlib/{}/lib", sysroot.trim(), run::host()?);
+    let folder = format!("{}/lib/rustlib/{}/lib", run::sysroot()?, run::host()?);
     let runtime = std::fs::read_dir(&folder).ok().is_some_and(|mut entries| {
         entries.any(|entry| entry.is_ok_and(|entry| entry.file_name().to_string_lossy().contains("rt.asan")))
     });

@@ -106,20 +106,16 @@ fn archive(sources: &str) -> Option<String> {
 pub fn suite(swift: &Toolchain) -> Result<()> {
     build()?;
     let mut test = swift.command(&paths::swift()?, &["swift", "test", "-Xswiftc", "-warnings-as-errors"])?;
-    let output = test.output().with_context(|| run::shown(&test))?;
-    let said = [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes).into_owned()).concat();
-    if !output.status.success() {
-        eprintln!("{said}");
-        bail!("`{}` failed ({})", run::shown(&test), output.status);
-    }
+    let said = run::said(&mut test)?;
     // The last such line is the sum of all classes.
     let sum = said.lines().rev().find(|line| line.contains("Executed ") && !line.contains("Executed 0 tests"));
     println!("{}", sum.context("swift ran no test")?.trim());
     Ok(())
 }
 
-/// A second package that uses the first: the README's lines, and a manifest on a recording. What it finds goes to `out`.
-pub fn consume(swift: &Toolchain, out: &Utf8Path) -> Result<()> {
+/// A second package that uses the first: the README's lines, and a manifest on a recording. Returns the folder of what
+/// it finds.
+pub fn consume(swift: &Toolchain) -> Result<Utf8PathBuf> {
     let example = paths::swift()?.join("Example");
     let generated = example.join("generated");
     files::write(&generated.join("Readme/main.swift"), readme::block("swift")?.as_bytes())?;
@@ -129,10 +125,10 @@ pub fn consume(swift: &Toolchain, out: &Utf8Path) -> Result<()> {
     run::must(&mut swift.command(&folder, &["../../.build/release/Readme"])?)?;
     // Paths that are the same inside and outside of a folder with Swift.
     let [manifest, recording] = readme::DEMO.map(|path| format!("../../../{path}"));
-    files::fresh_folder(&generated.join("found"))?;
+    let found = generated.join("found");
+    files::fresh_folder(&found)?;
     run::must(&mut swift.command(&example, &[".build/release/Speech", &manifest, &recording, "generated/found"])?)?;
-    files::fresh_folder(out)?;
-    files::copy_tree(&generated.join("found"), out)
+    Ok(found)
 }
 
 #[cfg(test)]

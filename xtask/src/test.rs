@@ -14,14 +14,14 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let quick = asked("--quick");
     let chroot = asked("--swift-chroot") || std::env::var_os("CI").is_some();
     let mut steps = Steps::new();
-    if asked("--integrations") {
+    if asked("--integrations") || asked("--mobile") {
         let wheel = wheel::build(&paths::target()?.join("wheels"), None)?.path;
-        steps.step("pytest with pipecat", || pipecat(&wheel));
-        return steps.finish();
-    }
-    if asked("--mobile") {
-        let wheel = wheel::build(&paths::target()?.join("wheels"), None)?.path;
-        mobile::all(&mut steps, &wheel, chroot);
+        if asked("--integrations") {
+            steps.step("pytest with pipecat", || pipecat(&wheel));
+        }
+        if asked("--mobile") {
+            mobile::all(&mut steps, &wheel, chroot);
+        }
         return steps.finish();
     }
     let cargo = |arguments: &[&str]| run::must(run::cargo().current_dir(paths::root()?).args(arguments));
