@@ -295,12 +295,18 @@ impl Session {
     }
 
     fn enter(&self) -> Result<MutexGuard<'_, Inner>> {
-        let busy = || Error::new(ErrorKind::Busy, "another thread is in the session").hint("a session each, or a lock");
         if self.closed.load(Ordering::Acquire) {
             return Err(closed());
         }
-        let inner = self.lock().ok_or_else(busy)?;
-        if inner.stream.is_none() { Err(closed()) } else { Ok(inner) }
+        match self.lock() {
+            Some(inner) if inner.stream.is_some() => Ok(inner),
+            Some(_) => Err(closed()),
+            // Who is in may be the thread that closes: a closed session is never busy.
+            None if self.closed.load(Ordering::Acquire) => Err(closed()),
+            None => {
+                Err(Error::new(ErrorKind::Busy, "another thread is in the session").hint("a session each, or a lock"))
+            }
+        }
     }
 
     fn stream<'a>(&self, inner: &'a mut Inner) -> Result<&'a mut Stream> {

@@ -136,7 +136,8 @@ public class Session internal constructor(private val native: NativeSession) : A
     }
 
     private inline fun <T> alone(work: () -> T): T {
-        if (!inUse.compareAndSet(false, true)) throw busy(WHAT)
+        // Who is in may be the thread that closes: a closed session is never busy.
+        if (!inUse.compareAndSet(false, true)) throw if (isClosed) closed(WHAT) else busy(WHAT)
         try {
             if (isClosed) throw closed(WHAT)
             return work()
