@@ -28,6 +28,8 @@ pub mod error;
 #[cfg(feature = "ffi")]
 pub mod ffi;
 pub mod graph;
+#[cfg(feature = "ipc")]
+pub mod ipc;
 pub mod manifest;
 #[cfg(feature = "files")]
 pub mod media;

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use serde_json::{Value, json};
 
 use crate::builtin;
@@ -16,14 +16,16 @@ use crate::engine::{
 use crate::error::{Error, ErrorKind, Problem, Result, Severity};
 use crate::graph::{self, Graph};
 use crate::manifest::{self, Manifest, Source};
-use crate::node::Registry;
+use crate::node::{NodeType, Registry, Runs};
 
 /// Threads and timers, and the nodes there are.
 ///
 /// Nothing is started before it is first used.
 pub struct Runtime {
-    registry: Registry,
+    registry: ArcSwap<Registry>,
     compute: Compute,
+    /// For work that waits for somebody else, such as a worker process: it must not keep the compute threads from others.
+    waiting: Compute,
     timers: OnceLock<Option<tokio::runtime::Runtime>>,
     process: u32,
 }
@@ -34,10 +36,13 @@ static SHARED: ArcSwapOption<Runtime> = ArcSwapOption::const_empty();
 /// How long a run that was told to stop may go on before its thread is given up. A slice takes a few milliseconds.
 const GRACE: Duration = Duration::from_secs(1);
 
+/// Threads that may wait for somebody else at a time.
+const WAITING: usize = 64;
+
 impl Runtime {
     /// A runtime with these nodes.
     pub fn new(registry: Registry) -> Arc<Self> {
-        Arc::new(Self { registry, compute: Compute::default(), timers: OnceLock::new(), process: std::process::id() })
+        Arc::new(Self { registry: ArcSwap::from_pointee(registry), compute: Compute::default(), waiting: Compute::new(WAITING), timers: OnceLock::new(), process: std::process::id() })
     }
 
     /// The runtime of this process, with the built-in nodes. A forked child gets one of its own: the threads of its
@@ -48,11 +53,8 @@ impl Runtime {
             if let Some(runtime) = present.as_ref().filter(|runtime| runtime.process == std::process::id()) {
                 return runtime.clone();
             }
-            let mut registry = Registry::default();
-            if let Err(error) = builtin::register(&mut registry) {
-                tracing::error!(%error, "a built-in node is missing");
-            }
-            let runtime = Self::new(registry);
+            // A forked child knows the nodes that its parent knew.
+            let runtime = Self::new(present.as_ref().map_or_else(all_nodes, |parent| Registry::clone(&parent.registry())));
             let before = SHARED.compare_and_swap(&present, Some(runtime.clone()));
             if before.as_ref().map(Arc::as_ptr) == present.as_ref().map(Arc::as_ptr) {
                 // Of a parent process: its threads do not exist here, and dropping it would wait for them.
@@ -70,12 +72,36 @@ impl Runtime {
             return;
         }
         runtime.compute.shutdown();
+        runtime.waiting.shutdown();
+        #[cfg(feature = "ipc")]
+        crate::ipc::shutdown(limit);
         runtime.compute.join(limit);
+        runtime.waiting.join(limit);
     }
 
     /// The nodes there are.
-    pub fn registry(&self) -> &Registry {
-        &self.registry
+    pub fn registry(&self) -> Arc<Registry> {
+        self.registry.load_full()
+    }
+
+    /// Adds a node type, for pipelines that are compiled from now on. One that users have added before under the same
+    /// name is replaced.
+    ///
+    /// # Errors
+    /// `InputValue` when a built-in node has the name.
+    pub fn register(&self, node: &Arc<dyn NodeType>) -> Result<()> {
+        let mut failed = Ok(());
+        self.registry.rcu(|registry| {
+            let mut registry = Registry::clone(registry);
+            failed = registry.replace(node.clone());
+            registry
+        });
+        failed
+    }
+
+    /// Where work on a graph is done: not on the compute threads if it waits.
+    fn threads(&self, graph: &Graph) -> &Compute {
+        if graph.runs() == Runs::Natively { &self.compute } else { &self.waiting }
     }
 
     /// Compute threads that were given up because a node does not return, and have not come back.
@@ -124,6 +150,7 @@ impl Drop for Runtime {
             return;
         }
         self.compute.shutdown();
+        self.waiting.shutdown();
         if let Some(Some(timers)) = self.timers.take() {
             timers.shutdown_background();
         }
@@ -151,7 +178,7 @@ impl Pipeline {
     /// # Errors
     /// `Manifest`, with every problem at once.
     pub fn new(manifest: &str) -> Result<Self> {
-        Self::with_registry(manifest, Runtime::shared().registry())
+        Self::with_registry(manifest, &Runtime::shared().registry())
     }
 
     /// Compiles a manifest with nodes of your own.
@@ -167,7 +194,15 @@ impl Pipeline {
     /// # Errors
     /// `Manifest`, with every problem at once.
     pub fn compile(text: &str, source: Source<'_>, registry: &Registry) -> Result<Self> {
-        let (graph, problems) = compile(text, source, registry);
+        Self::compile_with(text, source, registry, false)
+    }
+
+    /// The same for a manifest that may name code of its own, if `allow_python`: running it runs that code.
+    ///
+    /// # Errors
+    /// `Manifest`, with every problem at once.
+    pub fn compile_with(text: &str, source: Source<'_>, registry: &Registry, allow_python: bool) -> Result<Self> {
+        let (graph, problems) = compile(text, source, registry, allow_python);
         match graph {
             Some(graph) => {
                 tracing::debug!(pipeline = %graph.name, nodes = graph.nodes.len(), "pipeline compiled");
@@ -189,7 +224,7 @@ impl Pipeline {
 
     /// Like [`validate`](Self::validate), for a text that comes from `source`.
     pub fn validate_from(text: &str, source: Source<'_>) -> (bool, Vec<Problem>) {
-        let (graph, problems) = compile(text, source, Runtime::shared().registry());
+        let (graph, problems) = compile(text, source, &Runtime::shared().registry(), true);
         (graph.is_some(), problems)
     }
 
@@ -231,7 +266,7 @@ impl Pipeline {
         let (job, finisher) = Job::new(stop);
         let (graph, idle) = (self.graph.clone(), self.idle.clone());
         tracing::debug!(pipeline = %graph.name, items = items.len(), timeout_ms, "run started on a compute thread");
-        let Some(task) = runtime.compute.submit(move || finisher.finish(run(&graph, &idle, items, &options))) else {
+        let Some(task) = runtime.threads(&self.graph).submit(move || finisher.finish(run(&graph, &idle, items, &options))) else {
             return Err(Error::new(ErrorKind::Closed, "the runtime is shut down"));
         };
         let watching = Arc::downgrade(runtime);
@@ -267,7 +302,7 @@ impl Pipeline {
     /// # Errors
     /// `Format` when the input does not fit the graph.
     pub fn live(&self, runtime: &Arc<Runtime>, options: LiveOptions) -> Result<Live> {
-        Live::new(&self.graph, options, Arc::new(OnCompute(Arc::downgrade(runtime))))
+        Live::new(&self.graph, options, Arc::new(OnThreads { runtime: Arc::downgrade(runtime), waits: self.graph.runs() != Runs::Natively }))
     }
 
     /// Feeds the pipeline in many ways and compares what comes out: does a stream cut in any way give what the whole
@@ -343,24 +378,47 @@ impl Pipeline {
     }
 }
 
-fn compile(text: &str, source: Source<'_>, registry: &Registry) -> (Option<Graph>, Vec<Problem>) {
+fn compile(
+    text: &str,
+    source: Source<'_>,
+    registry: &Registry,
+    allow_python: bool,
+) -> (Option<Graph>, Vec<Problem>) {
     let parsed = manifest::parse_from(text, source);
     let mut problems = parsed.problems;
     let Some(manifest): Option<Manifest> = parsed.manifest else { return (None, problems) };
     let clean = !problems.iter().any(|problem| problem.severity == Severity::Error);
-    let checked = graph::check(&manifest, registry);
+    let checked = graph::check(&manifest, registry, allow_python);
     problems.extend(checked.problems);
     manifest::locate(text, source, &mut problems);
     (checked.graph.filter(|_| clean), problems)
 }
 
-/// Jobs of live streams go to the compute threads.
-struct OnCompute(Weak<Runtime>);
+/// Where jobs of a live stream are done.
+struct OnThreads {
+    runtime: Weak<Runtime>,
+    waits: bool,
+}
 
-impl Spawn for OnCompute {
+impl Spawn for OnThreads {
     fn spawn(&self, job: Box<dyn FnOnce() + Send>) -> bool {
-        self.0.upgrade().is_some_and(|runtime| runtime.compute.submit(job).is_some())
+        self.runtime.upgrade().is_some_and(|runtime| {
+            let threads = if self.waits { &runtime.waiting } else { &runtime.compute };
+            threads.submit(job).is_some()
+        })
     }
+}
+
+fn all_nodes() -> Registry {
+    let mut registry = Registry::default();
+    if let Err(error) = builtin::register(&mut registry) {
+        tracing::error!(%error, "a built-in node is missing");
+    }
+    #[cfg(feature = "ipc")]
+    if let Err(error) = registry.add_type(Arc::new(crate::ipc::PythonNode::by_path())) {
+        tracing::error!(%error, "the node type Python is missing");
+    }
+    registry
 }
 
 fn format_error(problems: Vec<Problem>) -> Error {

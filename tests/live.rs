@@ -64,7 +64,7 @@ fn staged(hook: Hook) -> Pipeline {
         ("c", "AudioResample", json!({"target_rate": 16_000})),
         ("d", "HeavyTwo", json!({})),
     ]);
-    let mut registry = remotemedia::Runtime::shared().registry().clone();
+    let mut registry = remotemedia::Runtime::shared().registry().as_ref().clone();
     registry.add(heavy("HeavyOne", &hook)).unwrap();
     registry.add(heavy("HeavyTwo", &hook)).unwrap();
     Pipeline::with_registry(&manifest, &registry).unwrap()

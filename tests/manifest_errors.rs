@@ -236,7 +236,7 @@ fn long_values_are_shown_short() {
 fn a_manifest_made_by_a_program_has_no_lines() {
     for bad in &bad_manifests() {
         let registry = Runtime::shared();
-        let error = Pipeline::compile(&bad.text, Source::Value, registry.registry()).expect_err(&bad.text);
+        let error = Pipeline::compile(&bad.text, Source::Value, &registry.registry()).expect_err(&bad.text);
         let problem = &error.problems()[0];
         let place = (problem.line, problem.column, problem.end_column, problem.excerpt.as_deref());
         assert_eq!(place, (None, None, None, None), "{}", bad.text);

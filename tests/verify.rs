@@ -47,7 +47,7 @@ fn every_shipped_node_passes() {
     for node in runtime.registry().iter() {
         let name = node.info().name;
         for params in params(name) {
-            let pipeline = Pipeline::of_node(name, &params, runtime.registry()).unwrap();
+            let pipeline = Pipeline::of_node(name, &params, &runtime.registry()).unwrap();
             expect_passed(&format!("{name} {params}"), &pipeline.verify(&options()).unwrap());
         }
     }
@@ -116,7 +116,7 @@ fn faulty() -> UserNode {
 
 #[test]
 fn a_node_that_depends_on_the_cuts_is_found_and_measured() {
-    let mut registry = Runtime::shared().registry().clone();
+    let mut registry = Runtime::shared().registry().as_ref().clone();
     registry.add(faulty()).unwrap();
     let pipeline = Pipeline::of_node("Faulty", &json!({}), &registry).unwrap();
     let report = pipeline.verify(&options()).unwrap();

@@ -29,6 +29,7 @@ from remotemedia._lib import version as __version__
 from remotemedia._log import log_to_python
 from remotemedia._output import Output
 from remotemedia._pipeline import Pipeline
+from remotemedia._python_node import node
 from remotemedia._plan import CopyPlace, NodeLatency, PathLatency
 from remotemedia._session import Session
 from remotemedia._session_stream import SessionStream
@@ -102,6 +103,7 @@ __all__ = [
     "errors",
     "info",
     "log_to_python",
+    "node",
     "nodes",
     "read",
     "resample",

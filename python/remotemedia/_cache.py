@@ -10,12 +10,17 @@ if TYPE_CHECKING:
     from remotemedia._manifest import ManifestText
     from remotemedia._run import Compiled
 
-__all__ = ["pipeline_of"]
+__all__ = ["clear", "pipeline_of"]
 
 _MOST = 32
 # Insertion order is age: a hit is put back at the end. Each step is one dict operation, so threads need no lock;
 # the worst a race does is compile the same text twice.
 _pipelines: dict[ManifestText, Compiled] = {}
+
+
+def clear() -> None:
+    """Forget them: a name in a manifest may mean another node now."""
+    _pipelines.clear()
 
 
 def pipeline_of(manifest: ManifestText) -> Compiled:

@@ -5,6 +5,7 @@ The generated module is untyped for strict checkers, so what the facade uses of 
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from remotemedia import errors
@@ -100,6 +101,7 @@ if TYPE_CHECKING:
         def raw_try_run(self, batch: bytes, options: int) -> bytes: ...
         def raw_start(self, batch: bytes, lenient: bool, metrics: bool, timeout_ms: int) -> RawJob: ...
         def raw_ports(self) -> str: ...
+        def raw_runs(self) -> int: ...
         def raw_verify(self, batch: bytes, rounds: int, seed: int, tolerance: float) -> str: ...
         def latency_json(self) -> str: ...
         def copies_json(self) -> str: ...
@@ -214,5 +216,9 @@ def translate(error: Exception) -> errors.RemoteMediaError:
 
 
 def reraise(error: Exception) -> NoReturn:
-    """Raise what users see, without the native error behind it."""
+    """Raise what users see, without the native error behind it; or what has interrupted the call, such as Ctrl-C."""
+    local: Any = sys.modules.get("remotemedia.worker._local")
+    interrupt = None if local is None else local.take_interrupt()
+    if interrupt is not None:
+        raise interrupt
     raise translate(error) from None

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,21 +31,29 @@ if TYPE_CHECKING:
 __all__ = ["Pipeline", "compiled"]
 
 
-def compiled(manifest: ManifestText) -> _run.Compiled:
+def compiled(manifest: ManifestText, allow_python: bool = False) -> _run.Compiled:
     """Return the compiled pipeline of a manifest; what has no effect in it is warned of."""
     try:
-        pipeline: NativePipeline
-        if not manifest.written:
-            pipeline = native.Pipeline.from_value(manifest.text)
-        elif manifest.file:
-            pipeline = native.Pipeline.from_file_text(manifest.text, manifest.file)
-        else:
-            pipeline = native.Pipeline(manifest.text)
+        pipeline: NativePipeline = native.Pipeline.raw_compile(
+            manifest.text, manifest.written, manifest.file, allow_python
+        )
         for one in map(problem, pipeline.warnings()):
             warn(str(one), ManifestWarning)
     except NativeError as error:
         reraise(error)
-    return _run.Compiled(pipeline)
+    if (runs := pipeline.raw_runs()) != _run.NATIVELY:
+        _python_possible(runs)
+    return _run.Compiled(pipeline, runs)
+
+
+def _python_possible(runs: int) -> None:
+    """Get ready for nodes that are written in Python."""
+    from remotemedia.worker import _local
+
+    _local.install()
+    if runs == _run.ELSEWHERE:
+        # As the modules are found here now: a worker finds them in the same places.
+        native.raw_interpreter(sys.executable, json.dumps([os.path.abspath(path) for path in sys.path]))
 
 
 class Pipeline:
@@ -56,6 +66,9 @@ class Pipeline:
         `remotemedia.nodes`, connected one after the other.
     input : AudioFormat or VideoFormat, optional
         Declares what goes in, for a manifest that does not; bare arrays need it.
+    allow_python : bool
+        Whether the manifest may name code: the node type ``Python`` with the import path of a class, or another
+        interpreter for workers. Running it runs that code, so only where you trust whoever wrote it.
 
     Raises
     ------
@@ -72,20 +85,23 @@ class Pipeline:
     Audio(320 frames, 16000 Hz, 1 channel, float32, 0.020 s)
     """
 
-    __slots__ = ("__weakref__", "_compiled", "_text")
+    __slots__ = ("__weakref__", "_allow_python", "_compiled", "_text")
 
     _compiled: _run.Compiled
     _text: str
+    _allow_python: bool
 
     def __init__(
         self,
         manifest: str | PathLike[str] | Mapping[str, object] | Sequence[Node | Mapping[str, object]],
         *,
         input: Format | None = None,
+        allow_python: bool = False,
     ) -> None:
         given = manifest_text(manifest, input)
         self._text = given.text
-        self._compiled = compiled(given)
+        self._allow_python = bool(allow_python)
+        self._compiled = compiled(given, self._allow_python)
 
     def run(self, *items: object, metrics: bool = False, timeout: float | None = None) -> Any:
         """Run and wait for the result; Ctrl-C stops it.
@@ -331,5 +347,10 @@ class Pipeline:
     def __deepcopy__(self, memo: object) -> Pipeline:
         return self
 
-    def __reduce__(self) -> tuple[type[Pipeline], tuple[str]]:
-        return Pipeline, (self._text,)
+    def __reduce__(self) -> tuple[object, tuple[str, bool]]:
+        return _again, (self._text, self._allow_python)
+
+
+def _again(text: str, allow_python: bool) -> Pipeline:
+    """Return the pipeline of a manifest that was pickled."""
+    return Pipeline(text, allow_python=allow_python)

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from remotemedia._lib import NativePipeline
     from remotemedia._results import Ports
 
-__all__ = ["Compiled", "milliseconds", "run", "run_async"]
+__all__ = ["ELSEWHERE", "IN_PYTHON", "NATIVELY", "Compiled", "milliseconds", "run", "run_async"]
+
+NATIVELY, IN_PYTHON, ELSEWHERE = range(3)
+"""What runs the nodes of a pipeline: the library, Python in this process, another process that is waited for."""
 
 _WAIT_MS = 50
 """How long a blocking wait stays in native code before Python looks for signals."""
@@ -28,10 +31,11 @@ _WAIT_MS = 50
 class Compiled:
     """A native pipeline and its result ports."""
 
-    __slots__ = ("native", "ports", "try_run")
+    __slots__ = ("native", "ports", "runs", "try_run")
 
-    def __init__(self, native: NativePipeline) -> None:
+    def __init__(self, native: NativePipeline, runs: int = NATIVELY) -> None:
         self.native = native
+        self.runs = runs
         self.ports: Ports = [Port(**port) for port in json.loads(native.raw_ports())]
         self.try_run = native.raw_try_run
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import threading
@@ -20,6 +21,7 @@ from remotemedia._inputs import Inputs
 from remotemedia._json import dumps
 from remotemedia._lib import NativeError, native, reraise
 from remotemedia._output import Output, data_of
+from remotemedia._run import ELSEWHERE, NATIVELY
 from remotemedia._session_stream import SessionStream
 from remotemedia._turn import let_others_run
 from remotemedia._wire import records_after
@@ -95,6 +97,7 @@ class Session:
         "_one_axis",
         "_ports",
         "_result",
+        "_runs",
         "_shape",
         "_sources",
         "_staged",
@@ -112,6 +115,7 @@ class Session:
         except NativeError as error:
             reraise(error)
         self._ports: Ports = pipeline.ports
+        self._runs = pipeline.runs
         self._lane: NativeLane | None = None
         self._live: NativeLive | None = None
         make_live = pipeline.native.live
@@ -220,6 +224,8 @@ class Session:
             raise BusyError("another thread is in the session")
         try:
             self._check_direct()
+            if self._runs == ELSEWHERE:
+                _check_no_loop()
             self._used = True
             inputs = Inputs((item,))
             ticks, den = _ticks(pts)
@@ -523,7 +529,10 @@ class Session:
             self._shape = array.shape
             self._cost_ns = self._native.raw_cost_ns(frames)
             short = self._cost_ns <= _HOLD_GIL_NS
-            self._call = _lane.process_holding_gil if short else _lane.process_without_gil
+            if self._runs == ELSEWHERE:
+                self._call = _wait_without_gil
+            else:
+                self._call = _lane.process_holding_gil if short else _lane.process_without_gil
             self._through_lane = True
         except NativeError as error:
             reraise(error)
@@ -554,6 +563,8 @@ class Session:
 
     def _is_short(self, item: object) -> bool:
         """Whether the work on an item may run on an event loop's thread."""
+        if self._runs != NATIVELY:
+            return False
         if type(item) is np.ndarray and item.shape == self._shape:
             return self._cost_ns <= _SHORT_NS
         frames = item.shape[0] if isinstance(item, np.ndarray) and item.ndim else getattr(item, "frames", 1)
@@ -571,6 +582,10 @@ class Session:
             self._lane_possible = False
             return self.feed(item)
         return self._lane_outputs(data)
+
+    def _waits(self) -> bool:
+        """Whether a call may wait for another process."""
+        return self._runs == ELSEWHERE
 
     def _rest(self) -> list[Output]:
         """Flush into a list."""
@@ -592,6 +607,21 @@ class Session:
             data = data_of(answer, record, inputs)
             outputs.append(Output(port.node, port.port, data, (ticks, num, den), generation, dropped))
         return outputs
+
+
+def _check_no_loop() -> None:
+    """Refuse to wait for another process where that would stop an event loop."""
+    if asyncio._get_running_loop() is not None:
+        raise UnsupportedError(
+            "the pipeline waits for a worker process, and this thread runs an event loop",
+            hint="use push() and next(), or stream()",
+        )
+
+
+def _wait_without_gil(handle: int, frames: int) -> int:
+    """Work on a frame that another process takes part in."""
+    _check_no_loop()
+    return _lane.process_without_gil(handle, frames)
 
 
 def session_config(

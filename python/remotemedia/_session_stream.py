@@ -48,7 +48,7 @@ class SessionStream:
             for out in outputs:
                 yield out
             await let_others_run()
-        for out in session._rest():
+        for out in await asyncio.to_thread(session._rest) if session._waits() else session._rest():
             yield out
 
 

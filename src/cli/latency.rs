@@ -79,5 +79,5 @@ pub(super) fn compiled(path: &Path) -> Result<Pipeline> {
     let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
     let text =
         validate::read(path).map_err(|error| Error::new(ErrorKind::Io, format!("{name}: {error}")).caused_by(error))?;
-    Pipeline::compile(&text, Source::File(&name), Runtime::shared().registry())
+    Pipeline::compile(&text, Source::File(&name), &Runtime::shared().registry())
 }

@@ -76,7 +76,7 @@ pub(super) fn run(options: &Options) -> i32 {
 
 fn work(options: &Options, text: &str, name: &str) -> Result<String> {
     let runtime = Runtime::shared();
-    let pipeline = Pipeline::compile(text, Source::File(name), runtime.registry())?;
+    let pipeline = Pipeline::compile(text, Source::File(name), &runtime.registry())?;
     let raw: Option<Raw> = options.raw.as_deref().map(str::parse).transpose()?;
     let subtype: Option<Subtype> = options.subtype.as_deref().map(str::parse).transpose()?;
     let targets: Vec<Target> = options.output.iter().map(|text| Target::new(text)).collect();

@@ -54,7 +54,7 @@ fn certificate(options: &Options, params: &Value) -> Result<VerifyReport> {
     let subject = Path::new(&options.subject);
     let is_node = runtime.registry().find(&options.subject).is_some() || !(subject.exists() || options.subject == "-");
     let pipeline =
-        if is_node { Pipeline::of_node(&options.subject, params, runtime.registry())? } else { compiled(subject)? };
+        if is_node { Pipeline::of_node(&options.subject, params, &runtime.registry())? } else { compiled(subject)? };
     pipeline.verify(&VerifyOptions {
         audio: audio(options)?,
         rounds: options.rounds,

@@ -3,6 +3,8 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 
+use crate::node::mark_own_thread;
+
 type Task = Box<dyn FnOnce() + Send>;
 
 #[derive(Default)]
@@ -145,7 +147,10 @@ fn grow(shared: &Arc<Shared>, queue: &mut Queue) -> bool {
     }
     let own = shared.clone();
     let name = format!("remotemedia-{}", queue.threads);
-    let started = std::thread::Builder::new().name(name).spawn(move || work(&own)).is_ok();
+    let started = std::thread::Builder::new().name(name).spawn(move || {
+            mark_own_thread();
+            work(&own);
+        }).is_ok();
     queue.threads += usize::from(started);
     started
 }

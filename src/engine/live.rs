@@ -142,7 +142,8 @@ impl Live {
         let stages = graph.stages(|node| node.kind.info().cost_ns_per_frame * USUAL_FRAMES >= HEAVY_NS);
         let mut work = Vec::with_capacity(stages.stages.len());
         for stage in &stages.stages {
-            let stream = Stream::new(stage.graph.clone(), stream_options(&options.session))?;
+            let mut stream = Stream::new(stage.graph.clone(), stream_options(&options.session))?;
+            stream.prepare()?;
             work.push(Work::new(stream, stage));
         }
         let state = State {

@@ -31,6 +31,8 @@ pub struct NodeMetrics {
     pub max_ns: u64,
     /// The 99th percentile of the calls, to 1 %.
     pub p99_ns: u64,
+    /// What the node itself has measured: of a node in a worker process, where the time of its frames went.
+    pub worker: Option<serde_json::Value>,
 }
 
 /// The figures of one run.
@@ -105,6 +107,7 @@ impl Recorder {
             min_ns: self.min_ns,
             max_ns: self.max_ns,
             p99_ns: p99_ns.clamp(self.min_ns, self.max_ns),
+            worker: None,
         }
     }
 }

@@ -59,6 +59,7 @@ pub fn run(graph: &Arc<Graph>, idle: &Idle, items: Vec<RuntimeData>, options: &R
             stop: options.stop.clone(),
         },
     )?;
+    stream.prepare()?;
     let shapes: Vec<ItemShape> = items.iter().map(shape).collect();
     let input_bytes: usize = items.iter().map(RuntimeData::bytes).sum();
     let total_frames: u64 = shapes.iter().map(|shape| shape.frames).sum();

@@ -98,7 +98,8 @@ impl Session {
     /// `Format` when the input does not fit the graph, and what a node says against its parameters.
     pub fn new(graph: &Arc<Graph>, idle: &Arc<Idle>, options: SessionOptions) -> Result<Self> {
         let entrance = Entrance::new(graph, &options.input)?;
-        let stream = idle.take(graph, stream_options(&options))?;
+        let mut stream = idle.take(graph, stream_options(&options))?;
+        stream.prepare()?;
         Ok(Self {
             graph: graph.clone(),
             idle: idle.clone(),

@@ -12,7 +12,7 @@ use crate::data::{AudioFormat, Format, Kind, Kinds, Packet, Pool, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, GraphNode};
 use crate::manifest::OnError;
-use crate::node::{Clock, Opening, Out, PortId, Processor};
+use crate::node::{Clock, Opening, Out, PortId, Processor, Runs};
 
 /// How a stream behaves.
 #[derive(Debug, Clone, Default)]
@@ -113,6 +113,21 @@ impl Stream {
             options,
             failed: None,
         })
+    }
+
+    /// Starts what takes a while, before the first packet.
+    ///
+    /// # Errors
+    /// What a node says.
+    pub fn prepare(&mut self) -> Result<()> {
+        if self.graph.runs() == Runs::Natively {
+            return Ok(());
+        }
+        let opening = self.options.opening;
+        for (node, at) in self.nodes.iter_mut().zip(&self.graph.nodes) {
+            caught(|| node.processor.prepare(opening)).map_err(|error| error.at_node(&at.id))?;
+        }
+        Ok(())
     }
 
     /// Puts a packet into every source and works until nothing moves.
@@ -252,8 +267,10 @@ impl Stream {
 
     /// The figures of every node.
     pub fn metrics(&self) -> Vec<NodeMetrics> {
-        let figures =
-            self.nodes.iter().zip(&self.graph.nodes).map(|(node, at)| (at.index, node.recorder.figures(&at.id)));
+        let figures = self.nodes.iter().zip(&self.graph.nodes).map(|(node, at)| {
+            let worker = node.processor.metrics();
+            (at.index, NodeMetrics { worker, ..node.recorder.figures(&at.id) })
+        });
         let mut figures: Vec<_> = figures.collect();
         figures.sort_by_key(|(index, _)| *index);
         figures.into_iter().map(|(_, figures)| figures).collect()
@@ -265,7 +282,7 @@ impl Stream {
         }
         let done = work(self);
         if let Err(error) = &done {
-            self.failed = Some(error.clone());
+            self.failed = Some(error.clone()).filter(|error| !error.does_session_go_on());
             self.queue.clear();
         }
         done
@@ -378,6 +395,7 @@ impl Stream {
             tracing::debug!(%error, "packet skipped");
             running.recorder.dropped += 1;
         }
+        self.nodes[node].recorder.dropped += self.out.take_skipped();
         let mut packets = self.out.take();
         for (port, packet) in packets.drain(..) {
             let recorder = &mut self.nodes[node].recorder;

@@ -116,6 +116,7 @@ struct Inner {
     hint: Option<String>,
     item_index: Option<usize>,
     problems: Vec<Problem>,
+    goes_on: bool,
     source: Option<std::sync::Arc<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -131,6 +132,7 @@ impl Error {
             hint: None,
             item_index: None,
             problems: Vec::new(),
+            goes_on: false,
             source: None,
         }))
     }
@@ -197,6 +199,18 @@ impl Error {
     pub fn at_item(mut self, item_index: usize) -> Self {
         self.0.item_index.get_or_insert(item_index);
         self
+    }
+
+    /// The session goes on after it: only what it was working on is lost.
+    #[must_use]
+    pub fn session_goes_on(mut self) -> Self {
+        self.0.goes_on = true;
+        self
+    }
+
+    /// Whether the session goes on after it.
+    pub fn does_session_go_on(&self) -> bool {
+        self.0.goes_on
     }
 
     /// Keeps the error that caused this one.

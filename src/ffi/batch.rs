@@ -13,7 +13,7 @@ use super::wire::{self, Batch, Buffers};
 use crate::data::{AudioBuffer, RuntimeData, read_samples};
 use crate::engine::{NodeMetrics, RunMetrics, RunOptions, RunResults, VerifyOptions, WarningKind};
 use crate::error::{Error, ErrorKind};
-use crate::node::MonotonicClock;
+use crate::node::{MonotonicClock, Runs};
 use crate::runtime::Runtime;
 
 type Answer<T> = std::result::Result<T, RemoteMediaError>;
@@ -40,7 +40,7 @@ impl Pipeline {
     /// would take longer, and has not run. `options`: 1 lenient, 2 metrics (one number, as each argument costs).
     pub fn raw_try_run(&self, batch: &[u8], options: i32) -> Answer<Blob> {
         let mut batch = EndCall(wire::batch(batch)?);
-        if self.inner.cost_ns(batch.0.frames()) > SHORT_NS {
+        if self.inner.cost_ns(batch.0.frames()) > SHORT_NS || self.inner.graph().runs() != Runs::Natively {
             return Ok(Blob(vec![wire::LATER]));
         }
         let items = std::mem::take(&mut batch.0.items);
@@ -187,7 +187,7 @@ pub(super) fn figures(nodes: &[NodeMetrics]) -> Value {
         .map(|node| {
             let succeeded = node.calls.saturating_sub(node.errors);
             let calls = node.calls.max(1) as f64;
-            json!({
+            let mut figures = json!({
                 "node_id": node.node_id,
                 "execution_count": node.calls,
                 "success_count": succeeded,
@@ -201,7 +201,11 @@ pub(super) fn figures(nodes: &[NodeMetrics]) -> Value {
                 "frames_in": node.frames_in,
                 "frames_out": node.frames_out,
                 "dropped": node.dropped,
-            })
+            });
+            if let Some(worker) = &node.worker {
+                figures["worker"] = worker.clone();
+            }
+            figures
         })
         .collect()
 }

@@ -26,6 +26,8 @@ mod live;
 mod logging;
 #[cfg(not(feature = "files"))]
 mod no_files;
+#[cfg(all(feature = "python", feature = "ipc"))]
+mod nodes;
 mod pipeline;
 mod process;
 mod raw;
@@ -55,6 +57,12 @@ pub use video::VideoFrame;
 
 #[cfg(feature = "cli")]
 pub use calls::cli_main;
+#[cfg(all(feature = "python", feature = "ipc"))]
+pub use nodes::{
+    RawServing, raw_interpreter, raw_leftovers, raw_local_error, raw_nodes_install, raw_register_node,
+};
+#[cfg(all(feature = "python", feature = "ipc"))]
+pub use raw::{remotemedia_node_next, remotemedia_node_reply};
 #[cfg(feature = "python")]
 pub use logging::{raw_log_attach, raw_log_detach, raw_log_next};
 

@@ -56,7 +56,7 @@ impl Pipeline {
     #[uniffi::constructor]
     pub fn of_node(node_type: String, params_json: String) -> std::result::Result<Arc<Self>, RemoteMediaError> {
         let params = super::session::parsed("params", &params_json)?;
-        let inner = runtime::Pipeline::of_node(&node_type, &params, Runtime::shared().registry())?;
+        let inner = runtime::Pipeline::of_node(&node_type, &params, &Runtime::shared().registry())?;
         Ok(Arc::new(Self { inner }))
     }
 
@@ -136,8 +136,44 @@ impl Pipeline {
     fn compile(text: &str, source: Source<'_>) -> std::result::Result<Arc<Self>, RemoteMediaError> {
         #[cfg(feature = "python")]
         super::logging::start();
-        let inner = runtime::Pipeline::compile(text, source, Runtime::shared().registry())?;
+        Self::compile_with(text, source, false)
+    }
+
+    fn compile_with(
+        text: &str,
+        source: Source<'_>,
+        allow_python: bool,
+    ) -> std::result::Result<Arc<Self>, RemoteMediaError> {
+        let inner = runtime::Pipeline::compile_with(text, source, &Runtime::shared().registry(), allow_python)?;
         Ok(Arc::new(Self { inner }))
+    }
+}
+
+#[cfg(feature = "python")]
+#[uniffi::export]
+impl Pipeline {
+    /// Compiles a manifest that may name code of its own, if `allow_python`. `written`: its problems have lines, in the
+    /// file if it has a name.
+    #[uniffi::constructor]
+    pub fn raw_compile(
+        manifest_json: String,
+        written: bool,
+        file_name: String,
+        allow_python: bool,
+    ) -> std::result::Result<Arc<Self>, RemoteMediaError> {
+        super::logging::start();
+        let source = match (written, file_name.as_str()) {
+            (false, _) => Source::Value,
+            (true, "") => Source::Text,
+            (true, name) => Source::File(name),
+        };
+        Self::compile_with(&manifest_json, source, allow_python)
+    }
+
+    /// What runs its nodes: 0 this library, 1 a Python interpreter in this process, 2 another process, which is waited
+    /// for.
+    pub fn raw_runs(&self) -> i32 {
+        self.inner.graph().runs() as i32
     }
 }
 

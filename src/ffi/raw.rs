@@ -153,9 +153,9 @@ mod lane_call {
 
     use crate::ffi::lane::{FAILED, RawLane};
 
-    /// Where a lane lies, for `remotemedia_lane_process`.
-    pub(in crate::ffi) fn handle(lane: &RawLane) -> u64 {
-        std::ptr::from_ref(lane).expose_provenance() as u64
+    /// Where an object lies, for the plain calls that take it.
+    pub(in crate::ffi) fn handle<T>(object: &T) -> u64 {
+        std::ptr::from_ref(object).expose_provenance() as u64
     }
 
     /// Works on the frames in a lane's input. One plain call, because UniFFI's costs more than the work.
@@ -188,6 +188,106 @@ mod lane_call {
             // SAFETY: 0 is allowed.
             assert_eq!(unsafe { remotemedia_lane_process(0, 960) }, FAILED);
         }
+    }
+}
+
+#[cfg(all(feature = "python", feature = "ipc"))]
+pub(super) use node_call::Callback;
+#[cfg(all(feature = "python", feature = "ipc"))]
+pub use node_call::{remotemedia_node_next, remotemedia_node_reply};
+
+/// Plain calls between Python nodes and the engine: UniFFI's cost more than a short node.
+#[cfg(all(feature = "python", feature = "ipc"))]
+mod node_call {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use crate::ffi::nodes::{self, RawServing};
+    use crate::ipc::{self, LocalInterpreter};
+
+    /// A function of Python's that works on a request, on one of Python's threads.
+    #[derive(Debug)]
+    pub(in crate::ffi) struct Callback(extern "C" fn(i64, u64, u64, u64) -> i64);
+
+    /// What the function is asked to do.
+    const RUN: i64 = 0;
+    const CHECK: i64 = 1;
+
+    impl Callback {
+        /// The function at an address that ctypes gave; `None` for 0.
+        pub(in crate::ffi) fn new(address: u64) -> Option<Self> {
+            let address = usize::try_from(address).ok().filter(|address| *address != 0)?;
+            let function = std::ptr::with_exposed_provenance::<()>(address);
+            // SAFETY: the facade passes the address of a function of this form, which it keeps for the life of the
+            // process.
+            Some(Self(unsafe { std::mem::transmute::<*const (), extern "C" fn(i64, u64, u64, u64) -> i64>(function) }))
+        }
+    }
+
+    impl LocalInterpreter for Callback {
+        fn run(&self, head: &[u8], payload: u64) {
+            (self.0)(RUN, head.as_ptr().expose_provenance() as u64, head.len() as u64, payload);
+        }
+
+        fn is_interrupted(&self) -> bool {
+            (self.0)(CHECK, 0, 0, 0) != 0
+        }
+    }
+
+    fn serving(handle: u64) -> Option<&'static RawServing> {
+        let object = std::ptr::with_exposed_provenance::<RawServing>(usize::try_from(handle).unwrap_or(0));
+        // SAFETY: the facade passes the handle of an object that it holds as long as the process lives, or 0. All that
+        // changes in it is behind locks.
+        unsafe { object.as_ref() }
+    }
+
+    /// Waits for a request. Writes address and length of its head, the address of its payload, and whether another
+    /// thread is wanted, to the four words at `found`. 1: there is one; 0: the caller ends; -1: `fail` gives the error.
+    ///
+    /// # Safety
+    /// `handle` is what `RawServing::raw_handle` gave, of an object that is alive, or 0 for the nodes of this process;
+    /// `found` has room for four words.
+    #[unsafe(no_mangle)]
+    pub unsafe extern "C" fn remotemedia_node_next(handle: u64, found: *mut u64) -> i64 {
+        let next = || match serving(handle) {
+            Some(serving) => serving.next(),
+            None => Ok(ipc::next_request()),
+        };
+        match catch_unwind(AssertUnwindSafe(next)) {
+            Ok(Ok(Some(words))) => {
+                // SAFETY: the caller's promise.
+                unsafe { std::ptr::copy_nonoverlapping(words.as_ptr(), found, words.len()) };
+                1
+            }
+            Ok(Ok(None)) => 0,
+            Ok(Err(())) | Err(_) => -1,
+        }
+    }
+
+    /// Sends a reply. 0: sent; -1: `RawServing::fail` gives the error, and `raw_local_error` that of this process.
+    ///
+    /// # Safety
+    /// `handle` is as for `remotemedia_node_next`; there are `head_len` bytes at `head` and `payload_len` at `payload`,
+    /// which nobody writes to meanwhile.
+    #[unsafe(no_mangle)]
+    pub unsafe extern "C" fn remotemedia_node_reply(
+        handle: u64,
+        head: *const u8,
+        head_len: u64,
+        payload: u64,
+        payload_len: u64,
+    ) -> i64 {
+        let bytes = |address: *const u8, len: u64| {
+            let len = usize::try_from(len).ok().filter(|len| *len <= isize::MAX as usize && !(address.is_null() && *len > 0))?;
+            // SAFETY: the caller's promise; null and overflow are refused.
+            Some(if len == 0 { &[][..] } else { unsafe { std::slice::from_raw_parts(address, len) } })
+        };
+        let payload = std::ptr::with_exposed_provenance::<u8>(usize::try_from(payload).unwrap_or(0));
+        let (Some(head), Some(payload)) = (bytes(head, head_len), bytes(payload, payload_len)) else { return -1 };
+        let reply = || match serving(handle) {
+            Some(serving) => serving.reply(head, payload),
+            None => nodes::accept(head, payload),
+        };
+        if catch_unwind(AssertUnwindSafe(reply)).unwrap_or(false) { 0 } else { -1 }
     }
 }
 

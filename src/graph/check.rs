@@ -7,8 +7,8 @@ use super::hints::{Hint, hint};
 use super::{Graph, GraphNode, ResultPort};
 use crate::data::{Format, Kind, Kinds};
 use crate::error::{Problem, Severity};
-use crate::manifest::{InputFormats, Manifest, PortRef};
-use crate::node::{NodeInfo, NodeType, PortId, PortInfo, Registry};
+use crate::manifest::{InputFormats, Manifest, NodeSpec, PortRef};
+use crate::node::{Execution, NodeInfo, NodeType, PortId, PortInfo, Registry};
 use crate::words::nearest;
 
 /// A graph, if the manifest has no error, and all problems.
@@ -20,9 +20,10 @@ pub struct Checked {
     pub problems: Vec<Problem>,
 }
 
-/// Checks a manifest against the nodes there are. Formats are checked as far as the input is declared.
-pub fn check(manifest: &Manifest, registry: &Registry) -> Checked {
-    let mut checker = Checker { manifest, problems: Vec::new() };
+/// Checks a manifest against the nodes there are. Formats are checked as far as the input is declared. Code that the
+/// manifest names is a problem unless `allow_python`.
+pub fn check(manifest: &Manifest, registry: &Registry, allow_python: bool) -> Checked {
+    let mut checker = Checker { manifest, allow_python, problems: Vec::new() };
     let types = checker.types(registry);
     let edges = checker.edges(&types);
     let order = checker.order(&edges);
@@ -53,6 +54,7 @@ type Types = Vec<Option<Arc<dyn NodeType>>>;
 
 struct Checker<'a> {
     manifest: &'a Manifest,
+    allow_python: bool,
     problems: Vec<Problem>,
 }
 
@@ -93,9 +95,42 @@ impl Checker<'_> {
                 problem.path = format!("{path}/params{}", problem.path);
                 self.problems.push(problem.node(node.id.clone()));
             }
-            types.push(Some(kind.clone()));
+            types.push(Some(self.placed(&path, node, kind)));
         }
         types
+    }
+
+    /// The type as it runs here.
+    fn placed(&mut self, path: &str, node: &NodeSpec, kind: &Arc<dyn NodeType>) -> Arc<dyn NodeType> {
+        let mut problems = Execution::check(&node.execution);
+        for problem in &mut problems {
+            // An unknown key never had an effect in `execution`, and manifests in the wild carry them.
+            problem.path = format!("{path}/execution{}", problem.path);
+            if problem.code == "RM0110" {
+                (problem.code, problem.severity) = ("RM0130", Severity::Warning);
+            }
+        }
+        let known = node.execution.iter().filter(|(key, _)| !problems.iter().any(|p| p.path.ends_with(key.as_str())));
+        let known = known.map(|(key, value)| (key.clone(), value.clone())).collect();
+        let placed = Execution::read(&known).and_then(|execution| {
+            let code = kind.runs_code() || execution.python.is_some();
+            if code && !self.allow_python {
+                let what = if kind.runs_code() { "params" } else { "execution/python" };
+                problems.push(
+                    Problem::error("RM0144", format!("{path}/{what}"), "the manifest names code that would be run")
+                        .fix("pass allow_python=True (--allow-python) if you trust whoever wrote it"),
+                );
+            }
+            kind.placed(&node.id, &execution)
+        });
+        let placed = placed.unwrap_or_else(|error| {
+            let mut problem = Problem::error("RM0121", format!("{path}/execution"), error.message());
+            problem.fix = error.fix().map(str::to_owned);
+            problems.push(problem);
+            None
+        });
+        self.problems.extend(problems.into_iter().map(|problem| problem.node(node.id.clone())));
+        placed.unwrap_or_else(|| kind.clone())
     }
 
     fn edges(&mut self, types: &Types) -> Vec<Edge> {

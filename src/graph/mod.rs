@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use crate::data::Format;
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::OnError;
-use crate::node::{NodeType, PortId};
+use crate::node::{NodeType, PortId, Runs};
 
 pub use check::{Checked, check};
 pub use copies::CopyPlace;
@@ -39,6 +39,11 @@ impl Graph {
     /// Positions of the sources that take input: a node that makes its own data takes none.
     pub fn takers(&self) -> impl Iterator<Item = usize> + '_ {
         self.sources.iter().copied().filter(|node| !self.nodes[*node].connected.is_empty())
+    }
+
+    /// What runs it: the slowest to reach of what runs its nodes.
+    pub fn runs(&self) -> Runs {
+        self.nodes.iter().map(|node| node.kind.runs()).max().unwrap_or_default()
     }
 
     /// Estimated CPU time of so many frames through every node, in nanoseconds.

@@ -57,6 +57,8 @@ pub struct NodeSpec {
     pub params: Map<String, Value>,
     /// What to do when it fails.
     pub on_error: OnError,
+    /// How it runs, as written, without `on_error`.
+    pub execution: Map<String, Value>,
     /// Its position in `nodes`.
     pub index: usize,
 }

@@ -253,28 +253,21 @@ impl Reader {
                 None | Some(Value::Null) => Map::new(),
                 Some(value) => self.object(&format!("{path}/params"), "params", value).cloned().unwrap_or_default(),
             };
-            let on_error = self.execution(&path, object);
+            let (on_error, execution) = self.execution(&path, object);
             // A node without a name or type is kept under a placeholder, so that the rest of it is checked too.
             let (Some(id), Some(node_type)) = (id, node_type) else { continue };
-            nodes.push(NodeSpec { id, node_type, params, on_error, index });
+            nodes.push(NodeSpec { id, node_type, params, on_error, execution, index });
         }
         Some(nodes)
     }
 
-    fn execution(&mut self, path: &str, node: &Map<String, Value>) -> OnError {
+    /// What to do when it fails, and the rest of `execution`, which is checked with the node.
+    fn execution(&mut self, path: &str, node: &Map<String, Value>) -> (OnError, Map<String, Value>) {
         let path = format!("{path}/execution");
-        let Some(value) = node.get("execution").filter(|value| !value.is_null()) else { return OnError::Fail };
-        let Some(object) = self.object(&path, "execution", value) else { return OnError::Fail };
-        self.unknown_keys(&path, object, &["on_error", "placement"]);
-        if let Some(placement) = object.get("placement").filter(|value| value.as_str() != Some("inline")) {
-            self.push(
-                Problem::error("RM0121", format!("{path}/placement"), format!("`placement` is {}", shown(placement)))
-                    .found(shown(placement))
-                    .expected("\"inline\"")
-                    .fix("worker processes are not in this version"),
-            );
-        }
-        match object.get("on_error").map(Value::as_str) {
+        let Some(value) = node.get("execution").filter(|value| !value.is_null()) else { return Default::default() };
+        let Some(object) = self.object(&path, "execution", value) else { return Default::default() };
+        let mut rest = object.clone();
+        let on_error = match rest.shift_remove("on_error").as_ref().map(Value::as_str) {
             None | Some(Some("fail")) => OnError::Fail,
             Some(Some("skip")) => OnError::Skip,
             Some(_) => {
@@ -282,7 +275,8 @@ impl Reader {
                 self.wrong_type(&path, "on_error", &object["on_error"], "\"fail\" or \"skip\"");
                 OnError::Fail
             }
-        }
+        };
+        (on_error, rest)
     }
 
     fn connections(&mut self, top: &Map<String, Value>, nodes: &[NodeSpec]) -> Vec<Connection> {

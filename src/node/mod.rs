@@ -10,6 +10,7 @@
 //! 5. [`Processor::reset`] forgets the stream, at any time; then it goes on at 3.
 
 mod clock;
+mod execution;
 mod join;
 mod out;
 mod params;
@@ -18,6 +19,7 @@ mod processor;
 mod registry;
 
 pub use clock::{Clock, ManualClock, MonotonicClock};
+pub use execution::{Execution, OnCrash, Placement, Restart, Runs, is_callers_thread, mark_own_thread};
 pub use join::{Join, Missing};
 pub use out::Out;
 pub use params::{Params, schema_of};

@@ -12,6 +12,8 @@ pub struct Out {
     pool: Pool,
     /// A bit for each port that somebody listens to.
     wanted: u64,
+    /// Packets that gave nothing because they were lost.
+    skipped: u64,
 }
 
 impl Default for Out {
@@ -23,7 +25,7 @@ impl Default for Out {
 impl Out {
     /// An empty one over a session's pool.
     pub fn new(pool: Pool) -> Self {
-        Self { packets: Vec::new(), pool, wanted: u64::MAX }
+        Self { packets: Vec::new(), pool, wanted: u64::MAX, skipped: 0 }
     }
 
     /// Whether anybody listens to a port. What a port would give need not be made when nobody does.
@@ -39,6 +41,16 @@ impl Out {
     /// Puts a packet out on a port.
     pub fn emit(&mut self, port: PortId, packet: Packet) {
         self.packets.push((port, packet));
+    }
+
+    /// Says that so many packets were lost: they are counted.
+    pub fn skipped(&mut self, packets: u64) {
+        self.skipped += packets;
+    }
+
+    /// Takes how many were lost.
+    pub(crate) fn take_skipped(&mut self) -> u64 {
+        std::mem::take(&mut self.skipped)
     }
 
     /// Memory for `len` samples. Write all of them: they hold whatever was there before.

@@ -1,13 +1,14 @@
 //! The two halves of a node.
 
 use std::fmt;
+use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::params::{self, Params};
-use super::{NodeInfo, Out, PortId};
+use super::{Execution, NodeInfo, Out, Placement, PortId, Runs};
 use crate::data::{Duration, Format, Packet};
 use crate::error::{Error, ErrorKind, Problem, Result};
 
@@ -95,7 +96,18 @@ pub trait Processor: Send {
     /// `Format` when it cannot work on them.
     fn open(&mut self, inputs: &[Format], opening: Opening) -> Result<Opened>;
 
-    /// Takes a packet and puts out zero or more. Never blocks.
+    /// Starts what takes a while, such as a worker process and the model in it. Called when a session opens, so that
+    /// its first packet does not wait; `open` follows, and may come without it.
+    ///
+    /// # Errors
+    /// Any.
+    fn prepare(&mut self, opening: Opening) -> Result<()> {
+        let _ = opening;
+        Ok(())
+    }
+
+    /// Takes a packet and puts out zero or more. Never blocks, but for a node that runs elsewhere
+    /// ([`NodeType::runs`]), and that only up to its deadline.
     ///
     /// # Errors
     /// Any; the session stops, unless the manifest says to skip.
@@ -112,6 +124,11 @@ pub trait Processor: Send {
 
     /// Forgets the stream. Plans and weights stay.
     fn reset(&mut self);
+
+    /// What the node itself has measured, as JSON, beside the figures that the engine takes.
+    fn metrics(&self) -> Option<Value> {
+        None
+    }
 
     /// Audio frames held back for now that [`end`](Self::end) would put out, at the rate of the output.
     fn held_frames(&self) -> u64 {
@@ -148,6 +165,29 @@ pub trait NodeType: Send + Sync {
     /// # Errors
     /// `InputValue` when the parameters are wrong all the same.
     fn build(&self, params: &Map<String, Value>) -> Result<Box<dyn Processor>>;
+
+    /// What runs it.
+    fn runs(&self) -> Runs {
+        Runs::Natively
+    }
+
+    /// Whether its parameters name code that is not part of the library.
+    fn runs_code(&self) -> bool {
+        false
+    }
+
+    /// This type as a node of a graph that runs as `execution` says; `None`: it is the same everywhere.
+    ///
+    /// # Errors
+    /// `Unsupported` when it cannot run there.
+    fn placed(&self, id: &str, execution: &Execution) -> Result<Option<Arc<dyn NodeType>>> {
+        let _ = id;
+        if execution.placement == Placement::Process {
+            return Err(Error::new(ErrorKind::Unsupported, "`placement` is \"process\", but this node is built in")
+                .hint("built-in nodes run in this process; leave `placement` out"));
+        }
+        Ok(None)
+    }
 }
 
 /// A node type with a parameter struct: the usual way to write one.

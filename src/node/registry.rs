@@ -1,6 +1,6 @@
 //! The nodes that a manifest can name.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ use crate::error::{Error, ErrorKind, Result};
 pub struct Registry {
     types: BTreeMap<&'static str, Arc<dyn NodeType>>,
     aliases: HashMap<&'static str, &'static str>,
+    /// The names of those that may be replaced.
+    replaceable: HashSet<&'static str>,
 }
 
 impl Registry {
@@ -40,6 +42,20 @@ impl Registry {
         }
         self.types.insert(name, node);
         self.aliases.extend(aliases.iter().map(|alias| (*alias, name)));
+        Ok(())
+    }
+
+    /// Adds a node type of a user's, in place of one that was added in this way before under its name.
+    ///
+    /// # Errors
+    /// `InputValue` when another node has the name.
+    pub fn replace(&mut self, node: Arc<dyn NodeType>) -> Result<()> {
+        let name = node.info().name;
+        if self.replaceable.contains(name) {
+            self.types.remove(name);
+        }
+        self.add_type(node)?;
+        self.replaceable.insert(name);
         Ok(())
     }
 

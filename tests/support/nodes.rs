@@ -75,7 +75,7 @@ impl Processor for UserNode {
 
 /// All built-in nodes and this one.
 pub fn registry_with(node: UserNode) -> Registry {
-    let mut registry = Runtime::shared().registry().clone();
+    let mut registry = Runtime::shared().registry().as_ref().clone();
     registry.add(node).unwrap();
     registry
 }

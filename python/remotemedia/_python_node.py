@@ -1,0 +1,208 @@
+"""Nodes written in Python: the decorator, and what it tells the native library."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+import types
+import typing
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeVar, overload
+
+from remotemedia import _json
+from remotemedia._formats import AudioFormat, VideoFormat
+from remotemedia._lib import NativeError, native, reraise
+from remotemedia.errors import InputTypeError, InputValueError
+
+__all__ = ["node"]
+
+Kind = Literal["audio", "video", "array", "text", "json", "binary"]
+Declared = AudioFormat | VideoFormat | Kind
+_Class = TypeVar("_Class", bound=type)
+
+_TYPES: dict[Any, str] = {int: "integer", float: "number", str: "string", bool: "boolean"}
+_KINDS = ("audio", "video", "array", "text", "json", "binary")
+
+
+@overload
+def node(class_: _Class, /) -> _Class: ...
+@overload
+def node(
+    *,
+    name: str | None = None,
+    input: Declared | None = None,
+    output: Declared | Literal["same"] | None = None,
+    latency_frames: int | None = None,
+    stateless: bool = False,
+    changeable: Sequence[str] = (),
+) -> Callable[[_Class], _Class]: ...
+def node(
+    class_: Any = None,
+    /,
+    *,
+    name: str | None = None,
+    input: Declared | None = None,
+    output: Declared | Literal["same"] | None = None,
+    latency_frames: int | None = None,
+    stateless: bool = False,
+    changeable: Sequence[str] = (),
+) -> Any:
+    """Make a class a node that manifests can name.
+
+    The class has ``process(self, data)``: a function, a generator, or either of them ``async``. What it returns or
+    yields goes on; None is nothing. If it has them, these are called too: ``setup()`` before the first frame,
+    ``flush()`` at the end of the stream (its result goes on), ``reset()`` before another stream (without it the next
+    stream gets a new object), ``set_param(name, value)``, ``close()``.
+
+    ``data`` is an `Audio`, a `VideoFrame`, an array, str, bytes, or a JSON value. Arrays are read-only and lent for the
+    call: keep ``x.copy()``. The arguments of the constructor are the node's parameters; their annotations and defaults
+    become its schema.
+
+    Parameters
+    ----------
+    name : str, optional
+        The name in manifests; the name of the class when left out.
+    input, output : AudioFormat, VideoFormat or {"audio", "video", "array", "text", "json", "binary"}, optional
+        What it takes and gives, checked with the rest of the pipeline; anything when left out. ``output="same"``: what
+        it takes.
+    latency_frames : int, optional
+        How many audio frames it looks ahead, at the rate of ``input``.
+    stateless : bool
+        No result depends on an earlier frame: frames of one run may go to several workers.
+    changeable : sequence of str
+        Parameters that `Session.set_param` may change: ``set_param(name, value)`` is called.
+
+    Raises
+    ------
+    InputTypeError, InputValueError
+        For a class without ``process``, or a name that a built-in node has.
+
+    Examples
+    --------
+    >>> import numpy as np, remotemedia as rm
+    >>> @rm.node
+    ... class Invert:
+    ...     '''Turns the signal upside down.'''
+    ...     def __init__(self, amount: float = 1.0) -> None:
+    ...         self.amount = amount
+    ...     def process(self, audio):
+    ...         return rm.Audio(-self.amount * audio.samples, audio.sample_rate)
+    >>> pipe = rm.Pipeline([{"node_type": "Invert", "params": {"amount": 0.5}}])
+    >>> pipe.run(rm.Audio(np.ones(3, np.float32), 16000)).samples
+    array([-0.5, -0.5, -0.5], dtype=float32)
+    """
+
+    def register(class_: _Class) -> _Class:
+        _register(class_, name, input, output, latency_frames, stateless, changeable)
+        return class_
+
+    return register if class_ is None else register(class_)
+
+
+def _register(
+    class_: Any,
+    name: str | None,
+    input: Declared | None,
+    output: Declared | Literal["same"] | None,
+    latency_frames: int | None,
+    stateless: bool,
+    changeable: Sequence[str],
+) -> None:
+    from remotemedia import _cache
+    from remotemedia.worker import _instances, _local
+
+    if not isinstance(class_, type) or not callable(getattr(class_, "process", None)):
+        raise InputTypeError(f"node() decorates {class_!r}, expected a class with a method process(self, data)")
+    module = class_.__module__
+    file = getattr(sys.modules.get(module), "__file__", None) if module == "__main__" else None
+    if latency_frames is not None and not (isinstance(input, AudioFormat) and latency_frames >= 0):
+        raise InputValueError("latency_frames needs an input of rm.AudioFormat, whose rate it counts at")
+    definition = {
+        "name": name or class_.__name__,
+        "description": inspect.getdoc(class_) or f"The class `{class_.__qualname__}` of `{module}`.",
+        "module": module,
+        "class": class_.__qualname__,
+        "file": file,
+        "params": _schema(class_),
+        "input": _format("input", input),
+        "output": output if output == "same" else _format("output", output),
+        "latency_frames": latency_frames,
+        "latency_rate": input.sample_rate if isinstance(input, AudioFormat) else None,
+        "stateless": bool(stateless),
+        "changeable": list(changeable),
+    }
+    try:
+        native.raw_register_node(json.dumps(definition))
+    except NativeError as error:
+        reraise(error)
+    _instances.registered[module, class_.__qualname__] = class_
+    _local.install()
+    _cache.clear()
+
+
+def _format(what: str, format: object) -> object:
+    if format is None:
+        return None
+    if isinstance(format, AudioFormat):
+        return {"kind": "audio", "sample_rate_hz": format.sample_rate, "channels": format.channels}
+    if isinstance(format, VideoFormat):
+        return "video"
+    if format in _KINDS:
+        return format
+    raise InputValueError(f"{what} is {format!r}, expected rm.AudioFormat, rm.VideoFormat or one of {', '.join(_KINDS)}")
+
+
+def _schema(class_: type) -> dict[str, object]:
+    """Return the JSON schema of the constructor's arguments."""
+    init = class_.__init__
+    if init is object.__init__:
+        return {"type": "object", "properties": {}, "additionalProperties": False}
+    try:
+        hints = typing.get_type_hints(init)
+    except Exception:
+        hints = {}
+    properties: dict[str, object] = {}
+    required: list[str] = []
+    arguments = list(inspect.signature(init).parameters.values())[1:]
+    for argument in arguments:
+        if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
+            continue
+        if argument.kind is argument.POSITIONAL_ONLY:
+            raise InputTypeError(f"the parameter `{argument.name}` of {class_.__name__} has no name in a manifest")
+        schema = _of_type(hints.get(argument.name))
+        if argument.default is argument.empty:
+            required.append(argument.name)
+        else:
+            schema["default"] = _default(class_, argument)
+        properties[argument.name] = schema
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
+def _default(class_: type, argument: inspect.Parameter) -> object:
+    try:
+        return json.loads(_json.dumps(argument.default))
+    except _json.NotJsonError:
+        raise InputTypeError(
+            f"the default of `{argument.name}` of {class_.__name__} is {argument.default!r}, expected a JSON value"
+        ) from None
+
+
+def _of_type(hint: Any) -> dict[str, object]:
+    """Return the schema of an annotation; one that JSON has no word for takes anything."""
+    if hint in _TYPES:
+        return {"type": _TYPES[hint]}
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is Literal and all(isinstance(one, str) for one in arguments):
+        return {"enum": list(arguments)}
+    if origin is typing.Union or origin is types.UnionType:
+        parts = [_of_type(one) for one in arguments if one is not type(None)]
+        if len(parts) != len(arguments) and len(parts) == 1:
+            kind = parts[0].get("type")
+            return {"type": [kind, "null"]} if kind else {"anyOf": [*parts, {"type": "null"}]}
+        return {}
+    if hint is list or origin in (list, tuple, Sequence):
+        return {"type": "array"}
+    if hint is dict or origin in (dict, Mapping):
+        return {"type": "object"}
+    return {}

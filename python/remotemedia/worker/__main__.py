@@ -1,0 +1,66 @@
+"""A worker process: ``python -m remotemedia.worker``, started by the native library."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+__all__: list[str] = []
+
+
+def main() -> int:
+    """Serve the node that the first line of standard input names, until the host says stop or is gone."""
+    text = sys.stdin.readline()
+    # Ctrl-C is for the host, which ends its workers.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # Standard input is open as long as the host lives. The node must not read from it.
+    life_line = os.dup(0)
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+    from remotemedia._lib import native, version
+    from remotemedia.errors import RemoteMediaError
+    from remotemedia.worker._instances import Instances, first_line
+
+    try:
+        serving = native.RawServing(text, f"/dev/fd/{life_line}")
+    except native.RemoteMediaError as error:
+        sys.stderr.write(f"{error.info.reason}; {error.info.hint or ''}\n")
+        return 2
+    os.close(life_line)
+    first = first_line(text)
+    for path in first["sys_path"]:
+        if path not in sys.path:
+            sys.path.append(path)
+    # One request is being looked at, and one more must have room.
+    most_kept = max(1, first["frames"] - 2)
+    instances = Instances(serving.raw_handle(), first["class"], serving, bool(first["copy_inputs"]), most_kept)
+    python = ".".join(map(str, sys.version_info[:3]))
+    instances.hello({"pid": os.getpid(), "version": version, "python": python})
+
+    library = ctypes.CDLL(native._UniffiLib._name)
+    next_request = library.remotemedia_node_next
+    next_request.argtypes = [ctypes.c_uint64, ctypes.c_void_p]
+    next_request.restype = ctypes.c_int64
+    found = (ctypes.c_uint64 * 4)()
+    place, handle, answer = ctypes.addressof(found), serving.raw_handle(), instances.answer
+    while not instances.stopped:
+        if next_request(handle, place) != 1:
+            try:
+                serving.fail()
+            except native.RemoteMediaError as error:
+                raise RemoteMediaError(error.info.reason) from None
+        answer(found[0], found[1], found[2])
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Views may still look at shared memory: nothing is unmapped under them.
+    serving.exit(0)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

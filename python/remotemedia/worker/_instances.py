@@ -1,0 +1,328 @@
+"""The instances of Python nodes, one a stream, and the requests that are made of them."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+import importlib
+import inspect
+import json
+import runpy
+import sys
+import threading
+import traceback
+import warnings
+import weakref
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from remotemedia._lib import native
+from remotemedia.errors import RemoteMediaError, RemoteMediaWarning
+from remotemedia.worker import _wire
+from remotemedia.worker._wire import Head, Result, data_of, head_bytes, read_head, result_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Mapping
+
+__all__ = ["Instances", "registered"]
+
+registered: dict[tuple[str, str], type] = {}
+"""The classes that this process has decorated, by module and name: they need no import."""
+
+_library: Any = ctypes.CDLL(native._UniffiLib._name)
+_send: Any = _library.remotemedia_node_reply
+_send.argtypes = [ctypes.c_uint64, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64]
+_send.restype = ctypes.c_int64
+
+
+class Keeper(Protocol):
+    """Who lends the memory of requests, and can lend it for longer."""
+
+    def keep(self) -> int: ...
+    def release(self, number: int) -> None: ...
+
+
+class EscapedError(Exception):
+    """Views of earlier inputs hold back as much memory as there is."""
+
+
+class _Loop:
+    """The event loop of nodes that are asynchronous, on a thread of its own, started when first used."""
+
+    def __init__(self) -> None:
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = threading.Lock()
+
+    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(target=self._loop.run_forever, name="remotemedia-loop", daemon=True).start()
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+
+
+_loop = _Loop()
+
+
+class _Instance:
+    """An instance of a node."""
+
+    def __init__(self, class_: type, params: Mapping[str, Any], own: bool) -> None:
+        self._class, self._params, self.own = class_, dict(params), own
+        self.has_warned = False
+        self._make()
+
+    def _make(self) -> None:
+        self.node: Any = self._class(**self._params)
+        setup = getattr(self.node, "setup", None)
+        if setup is not None:
+            _finished(setup())
+        self.process: Callable[[object], Any] = self.node.process
+
+    def reset(self) -> None:
+        """Forget the stream: by its own ``reset``, else by another instance."""
+        reset = getattr(self.node, "reset", None)
+        if reset is not None:
+            _finished(reset())
+            return
+        self.close()
+        self._make()
+
+    def close(self) -> None:
+        close = getattr(self.node, "close", None)
+        if close is not None:
+            _finished(close())
+
+
+def _is_streamed(value: object) -> bool:
+    """Whether a node's result is still to be made: a generator or a coroutine."""
+    return inspect.isgenerator(value) or inspect.isawaitable(value) or hasattr(value, "__anext__")
+
+
+def _finished(value: Any) -> Any:
+    return _loop.run(value) if inspect.iscoroutine(value) else value
+
+
+class Instances:
+    """Instances by stream; requests in, replies out through one native channel.
+
+    Parameters
+    ----------
+    handle : int
+        What the native calls take; 0 for the nodes of this process.
+    class_ : mapping, optional
+        The one class of a worker.
+    keeper : Keeper, optional
+        Who lends the memory of requests; without one it is nobody's when a call returns.
+    own : bool
+        Whether a worker's node gets copies.
+    most_kept : int
+        How many requests may be kept by views before the node fails.
+    """
+
+    def __init__(
+        self, handle: int, class_: Mapping[str, Any] | None, keeper: Keeper | None, own: bool, most_kept: int
+    ) -> None:
+        self._handle, self._class, self._keeper = handle, class_, keeper
+        self._own, self._most_kept = own, most_kept
+        self._kept = 0
+        self._instances: dict[int, _Instance] = {}
+        self.stopped = False
+
+    def answer(self, head_address: int, head_len: int, payload: int) -> None:
+        """Answer a request, whatever happens."""
+        taken_ns = monotonic_ns()
+        head = read_head(ctypes.string_at(head_address, head_len))
+        try:
+            if head.kind == _wire.CONTROL:
+                self._control(head, data_of(head, payload, False, False)[0], taken_ns)
+            else:
+                self._process(head, payload, taken_ns)
+        except BaseException as error:
+            self._fail(head, error, taken_ns)
+            if isinstance(error, KeyboardInterrupt) and self._handle == 0:
+                raise
+
+    def _process(self, head: Head, payload: int, taken_ns: int) -> None:
+        instance = self._instances[head.stream]
+        if self._kept >= self._most_kept:
+            gc.collect()
+            if self._kept >= self._most_kept:
+                raise EscapedError(f"views of {self._kept} earlier inputs are still held, expected none")
+        data, lent = data_of(head, payload, self._keeper is not None, instance.own)
+        value = instance.process(data)
+        if _is_streamed(value):
+            self._stream_out(head, value, taken_ns)
+        else:
+            self._reply(head, _wire.NOTHING if value is None else result_of(value), _wire.LAST, taken_ns)
+        if lent is not None:
+            del data, value
+            self._guard(instance, lent)
+
+    def _stream_out(self, head: Head, value: Any, taken_ns: int) -> None:
+        """Send what a generator or a coroutine gives, as it comes."""
+        if inspect.isgenerator(value):
+            for one in value:
+                self._one(head, one, taken_ns)
+        elif hasattr(value, "__anext__"):
+            _loop.run(self._async_out(head, value, taken_ns))
+        else:
+            self._one(head, _loop.run(_awaited(value)), taken_ns)
+        self._reply(head, _wire.NOTHING, _wire.LAST, taken_ns)
+
+    async def _async_out(self, head: Head, values: Any, taken_ns: int) -> None:
+        async for one in values:
+            self._one(head, one, taken_ns)
+
+    def _one(self, head: Head, value: object, taken_ns: int) -> None:
+        if value is not None:
+            self._reply(head, result_of(value), 0, taken_ns)
+
+    def _reply(self, head: Head, result: Result, flags: int, taken_ns: int) -> None:
+        text, address = head_bytes(head, result, flags, taken_ns, monotonic_ns())
+        if _send(self._handle, text, len(text), address, result.memory.nbytes) != 0:
+            raise _refused(self._keeper)
+
+    def _guard(self, instance: _Instance, lent: weakref.ref[Any]) -> None:
+        """Keep memory that somebody still looks at, so that it is not written to under them."""
+        if lent() is None or self._keeper is None:
+            return
+        gc.collect()
+        owner = lent()
+        if owner is None:
+            return
+        self._kept += 1
+        weakref.finalize(owner, self._release, self._keeper.keep())
+        if not instance.has_warned:
+            instance.has_warned = True
+            text = f"{type(instance.node).__name__}.process keeps a view of its input; keep a copy: x.copy()"
+            warnings.warn(text, RemoteMediaWarning, stacklevel=2)
+
+    def _release(self, number: int) -> None:
+        self._kept -= 1
+        if self._keeper is not None:
+            self._keeper.release(number)
+
+    def _control(self, head: Head, question: dict[str, Any], taken_ns: int) -> None:
+        op = question["op"]
+        if op == "open":
+            class_ = find_class(question.get("class") or self._class)
+            own = self._own or bool(question.get("copy_inputs"))
+            self._instances[head.stream] = _Instance(class_, question["params"], own)
+        elif op == "flush":
+            flush = getattr(self._instances[head.stream].node, "flush", None)
+            value = None if flush is None else flush()
+            if _is_streamed(value):
+                self._stream_out(head, value, taken_ns)
+                return
+            self._one(head, value, taken_ns)
+        elif op == "reset":
+            self._instances[head.stream].reset()
+        elif op == "set_param":
+            node = self._instances[head.stream].node
+            _finished(node.set_param(question["name"], question["value"]))
+        elif op == "close":
+            instance = self._instances.pop(head.stream, None)
+            if instance is not None:
+                instance.close()
+        elif op == "stop":
+            self.stopped = True
+            self.close()
+        self._reply(head, _wire.NOTHING, _wire.LAST, taken_ns)
+
+    def close(self) -> None:
+        """Close every instance."""
+        while self._instances:
+            _, instance = self._instances.popitem()
+            instance.close()
+
+    def hello(self, value: object) -> None:
+        """Say who we are."""
+        head = Head(_wire.CONTROL, 0, 0, 0, 0, (0,), (0, 0, 0, 0, 0, 0), 0)
+        now = monotonic_ns()
+        text, address = head_bytes(head, result := _wire.control(value), _wire.LAST, now, now)
+        if _send(self._handle, text, len(text), address, result.memory.nbytes) != 0:
+            raise _refused(self._keeper)
+
+    def _fail(self, head: Head, error: BaseException, taken_ns: int) -> None:
+        kind = "Escaped" if isinstance(error, EscapedError) else "Node"
+        value = {"kind": kind, "reason": _line(error), "traceback": _traceback(error), "hint": _hint(error)}
+        result = _wire.control(value)
+        text, address = head_bytes(head, result, _wire.LAST | _wire.ERROR, taken_ns, monotonic_ns())
+        _send(self._handle, text, len(text), address, result.memory.nbytes)
+
+
+async def _awaited(value: Any) -> Any:
+    return await value
+
+
+def _refused(keeper: Any) -> Exception:
+    """Return why the native side has refused a reply."""
+    try:
+        if keeper is None:
+            native.raw_local_error()
+        else:
+            keeper.fail()
+    except Exception as error:
+        from remotemedia._lib import translate
+
+        return translate(error)
+    return RuntimeError("the native side has refused a reply")
+
+
+def _line(error: BaseException) -> str:
+    if isinstance(error, RemoteMediaError):
+        return str(error)
+    return "".join(traceback.format_exception_only(type(error), error)).strip()
+
+
+def _hint(error: BaseException) -> str:
+    return "return a copy, or keep one: x.copy()" if isinstance(error, EscapedError) else ""
+
+
+def _traceback(error: BaseException) -> str:
+    """Return the traceback without the frames of this package."""
+    if isinstance(error, (RemoteMediaError, EscapedError)):
+        return ""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "/remotemedia/worker/" not in frame.filename.replace("\\", "/")]
+    lines = traceback.format_list(own)
+    return "Traceback (most recent call last):\n" + "".join(lines) if lines else ""
+
+
+def find_class(place: Mapping[str, Any] | None) -> type:
+    """Return a class by its place: ``module``, ``name``, and the ``file`` of a script."""
+    if place is None:
+        raise RuntimeError("the request names no class")
+    module, name = str(place["module"]), str(place["name"])
+    known = registered.get((module, name))
+    if known is not None:
+        return known
+    found: Any
+    if place.get("file"):
+        # A script: run under another name, as multiprocessing does, so that its main part is not run.
+        found = _Script(runpy.run_path(str(place["file"]), run_name="__remotemedia_worker__"))
+    else:
+        found = sys.modules.get(module) or importlib.import_module(module)
+    for part in name.split("."):
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise ImportError(f"there is no `{part}` in {module}, expected the class `{name}`") from None
+    if not isinstance(found, type) or not callable(getattr(cast("Any", found), "process", None)):
+        raise TypeError(f"`{module}:{name}` is not a node, expected a class with a method process(self, data)")
+    return found
+
+
+class _Script:
+    """The names that a script has defined."""
+
+    def __init__(self, names: dict[str, Any]) -> None:
+        self.__dict__.update(names)
+
+
+def first_line(text: str) -> dict[str, Any]:
+    """Read what the host says first."""
+    value: dict[str, Any] = json.loads(text)
+    return value

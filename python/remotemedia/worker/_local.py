@@ -1,0 +1,94 @@
+"""Python nodes of this process: on the caller's thread, or on threads of ours that wait in native code for work."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import threading
+from typing import Any
+
+from remotemedia._lib import native
+from remotemedia.worker._instances import Instances
+
+__all__ = ["install", "take_interrupt"]
+
+_RUN = 0
+_MOST_THREADS = 32
+
+_library: Any = ctypes.CDLL(native._UniffiLib._name)
+_next: Any = _library.remotemedia_node_next
+_next.argtypes = [ctypes.c_uint64, ctypes.c_void_p]
+_next.restype = ctypes.c_int64
+
+_instances = Instances(0, None, None, False, 1)
+_state = threading.local()
+_threads = 0
+_lock = threading.Lock()
+
+
+def _call(op: int, head: int, head_len: int, payload: int) -> int:
+    """Work on a request, or look for signals: called by native code on a thread of Python's."""
+    try:
+        if op == _RUN:
+            _instances.answer(head, head_len, payload)
+        return 0
+    except BaseException as error:
+        # Only what is meant for the caller itself, such as Ctrl-C, comes here. It is raised when the call returns.
+        _state.interrupt = error
+        return 1
+
+
+_callback = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)(_call)
+_installed = False
+
+
+def take_interrupt() -> BaseException | None:
+    """Return what has interrupted the native call of this thread, once."""
+    error: BaseException | None = getattr(_state, "interrupt", None)
+    if error is not None:
+        _state.interrupt = None
+    return error
+
+
+def install() -> None:
+    """Make Python nodes possible in this process, and start the first thread for those that no thread of Python's calls."""
+    global _installed
+    with _lock:
+        if _installed:
+            return
+        _installed = True
+        address = ctypes.cast(_callback, ctypes.c_void_p).value or 0
+        native.raw_nodes_install(address)
+    _start()
+
+
+def _start() -> None:
+    global _threads
+    with _lock:
+        if _threads >= _MOST_THREADS:
+            return
+        _threads += 1
+    # Daemon: the interpreter waits for others before it ends, and native code wakes these only then.
+    threading.Thread(target=_serve, name="remotemedia-node", daemon=True).start()
+
+
+def _serve() -> None:
+    found = (ctypes.c_uint64 * 4)()
+    place = ctypes.addressof(found)
+    while _next(0, place) == 1:
+        if found[3]:
+            _start()
+        _call(_RUN, found[0], found[1], found[2])
+
+
+def _after_fork() -> None:
+    """Start afresh in a child: the threads of its parent are not there."""
+    global _threads, _lock
+    _lock = threading.Lock()
+    _threads = 0
+    if _installed:
+        _start()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,269 @@
+//! A worker's process: its start, its output, its end.
+
+use std::collections::VecDeque;
+use std::io::{BufRead, BufReader, Read, Write as _};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::os;
+use crate::error::{Error, ErrorKind, Result};
+
+/// Lines of its standard error that an error shows.
+const TAIL: usize = 20;
+/// The longest line that is logged whole.
+const MAX_LINE: usize = 64 << 10;
+/// Lines a second that are logged; what is above is counted.
+const LINES_A_SECOND: usize = 200;
+/// Between asking it to end and making it.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How a process has ended.
+#[derive(Debug, Clone)]
+pub struct Exit {
+    /// In words: "exit code 3", "signal 9 (SIGKILL)".
+    pub status: String,
+    /// By a signal, or with another code than 0.
+    pub failed: bool,
+    /// The last lines of its standard error.
+    pub stderr: Vec<String>,
+    /// Why we have ended it, if we have.
+    pub why: Option<String>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    exit: Option<Exit>,
+    /// Everything is cleaned up.
+    gone: bool,
+    why: Option<String>,
+    tail: VecDeque<String>,
+}
+
+/// A process that a thread of ours watches.
+#[derive(Debug)]
+pub struct Watched {
+    node: String,
+    pid: u32,
+    host: u32,
+    state: Mutex<State>,
+    changed: Condvar,
+    /// Open as long as we live: the worker ends when it is closed.
+    _stdin: Mutex<Option<ChildStdin>>,
+}
+
+impl Watched {
+    /// Starts a process with a first line on its standard input, which stays open. `ended` is called when it has ended,
+    /// before anybody is told that it is gone.
+    ///
+    /// # Errors
+    /// `WorkerStart` when it cannot be started.
+    pub fn start(
+        node: &str,
+        mut command: Command,
+        first_line: &str,
+        ended: impl FnOnce() + Send + 'static,
+        woken: impl Fn() + Send + 'static,
+    ) -> Result<Arc<Self>> {
+        let (tell, told) = std::sync::mpsc::sync_channel(1);
+        let (node, line) = (node.to_owned(), format!("{first_line}\n"));
+        let name = format!("remotemedia-{node}").chars().take(15).collect();
+        // The system ends a worker with the thread that has started it: this one lives as long as the worker.
+        let watch = move || {
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+            let mut child = match command.spawn() {
+                Ok(child) => child,
+                Err(error) => {
+                    let program = command.get_program().to_string_lossy().into_owned();
+                    let _ = tell.send(Err(Error::new(ErrorKind::WorkerStart, format!("{program}: {error}"))
+                        .at_node(&node)
+                        .hint("name the interpreter in `execution.python`")));
+                    ended();
+                    return;
+                }
+            };
+            let mut stdin = child.stdin.take();
+            if let Some(stdin) = &mut stdin {
+                // A worker that has ended already is found below.
+                let _ = stdin.write_all(line.as_bytes());
+            }
+            let watched = Arc::new(Self {
+                node,
+                pid: child.id(),
+                host: std::process::id(),
+                state: Mutex::default(),
+                changed: Condvar::new(),
+                _stdin: Mutex::new(stdin),
+            });
+            let readers = [
+                child.stdout.take().map(|stdout| watched.clone().read(stdout, false)),
+                child.stderr.take().map(|stderr| watched.clone().read(stderr, true)),
+            ];
+            let _ = tell.send(Ok(watched.clone()));
+            drop(tell);
+            watched.see_to_the_end(&mut child, readers.into_iter().flatten().collect(), woken);
+            ended();
+            watched.lock().gone = true;
+            watched.changed.notify_all();
+        };
+        let no_thread = |error: std::io::Error| Error::new(ErrorKind::WorkerStart, format!("no thread: {error}"));
+        std::thread::Builder::new().name(name).spawn(watch).map_err(no_thread)?;
+        told.recv().unwrap_or_else(|_| Err(Error::new(ErrorKind::Internal, "the thread of a worker has ended")))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn see_to_the_end(
+        &self,
+        child: &mut Child,
+        readers: Vec<std::sync::mpsc::Receiver<()>>,
+        woken: impl Fn() + Send + 'static,
+    ) {
+        os::wait_for_end(self.pid);
+        // Its last lines belong to the error; a grandchild may hold the pipes open for ever.
+        let until = Instant::now() + Duration::from_millis(200);
+        for reader in readers {
+            let _ = reader.recv_timeout(until.saturating_duration_since(Instant::now()));
+        }
+        let mut state = self.lock();
+        // What it has started itself does not outlive it. Its own id is not free before `wait`.
+        os::signal(self.pid, libc::SIGKILL);
+        let (status, failed) = child.wait().map_or_else(|error| (error.to_string(), true), |s| (words(s), !s.success()));
+        tracing::debug!(node = self.node, pid = self.pid, %status, "worker ended");
+        let stderr = state.tail.iter().cloned().collect();
+        state.exit = Some(Exit { status, failed, stderr, why: state.why.clone() });
+        drop(state);
+        self.changed.notify_all();
+        woken();
+    }
+
+    /// Reads a pipe to its end, whatever comes: a worker that writes much must not be blocked by it.
+    fn read(self: Arc<Self>, pipe: impl Read + Send + 'static, is_error: bool) -> std::sync::mpsc::Receiver<()> {
+        let (done, ended) = std::sync::mpsc::sync_channel(1);
+        let read = move || {
+            let mut pipe = BufReader::new(pipe);
+            let (mut line, mut second, mut count, mut dropped) = (Vec::new(), Instant::now(), 0_usize, 0_usize);
+            while pipe.by_ref().take(MAX_LINE as u64).read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
+                let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+                line.clear();
+                if is_error {
+                    let mut state = self.lock();
+                    state.tail.push_back(text.chars().take(500).collect());
+                    if state.tail.len() > TAIL {
+                        state.tail.pop_front();
+                    }
+                }
+                if second.elapsed() > Duration::from_secs(1) {
+                    if dropped > 0 {
+                        tracing::warn!(node = self.node, dropped, "lines of a worker's output were not logged");
+                    }
+                    (second, count, dropped) = (Instant::now(), 0, 0);
+                }
+                count += 1;
+                match (count > LINES_A_SECOND, is_error) {
+                    (true, _) => dropped += 1,
+                    (false, true) => tracing::warn!(node = self.node, "{text}"),
+                    (false, false) => tracing::info!(node = self.node, "{text}"),
+                }
+            }
+            if dropped > 0 {
+                tracing::warn!(node = self.node, dropped, "lines of a worker's output were not logged");
+            }
+            let _ = done.send(());
+        };
+        // Without a thread the pipe is closed, and the worker gets an error when it writes.
+        let _ = std::thread::Builder::new().name("remotemedia-log".into()).spawn(read);
+        ended
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// How it has ended, if it has.
+    pub fn exit(&self) -> Option<Exit> {
+        self.lock().exit.clone()
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.lock().exit.is_some()
+    }
+
+    /// Asks it to end now, and makes it when it does not. Returns at once.
+    pub fn end(self: &Arc<Self>, why: Option<String>, after: Duration) {
+        let mut state = self.lock();
+        if state.exit.is_some() {
+            return;
+        }
+        if state.why.is_none() {
+            state.why = why;
+        }
+        drop(state);
+        let watched = self.clone();
+        let enforce = move || {
+            if watched.ends_within(after) {
+                return;
+            }
+            watched.signal(libc::SIGTERM);
+            // Something that is stopped does not see a signal before it goes on.
+            watched.signal(libc::SIGCONT);
+            if !watched.ends_within(GRACE) {
+                watched.signal(libc::SIGKILL);
+            }
+        };
+        if std::thread::Builder::new().name("remotemedia-end".into()).spawn(enforce).is_err() {
+            self.signal(libc::SIGKILL);
+        }
+    }
+
+    /// Ends it at once.
+    pub fn kill(&self) {
+        self.signal(libc::SIGKILL);
+    }
+
+    fn signal(&self, signal: i32) {
+        if std::process::id() != self.host {
+            return; // A forked child has a copy of this.
+        }
+        let state = self.lock();
+        // Before the end is known it was not waited for: the id is still its own.
+        if state.exit.is_none() {
+            os::signal(self.pid, signal);
+        }
+    }
+
+    fn ends_within(&self, limit: Duration) -> bool {
+        let ended = self.changed.wait_timeout_while(self.lock(), limit, |state| state.exit.is_none());
+        ended.unwrap_or_else(PoisonError::into_inner).0.exit.is_some()
+    }
+
+    /// Waits until it has ended and nothing is left of it.
+    pub fn gone_within(&self, limit: Duration) -> bool {
+        let gone = self.changed.wait_timeout_while(self.lock(), limit, |state| !state.gone);
+        gone.unwrap_or_else(PoisonError::into_inner).0.gone
+    }
+}
+
+fn words(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit code {code}"),
+        (None, Some(signal)) => {
+            let name = match signal {
+                libc::SIGKILL => " (SIGKILL)",
+                libc::SIGSEGV => " (SIGSEGV)",
+                libc::SIGABRT => " (SIGABRT)",
+                libc::SIGTERM => " (SIGTERM)",
+                libc::SIGBUS => " (SIGBUS)",
+                libc::SIGILL => " (SIGILL)",
+                _ => "",
+            };
+            format!("signal {signal}{name}")
+        }
+        _ => "an unknown status".to_owned(),
+    }
+}

@@ -1,0 +1,64 @@
+//! A thing that one thread uses at a time; the others wait, but not for ever.
+
+use std::ops::{Deref, DerefMut};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// The thing, when nobody has it.
+#[derive(Debug)]
+pub struct Gate<T> {
+    free: Mutex<Option<T>>,
+    came_back: Condvar,
+}
+
+/// The thing, until this is dropped.
+#[derive(Debug)]
+pub struct Turn<'a, T> {
+    gate: &'a Gate<T>,
+    thing: Option<T>,
+}
+
+impl<T> Gate<T> {
+    pub fn new(thing: T) -> Self {
+        Self { free: Mutex::new(Some(thing)), came_back: Condvar::new() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<T>> {
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the thing as soon as it is free. `None` when it is not within the time.
+    pub fn enter(&self, limit: Duration) -> Option<Turn<'_, T>> {
+        let waited = self.came_back.wait_timeout_while(self.lock(), limit, |free| free.is_none());
+        let (mut free, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        free.take().map(|thing| Turn { gate: self, thing: Some(thing) })
+    }
+
+    /// Takes the thing for good.
+    pub fn take(&self, limit: Duration) -> Option<T> {
+        self.enter(limit).and_then(|mut turn| turn.thing.take())
+    }
+}
+
+impl<T> Deref for Turn<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.thing.as_ref().expect("the thing is here until the turn is over")
+    }
+}
+
+impl<T> DerefMut for Turn<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.thing.as_mut().expect("the thing is here until the turn is over")
+    }
+}
+
+impl<T> Drop for Turn<'_, T> {
+    fn drop(&mut self) {
+        if let Some(thing) = self.thing.take() {
+            *self.gate.lock() = Some(thing);
+            self.gate.came_back.notify_one();
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! A Python node at work in a pipeline.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::local::LocalSeat;
+use super::pool::Pool;
+use super::python::Declared;
+use super::reply::Body;
+use super::seat::{Seat, Times};
+use super::spec::Spec;
+use super::wire::{FrameKind, Head, Payload};
+use crate::data::{Control, Format, Packet, Pts, RuntimeData};
+use crate::error::{Error, ErrorKind, Result};
+use crate::node::{Latency, OnCrash, Opened, Opening, Out, PortId, Processor};
+
+/// A Python node of one stream.
+pub struct PythonProcessor {
+    spec: Arc<Spec>,
+    pool: Option<Arc<Pool>>,
+    declared: Declared,
+    opening: Opening,
+    /// One; of a node without state, one in each worker.
+    seats: Vec<Box<dyn Seat>>,
+    next_seat: usize,
+    /// What was sent and not answered yet, in order.
+    under_way: VecDeque<UnderWay>,
+    times: Times,
+    /// The time of the next audio that comes out: its origin, the frames since, the rate.
+    clock: Option<(Pts, i64, u32)>,
+    /// The last packet, whose place in the stream the rest takes.
+    last: Option<Packet>,
+}
+
+struct UnderWay {
+    seat: usize,
+    sequence: u64,
+    packet: Packet,
+}
+
+impl PythonProcessor {
+    /// Nothing is started before it is prepared or opened.
+    pub fn new(spec: Arc<Spec>, pool: Option<Arc<Pool>>, declared: Declared) -> Self {
+        Self {
+            spec,
+            pool,
+            declared,
+            opening: Opening::BATCH,
+            seats: Vec::new(),
+            next_seat: 0,
+            under_way: VecDeque::new(),
+            times: Times::default(),
+            clock: None,
+            last: None,
+        }
+    }
+
+    fn seat(&mut self) -> Result<()> {
+        if !self.seats.is_empty() {
+            return Ok(());
+        }
+        self.seats = match &self.pool {
+            // Somebody waits for each frame of a live stream: there is never more than one under way.
+            Some(pool) if self.declared.stateless && !self.opening.live => {
+                pool.seats()?.into_iter().map(|seat| Box::new(seat) as Box<dyn Seat>).collect()
+            }
+            Some(pool) => vec![Box::new(pool.seat()?)],
+            None => vec![Box::new(LocalSeat::open(&self.spec)?)],
+        };
+        self.next_seat = 0;
+        Ok(())
+    }
+
+    /// How many requests may be under way.
+    fn window(&self) -> usize {
+        if self.opening.live || self.pool.is_none() { 1 } else { self.spec.execution.max_in_flight * self.seats.len() }
+    }
+
+    /// Gives up the seats: what is still to come from them is nobody's.
+    fn leave(&mut self) {
+        for seat in self.seats.drain(..) {
+            if let Some(times) = seat.times() {
+                self.times = self.times.plus(times);
+            }
+        }
+        self.under_way.clear();
+    }
+
+    /// Puts out everything that the oldest request gives.
+    fn answer(&mut self, out: &mut Out) -> Result<()> {
+        let Some(UnderWay { seat, sequence, packet }) = self.under_way.pop_front() else { return Ok(()) };
+        loop {
+            let reply = match self.seats[seat].receive(sequence) {
+                Ok(reply) => reply,
+                Err(error) => return self.lost(seat, error, out),
+            };
+            let last = reply.is_last();
+            match reply.body {
+                Body::Data(data) => self.emit(data, &packet, out),
+                Body::Failed(error) => {
+                    self.clock = None;
+                    return Err(error.at_item(packet.item as usize));
+                }
+                Body::Nothing | Body::Answer(_) => {}
+            }
+            if last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A worker has ended: its frames are lost, and it is started again if the policy says so.
+    fn lost(&mut self, seat: usize, error: Error, out: &mut Out) -> Result<()> {
+        if !matches!(error.kind(), ErrorKind::WorkerCrashed | ErrorKind::Timeout) {
+            return Err(error);
+        }
+        // A worker that hangs is being ended; a node in this process cannot be.
+        let in_flight = 1 + self.under_way.iter().filter(|under_way| under_way.seat == seat).count();
+        self.clock = None;
+        self.under_way.retain(|under_way| under_way.seat != seat);
+        let error = if in_flight > 1 { with_count(error, in_flight) } else { error };
+        match self.seats[seat].renew() {
+            Ok(true) => {}
+            Ok(false) => return Err(error),
+            Err(next) => {
+                return Err(Error::new(next.kind(), format!("{}\nafter {}", next.message(), error.message()))
+                    .at_node(&self.spec.node));
+            }
+        }
+        match self.spec.execution.on_crash {
+            OnCrash::Fail => Err(error.session_goes_on()),
+            OnCrash::Skip => {
+                tracing::warn!(%error, in_flight, "frames of a worker that has ended are skipped");
+                if let Some(last) = &self.last {
+                    out.emit(PortId::FIRST, last.with(RuntimeData::Control(Control::Discontinuity), last.pts));
+                }
+                out.skipped(in_flight as u64);
+                Ok(())
+            }
+        }
+    }
+
+    /// Audio is placed by its own count of frames from where the stream began; anything else at its input.
+    fn emit(&mut self, data: RuntimeData, packet: &Packet, out: &mut Out) {
+        let pts = match &data {
+            RuntimeData::Audio(audio) => {
+                let rate = audio.sample_rate_hz();
+                let (origin, frames, _) =
+                    self.clock.filter(|(_, _, before)| *before == rate).unwrap_or((packet.pts, 0, rate));
+                self.clock = Some((origin, frames + audio.frames() as i64, rate));
+                origin.plus(Pts::frames(frames, rate))
+            }
+            _ => packet.pts,
+        };
+        out.emit(PortId::FIRST, packet.with(data, pts));
+    }
+
+    fn ask(&mut self, question: &Value, out: &mut Out) -> Result<()> {
+        let question = question.to_string().into_bytes();
+        let packet = self.last.clone().unwrap_or_else(|| Packet::new(RuntimeData::text(""), Pts::ZERO));
+        for seat in 0..self.seats.len() {
+            let mut head = Head::new(FrameKind::Control, 0, 0, question.len());
+            head.pts = packet.pts;
+            let sequence = match self.seats[seat].send(head, &Payload::Bytes(&question)) {
+                Ok(sequence) => sequence,
+                Err(error) => return self.lost(seat, error, out),
+            };
+            self.under_way.push_back(UnderWay { seat, sequence, packet: packet.clone() });
+        }
+        while !self.under_way.is_empty() {
+            self.answer(out)?;
+        }
+        Ok(())
+    }
+}
+
+fn with_count(error: Error, in_flight: usize) -> Error {
+    let node = error.node().unwrap_or_default().to_owned();
+    Error::new(error.kind(), format!("{} ({in_flight} frames were under way)", error.message())).at_node(&node)
+}
+
+impl Processor for PythonProcessor {
+    fn prepare(&mut self, opening: Opening) -> Result<()> {
+        self.opening = opening;
+        self.seat()
+    }
+
+    fn open(&mut self, inputs: &[Format], opening: Opening) -> Result<Opened> {
+        self.opening = opening;
+        let output = self.declared.output_for(inputs.first().unwrap_or(&Format::Unknown))?;
+        let opened = Opened::new(vec![output], Latency { delay: self.declared.latency.unwrap_or(Pts::ZERO), block: Pts::ZERO });
+        Ok(if self.declared.latency.is_some() { opened } else { opened.with_latency(PortId::FIRST, None) })
+    }
+
+    fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {
+        if let RuntimeData::Control(Control::Discontinuity) = packet.data {
+            self.reset();
+            out.emit(PortId::FIRST, packet);
+            return Ok(());
+        }
+        self.seat()?;
+        while self.under_way.len() >= self.window() {
+            self.answer(out)?;
+        }
+        let payload = Payload::of(&packet.data)?;
+        let head = Head::of(&packet.data, packet.pts, payload.len());
+        let seat = self.next_seat;
+        self.next_seat = (seat + 1) % self.seats.len();
+        let place = Packet { data: RuntimeData::text(""), ..packet };
+        match self.seats[seat].send(head, &payload) {
+            Ok(sequence) => self.under_way.push_back(UnderWay { seat, sequence, packet: place.clone() }),
+            Err(error) => {
+                self.last = Some(place);
+                return self.lost(seat, error, out);
+            }
+        }
+        self.last = Some(place);
+        if self.window() == 1 {
+            return self.answer(out);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, _: PortId, out: &mut Out) -> Result<()> {
+        while !self.under_way.is_empty() {
+            self.answer(out)?;
+        }
+        self.ask(&json!({"op": "flush"}), out)
+    }
+
+    fn reset(&mut self) {
+        (self.clock, self.last) = (None, None);
+        self.under_way.clear();
+        if self.seats.is_empty() {
+            return;
+        }
+        let lost = self.seats.iter().any(|seat| seat.is_lost());
+        let mut nowhere = Out::default();
+        if lost || self.ask(&json!({"op": "reset"}), &mut nowhere).is_err() {
+            // Another instance begins afresh.
+            self.leave();
+        }
+    }
+
+    fn set_param(&mut self, name: &str, value: &Value) -> Result<()> {
+        if !self.declared.changeable.iter().any(|changeable| changeable == name) {
+            return Err(Error::new(ErrorKind::Unsupported, format!("`{name}` cannot be changed while running"))
+                .at_node(&self.spec.node)
+                .hint("name it in rm.node(changeable=...), and write set_param(self, name, value)"));
+        }
+        if self.seats.is_empty() {
+            return Ok(());
+        }
+        self.ask(&json!({"op": "set_param", "name": name, "value": value}), &mut Out::default())
+    }
+
+    fn metrics(&self) -> Option<Value> {
+        self.pool.as_ref()?;
+        let seats = self.seats.iter().filter_map(|seat| seat.times());
+        Some(seats.fold(self.times.clone(), |sum, times| sum.plus(times)).to_json())
+    }
+}

@@ -1,0 +1,73 @@
+//! What a Python node answers.
+
+use serde_json::Value;
+
+use super::wire::{ERROR, FrameKind, Head, LAST};
+use crate::data::{Pool, RuntimeData};
+use crate::error::{Error, ErrorKind, Result};
+
+/// One answer to a request; a request may have many.
+#[derive(Debug)]
+pub struct Reply {
+    /// Its head.
+    pub head: Head,
+    /// What it says.
+    pub body: Body,
+}
+
+/// What a reply says.
+#[derive(Debug)]
+pub enum Body {
+    /// Nothing but that it is there.
+    Nothing,
+    /// A result.
+    Data(RuntimeData),
+    /// What a question about the node was answered.
+    Answer(Value),
+    /// It went wrong.
+    Failed(Error),
+}
+
+impl Reply {
+    /// Reads a frame.
+    ///
+    /// # Errors
+    /// `Internal` when it is malformed.
+    pub fn read(head: Head, payload: &[u8], pool: &Pool) -> Result<Self> {
+        let body = if head.flags & ERROR != 0 {
+            Body::Failed(error(payload))
+        } else if head.kind != FrameKind::Control {
+            Body::Data(head.data(payload, pool)?)
+        } else if payload.is_empty() {
+            Body::Nothing
+        } else {
+            Body::Answer(serde_json::from_slice(payload).unwrap_or(Value::Null))
+        };
+        Ok(Self { head, body })
+    }
+
+    /// Whether the request is answered with it.
+    pub fn is_last(&self) -> bool {
+        self.head.flags & LAST != 0
+    }
+}
+
+/// An error as the other side has written it: `{"kind", "code", "reason", "traceback"}`.
+fn error(payload: &[u8]) -> Error {
+    let value: Value = serde_json::from_slice(payload).unwrap_or(Value::Null);
+    let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
+    let (kind, code) = match text("kind") {
+        "InputType" => (ErrorKind::InputType, "RM0300"),
+        "Unsupported" => (ErrorKind::Unsupported, "RM0800"),
+        "Escaped" => (ErrorKind::Node, "RM0402"),
+        _ => (ErrorKind::Node, "RM0401"),
+    };
+    let (reason, traceback) = (text("reason"), text("traceback"));
+    let reason = if reason.is_empty() { "the node failed without a reason" } else { reason };
+    let message = if traceback.is_empty() { reason.to_owned() } else { format!("{reason}\n{}", traceback.trim_end()) };
+    let error = Error::new(kind, message).code_of(code);
+    match text("hint") {
+        "" => error,
+        hint => error.hint(hint),
+    }
+}

@@ -1,0 +1,254 @@
+//! Shared memory: the only file that names iceoryx2. One channel connects a host and a worker, frames both ways.
+#![allow(unsafe_code)]
+
+use std::mem::MaybeUninit;
+use std::path::Path;
+use std::time::Duration;
+
+use iceoryx2::config::Config;
+use iceoryx2::port::listener::Listener;
+use iceoryx2::port::notifier::Notifier;
+use iceoryx2::port::publisher::Publisher;
+use iceoryx2::port::subscriber::Subscriber;
+use iceoryx2::prelude::{
+    Alignment, AllocationStrategy, BackpressureStrategy, FileName, LogLevel, Node, NodeBuilder, SemanticString,
+    SignalHandlingMode, ipc_threadsafe, set_log_level,
+};
+use iceoryx2::sample::Sample;
+use iceoryx2::sample_mut_uninit::SampleMutUninit;
+use iceoryx2::service::port_factory::event;
+
+use crate::error::{Error, ErrorKind, Result};
+
+type Service = ipc_threadsafe::Service;
+
+/// Frames start at multiples of this in memory.
+const ALIGNMENT: usize = 64;
+
+/// Where a channel lies: names of its own, so that no other run and no stray configuration ever meets it.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// What every file of it in shared memory begins with.
+    pub prefix: String,
+    /// Its folder.
+    pub root: String,
+    /// Frames that may be under way in each direction.
+    pub frames: usize,
+    /// Bytes that a frame has room for without growing.
+    pub first_bytes: usize,
+}
+
+/// A frame that was received. Its memory is the sender's again when this is dropped.
+#[derive(Debug)]
+pub struct Received(Sample<Service, [u8], ()>);
+
+impl Received {
+    /// The bytes, head first.
+    pub fn bytes(&self) -> &[u8] {
+        self.0.payload()
+    }
+}
+
+/// Memory of a frame that is still to be sent.
+pub struct Loan(SampleMutUninit<Service, [MaybeUninit<u8>], ()>);
+
+/// One side of a channel. Fields are dropped in their order: ports before services, services before the node.
+pub struct Channel {
+    sender: Publisher<Service, [u8], ()>,
+    receiver: Subscriber<Service, [u8], ()>,
+    wake: Notifier<Service>,
+    woken: Listener<Service>,
+    events: event::PortFactory<Service>,
+    _node: Node<Service>,
+}
+
+/// Wakes the side that waits in [`Channel::wait`].
+pub struct Waker(Notifier<Service>);
+
+impl Waker {
+    /// Wakes it.
+    pub fn wake(&self) {
+        if let Err(error) = self.0.notify() {
+            tracing::debug!(%error, "nobody could be woken");
+        }
+    }
+}
+
+fn failed(what: &str, error: impl std::fmt::Display) -> Error {
+    let free = super::os::free_bytes("/dev/shm").map_or(String::new(), |free| format!(" ({} MB are free in /dev/shm)", free >> 20));
+    Error::new(ErrorKind::Io, format!("shared memory: {what}: {error}{free}"))
+}
+
+fn config(place: &Place) -> Result<Config> {
+    let mut config = Config::default();
+    config.global.prefix =
+        FileName::new(place.prefix.as_bytes()).map_err(|error| failed("the prefix", format!("{error:?}")))?;
+    let root = iceoryx2::prelude::Path::new(place.root.as_bytes());
+    config.global.set_root_path(&root.map_err(|error| failed("the folder", format!("{error:?}")))?);
+    // What is left of dead processes is removed by name, after they were reaped.
+    config.global.service.cleanup_dead_nodes_on_open = false;
+    config.global.node.cleanup_dead_nodes_on_creation = false;
+    config.global.node.cleanup_dead_nodes_on_destruction = false;
+    Ok(config)
+}
+
+impl Channel {
+    /// Makes a channel: the host's side.
+    ///
+    /// # Errors
+    /// `Io` when the system gives no shared memory.
+    pub fn create(place: &Place) -> Result<Self> {
+        Self::new(place, true)
+    }
+
+    /// Opens a channel that the host has made: the worker's side.
+    ///
+    /// # Errors
+    /// `Io` when it cannot be opened.
+    pub fn open(place: &Place) -> Result<Self> {
+        Self::new(place, false)
+    }
+
+    fn new(place: &Place, host: bool) -> Result<Self> {
+        set_log_level(LogLevel::Fatal);
+        let config = config(place)?;
+        let node = NodeBuilder::new()
+            .signal_handling_mode(SignalHandlingMode::Disabled)
+            .config(&config)
+            .create::<Service>()
+            .map_err(|error| failed("no node", error))?;
+        let (to, from) = if host { ("in", "out") } else { ("out", "in") };
+        let alignment = Alignment::new(ALIGNMENT).ok_or_else(|| failed("alignment", ALIGNMENT))?;
+        let frames = |name: &str| {
+            let name = name.try_into().map_err(|error| failed("a name", error))?;
+            let service = node
+                .service_builder(&name)
+                .publish_subscribe::<[u8]>()
+                .payload_alignment(alignment)
+                .enable_safe_overflow(false)
+                .history_size(0)
+                .subscriber_max_buffer_size(place.frames)
+                .subscriber_max_borrowed_samples(place.frames)
+                .max_publishers(1)
+                .max_subscribers(1)
+                .max_nodes(2);
+            if host {
+                service.create().map_err(|error| failed("no channel", error))
+            } else {
+                service.open().map_err(|error| failed("the channel cannot be opened", error))
+            }
+        };
+        let event = |name: &str| {
+            let name = name.try_into().map_err(|error| failed("a name", error))?;
+            let service = node.service_builder(&name).event().max_nodes(2).max_listeners(1).max_notifiers(3);
+            if host {
+                service.create().map_err(|error| failed("no event", error))
+            } else {
+                service.open().map_err(|error| failed("the event cannot be opened", error))
+            }
+        };
+        let (sends, receives) = (frames(to)?, frames(from)?);
+        let (wakes, events) = (event(&format!("wake-{to}"))?, event(&format!("wake-{from}"))?);
+        Ok(Self {
+            sender: sends
+                .publisher_builder()
+                .max_loaned_samples(place.frames)
+                .initial_max_slice_len(place.first_bytes.max(4_096))
+                .allocation_strategy(AllocationStrategy::PowerOfTwo)
+                .backpressure_strategy(BackpressureStrategy::DiscardData)
+                .set_backpressure_handler(|_| iceoryx2::port::BackpressureAction::DiscardDataAndFail)
+                .create()
+                .map_err(|error| failed("no sender", error))?,
+            receiver: receives.subscriber_builder().create().map_err(|error| failed("no receiver", error))?,
+            wake: wakes.notifier_builder().create().map_err(|error| failed("no notifier", error))?,
+            woken: events.listener_builder().create().map_err(|error| failed("no listener", error))?,
+            events,
+            _node: node,
+        })
+    }
+
+    /// What wakes this side, for another thread of it.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn waker(&self) -> Result<Waker> {
+        self.events.notifier_builder().create().map(Waker).map_err(|error| failed("no notifier", error))
+    }
+
+    /// Memory for a frame. `Full` when as many are under way as may be.
+    ///
+    /// # Errors
+    /// `Full`; `Io` when there is no memory.
+    pub fn loan(&self, bytes: usize) -> Result<Loan> {
+        use iceoryx2::port::LoanError;
+        self.sender.loan_slice_uninit(bytes).map(Loan).map_err(|error| match error {
+            LoanError::ExceedsMaxLoans => Error::new(ErrorKind::Full, "as many frames are under way as may be"),
+            error => failed(&format!("no memory for a frame of {bytes} bytes"), error),
+        })
+    }
+
+    /// Sends a frame that `write` fills. `write` gets all of it, and writes all of it.
+    ///
+    /// # Errors
+    /// `Full` when the other side has not taken what came before; `Io`.
+    pub fn send(&self, mut loan: Loan, write: impl FnOnce(&mut [u8])) -> Result<()> {
+        let memory = loan.0.payload_mut();
+        // SAFETY: a `MaybeUninit<u8>` may hold any byte, and `write` only ever copies into the slice; the memory behind
+        // it is mapped and was handed out by the sender's allocator, which zeroes its pages when they are made.
+        write(unsafe { std::slice::from_raw_parts_mut(memory.as_mut_ptr().cast::<u8>(), memory.len()) });
+        use iceoryx2::port::SendError;
+        // SAFETY: bytes of shared memory are always initialised: the system gives zeroed pages.
+        let sample = unsafe { loan.0.assume_init() };
+        match sample.send() {
+            Ok(_) => {}
+            Err(SendError::UnableToDeliver) => {
+                return Err(Error::new(ErrorKind::Full, "the other side has not taken the frames before"));
+            }
+            Err(error) => return Err(failed("a frame was not sent", error)),
+        }
+        self.wake.notify().map(drop).map_err(|error| failed("the other side was not woken", error))
+    }
+
+    /// The next frame, if one has come.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn receive(&self) -> Result<Option<Received>> {
+        self.receiver.receive().map(|sample| sample.map(Received)).map_err(|error| failed("nothing received", error))
+    }
+
+    /// Waits until something has come or somebody wakes this side, at most so long.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn wait(&self, limit: Duration) -> Result<()> {
+        use iceoryx2::port::listener::ListenerWaitError;
+        match self.woken.timed_wait(drop, limit) {
+            Ok(_) | Err(ListenerWaitError::InterruptSignal) => Ok(()),
+            Err(error) => Err(failed("waiting failed", error)),
+        }
+    }
+}
+
+impl std::fmt::Debug for Channel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Channel").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Waker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Waker").finish_non_exhaustive()
+    }
+}
+
+/// Removes everything that a dead channel has left.
+pub fn remove(prefix: &str, root: &Path) {
+    for folder in [Path::new("/dev/shm"), root] {
+        let Ok(entries) = std::fs::read_dir(folder) else { continue };
+        for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix)) {
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+    let _ = std::fs::remove_dir_all(root);
+}

@@ -1,0 +1,441 @@
+//! A worker process as its host sees it: requests in, replies out, and how it ends.
+
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::child::{Exit, Watched};
+use super::gate::{Gate, Turn};
+use super::local;
+use super::os::{self, now_ns};
+use super::reply::{Body, Reply};
+use super::seat::Times;
+use super::shm::{self, Channel, Place};
+use super::spec::{Interpreter, Spec};
+use super::wire::{self, FrameKind, Head, Payload};
+use crate::data::Pool;
+use crate::error::{Error, ErrorKind, Result};
+
+/// The longest wait without a look at the stop flag, the deadline and the worker.
+const LOOK: Duration = Duration::from_millis(50);
+/// A stream of the worker itself and not of one of its instances.
+pub const WHOLE: u32 = 0;
+
+/// What this process calls its runs: names of their own for everything in shared memory.
+static RUNS: AtomicU64 = AtomicU64::new(1);
+
+/// Every worker that may still live, for the end of this process.
+static LIVING: Mutex<Vec<Weak<Watched>>> = Mutex::new(Vec::new());
+
+/// The process that [`LIVING`] is of: a forked child has a copy, whose lock may be locked for ever.
+static HOST: AtomicU32 = AtomicU32::new(0);
+
+/// A running worker.
+#[derive(Debug)]
+pub struct Worker {
+    spec: Arc<Spec>,
+    watched: Arc<Watched>,
+    line: Arc<Gate<Line>>,
+    next_stream: AtomicU32,
+    generation: u32,
+    host: u32,
+}
+
+/// The channel and what has come through it for others.
+#[derive(Debug)]
+pub struct Line {
+    channel: Channel,
+    sequence: u64,
+    inboxes: HashMap<u32, VecDeque<Reply>>,
+    head: Vec<u8>,
+    pool: Pool,
+    copy_ns: u64,
+}
+
+/// Ends what is left of a run: its files in shared memory and its folder.
+struct Leftovers(Place);
+
+impl Drop for Leftovers {
+    fn drop(&mut self) {
+        shm::remove(&self.0.prefix, &PathBuf::from(&self.0.root));
+    }
+}
+
+fn place(spec: &Spec) -> Result<Place> {
+    super::sweep::once();
+    let pid = std::process::id();
+    let name = format!("rm_{pid:x}_{:x}_{:x}", os::started(pid).unwrap_or(0), RUNS.fetch_add(1, Ordering::Relaxed));
+    // Addresses of sockets are at most 107 bytes long, and half of one is a name of iceoryx2's.
+    let folder = Some(std::env::temp_dir()).filter(|folder| folder.as_os_str().len() <= 16);
+    let root = folder.unwrap_or_else(|| PathBuf::from("/tmp")).join(&name);
+    let io = |error: std::io::Error| Error::new(ErrorKind::Io, format!("{}: {error}", root.display()));
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new().mode(0o700).create(&root).map_err(io)?;
+    Ok(Place {
+        prefix: format!("{name}_"),
+        root: root.to_string_lossy().into_owned(),
+        frames: spec.execution.max_in_flight + 1,
+        first_bytes: 8_192,
+    })
+}
+
+impl Worker {
+    /// Starts a worker and waits until it speaks. No instance of the node is made yet.
+    ///
+    /// # Errors
+    /// `WorkerStart`, with its exit status and last lines; `Timeout`.
+    pub fn start(spec: &Arc<Spec>, generation: u32) -> Result<Self> {
+        let interpreter = Interpreter::of(spec)?;
+        let place = place(spec)?;
+        let leftovers = Leftovers(place.clone());
+        let channel = Channel::create(&place)?;
+        let waker = channel.waker()?;
+        let mut command = Command::new(&interpreter.executable);
+        command.args(["-m", "remotemedia.worker"]);
+        interpreter.environment.iter().for_each(|(name, value)| {
+            command.env(name, value);
+        });
+        let first = json!({
+            "prefix": place.prefix,
+            "root": place.root,
+            "frames": place.frames,
+            "version": crate::VERSION,
+            "wire": wire::VERSION,
+            "parent": std::process::id(),
+            "node": spec.node,
+            "generation": generation,
+            "class": spec.class.to_json(),
+            "sys_path": interpreter.sys_path,
+            "copy_inputs": spec.execution.copy_inputs,
+            "max_frame_bytes": spec.execution.max_frame_bytes,
+        });
+        let line = Line {
+            channel,
+            sequence: 0,
+            inboxes: HashMap::from([(WHOLE, VecDeque::new())]),
+            head: Vec::new(),
+            pool: Pool::default(),
+            copy_ns: 0,
+        };
+        let line = Arc::new(Gate::new(line));
+        let for_the_end = line.clone();
+        let ended = move || {
+            // First the mapped memory, then its names. Whoever waits in there has been woken, and leaves.
+            drop(for_the_end.take(Duration::from_secs(5)));
+            drop(leftovers);
+        };
+        let watched =
+            Watched::start(&spec.node, command, &first.to_string(), ended, move || waker.wake())
+                .inspect_err(|_| drop(line.take(Duration::ZERO)))?;
+        HOST.store(std::process::id(), Ordering::Relaxed);
+        let mut living = LIVING.lock().unwrap_or_else(PoisonError::into_inner);
+        living.retain(|worker| worker.strong_count() > 0);
+        living.push(Arc::downgrade(&watched));
+        drop(living);
+        let worker = Self {
+            spec: spec.clone(),
+            watched,
+            line,
+            next_stream: AtomicU32::new(WHOLE + 1),
+            generation,
+            host: std::process::id(),
+        };
+        worker.greet()?;
+        Ok(worker)
+    }
+
+    fn greet(&self) -> Result<()> {
+        let deadline = self.startup_deadline();
+        let mut line = self.enter(deadline)?;
+        let hello = self.wait(&mut line, deadline, |line| line.inboxes.get_mut(&WHOLE)?.pop_front());
+        let hello = hello.map_err(|error| self.not_started(error))?;
+        let Body::Answer(hello) = hello.body else {
+            return Err(Error::new(ErrorKind::WorkerStart, "the worker did not say who it is").at_node(&self.spec.node));
+        };
+        if hello["version"] != json!(crate::VERSION) {
+            let text = format!("the worker has remotemedia {}, expected {}", hello["version"], crate::VERSION);
+            return Err(Error::new(ErrorKind::WorkerStart, text)
+                .at_node(&self.spec.node)
+                .hint("install the same version for both interpreters"));
+        }
+        tracing::debug!(node = self.spec.node, pid = self.watched.pid(), %hello, "worker started");
+        Ok(())
+    }
+
+    fn startup_deadline(&self) -> i64 {
+        deadline(self.spec.execution.startup_timeout_ms)
+    }
+
+    /// An end before the node was ready is a failed start.
+    fn not_started(&self, error: Error) -> Error {
+        match error.kind() {
+            ErrorKind::WorkerCrashed => Error::new(
+                ErrorKind::WorkerStart,
+                error.message().replacen("the worker ended", "the worker ended before it was ready", 1),
+            )
+            .at_node(&self.spec.node),
+            ErrorKind::Timeout => {
+                let limit = self.spec.execution.startup_timeout_ms;
+                self.watched.end(Some(format!("it was not ready within {limit} ms")), Duration::ZERO);
+                Error::new(ErrorKind::Timeout, format!("the worker was not ready within {limit} ms"))
+                    .at_node(&self.spec.node)
+                    .hint("raise `execution.startup_timeout_ms`")
+            }
+            _ => error,
+        }
+    }
+
+    /// Makes an instance of the node, and waits until its setup is done.
+    ///
+    /// # Errors
+    /// `WorkerStart` with the traceback of the node's own error; `Timeout`.
+    pub fn open(&self) -> Result<u32> {
+        let stream = self.next_stream.fetch_add(1, Ordering::Relaxed);
+        let deadline = self.startup_deadline();
+        let mut line = self.enter(deadline)?;
+        line.inboxes.insert(stream, VecDeque::new());
+        let question = json!({"op": "open", "params": self.spec.params}).to_string().into_bytes();
+        let head = Head::new(FrameKind::Control, stream, 0, question.len());
+        let opened = self.send_in(&mut line, head, &Payload::Made(question), deadline).and_then(|_| {
+            self.wait(&mut line, deadline, |line| line.inboxes.get_mut(&stream)?.pop_front())
+        });
+        match opened.map_err(|error| self.not_started(error))?.body {
+            Body::Failed(error) => {
+                line.inboxes.remove(&stream);
+                let mut failed = Error::new(ErrorKind::WorkerStart, error.message()).at_node(&self.spec.node);
+                if let Some(fix) = error.fix() {
+                    failed = failed.hint(fix);
+                }
+                Err(failed)
+            }
+            _ => Ok(stream),
+        }
+    }
+
+    /// Forgets an instance.
+    pub fn close(&self, stream: u32) {
+        if std::process::id() != self.host || self.watched.has_ended() {
+            return;
+        }
+        let Some(mut line) = self.line.enter(LOOK) else { return };
+        line.inboxes.remove(&stream);
+        let question = br#"{"op": "close"}"#.to_vec();
+        let head = Head::new(FrameKind::Control, stream, 0, question.len());
+        let _ = self.send_in(&mut line, head, &Payload::Made(question), deadline(50));
+    }
+
+    /// Sends a request to an instance; gives its number.
+    ///
+    /// # Errors
+    /// `WorkerCrashed`, `Timeout`, `InputValue` when it is longer than a frame may be.
+    pub fn send(&self, head: Head, payload: &Payload<'_>, times: &mut Times) -> Result<u64> {
+        if payload.len() > self.spec.execution.max_frame_bytes {
+            let most = self.spec.execution.max_frame_bytes;
+            let text = format!("the frame has {} bytes, expected at most {most}", payload.len());
+            return Err(Error::new(ErrorKind::InputValue, text).hint("raise `execution.max_frame_bytes`"));
+        }
+        let deadline = head.deadline_ns;
+        let mut line = self.enter(deadline)?;
+        line.copy_ns = 0;
+        let sequence = self.send_in(&mut line, head, payload, deadline)?;
+        times.copy += line.copy_ns;
+        Ok(sequence)
+    }
+
+    /// Waits for the next reply to a request.
+    ///
+    /// # Errors
+    /// `WorkerCrashed`; `Timeout`, which ends the worker: it hangs.
+    pub fn receive(&self, stream: u32, sequence: u64, deadline: i64, times: &mut Times) -> Result<Reply> {
+        let mut line = self.enter(deadline)?;
+        line.copy_ns = 0;
+        let reply = self.wait(&mut line, deadline, |line| {
+            let inbox = line.inboxes.get_mut(&stream)?;
+            while inbox.front().is_some_and(|reply| reply.head.sequence < sequence) {
+                inbox.pop_front();
+            }
+            inbox.pop_front()
+        });
+        times.copy += line.copy_ns;
+        if reply.as_ref().is_err_and(|error| error.kind() == ErrorKind::Timeout) {
+            let limit = self.spec.execution.frame_timeout_ms;
+            self.watched.end(Some(format!("a frame took longer than {limit} ms")), Duration::ZERO);
+        }
+        reply
+    }
+
+    fn enter(&self, deadline: i64) -> Result<Turn<'_, Line>> {
+        if std::process::id() != self.host {
+            return Err(Error::new(ErrorKind::Closed, "the worker belongs to the parent process")
+                .hint("open a session in this process"));
+        }
+        loop {
+            if let Some(turn) = self.line.enter(left(deadline).min(LOOK)) {
+                return Ok(turn);
+            }
+            self.look(deadline)?;
+        }
+    }
+
+    /// What ends a wait before its time.
+    fn look(&self, deadline: i64) -> Result<()> {
+        if let Some(exit) = self.watched.exit() {
+            return Err(self.crashed(&exit));
+        }
+        if now_ns() >= deadline {
+            let limit = self.spec.execution.frame_timeout_ms;
+            return Err(Error::new(ErrorKind::Timeout, format!("the worker has not answered within {limit} ms"))
+                .at_node(&self.spec.node)
+                .hint("raise `execution.frame_timeout_ms`, or find what the node waits for"));
+        }
+        local::check_interrupt()
+    }
+
+    fn crashed(&self, exit: &Exit) -> Error {
+        let mut text = format!("the worker ended with {}", exit.status);
+        if let Some(why) = &exit.why {
+            text.push_str(&format!(", because {why}"));
+        }
+        if !exit.stderr.is_empty() {
+            text.push_str("; its last lines:\n  ");
+            text.push_str(&exit.stderr.join("\n  "));
+        }
+        Error::new(ErrorKind::WorkerCrashed, text).at_node(&self.spec.node)
+    }
+
+    /// How the worker has ended: whether that is a failure.
+    pub fn ended(&self) -> Option<bool> {
+        self.watched.exit().map(|exit| exit.failed)
+    }
+
+    /// Whether it can still be used here.
+    pub fn is_alive(&self) -> bool {
+        std::process::id() == self.host && !self.watched.has_ended()
+    }
+
+    fn send_in(&self, line: &mut Line, mut head: Head, payload: &Payload<'_>, deadline: i64) -> Result<u64> {
+        line.sequence += 1;
+        (head.sequence, head.generation) = (line.sequence, self.generation);
+        let mut bytes = std::mem::take(&mut line.head);
+        head.write(&mut bytes)?;
+        let len = bytes.len() + payload.len();
+        loop {
+            let started = now_ns();
+            let sent = line.channel.loan(len).and_then(|loan| {
+                line.channel.send(loan, |memory| {
+                    memory[..bytes.len()].copy_from_slice(&bytes);
+                    payload.copy_to(&mut memory[bytes.len()..]);
+                })
+            });
+            match sent {
+                Ok(()) => {
+                    line.copy_ns += elapsed(started, now_ns());
+                    line.head = bytes;
+                    return Ok(head.sequence);
+                }
+                Err(error) if error.kind() == ErrorKind::Full => {}
+                Err(error) => return Err(self.watched.exit().map_or(error, |exit| self.crashed(&exit))),
+            }
+            // As many frames are under way as may be: the worker answers one, and then there is room.
+            self.accept_all(line)?;
+            self.look(deadline)?;
+            line.channel.wait(left(deadline).min(Duration::from_millis(1)))?;
+        }
+    }
+
+    fn wait<T>(&self, line: &mut Line, deadline: i64, mut done: impl FnMut(&mut Line) -> Option<T>) -> Result<T> {
+        loop {
+            if let Some(done) = done(line) {
+                return Ok(done);
+            }
+            // Looked at before the last receive: what the worker has said before its end counts.
+            let looked = self.look(deadline);
+            self.accept_all(line)?;
+            if let Some(done) = done(line) {
+                return Ok(done);
+            }
+            looked?;
+            line.channel.wait(left(deadline).min(LOOK))?;
+        }
+    }
+
+    /// Puts everything that has come into the inboxes.
+    fn accept_all(&self, line: &mut Line) -> Result<()> {
+        while let Some(received) = line.channel.receive()? {
+            let started = now_ns();
+            let bytes = received.bytes();
+            let reply = Head::read(bytes, bytes.len())
+                .and_then(|(head, payload)| Reply::read(head, &bytes[payload], &line.pool))
+                .inspect_err(|error| {
+                    self.watched.end(Some(error.message().to_owned()), Duration::ZERO);
+                })?;
+            line.copy_ns += elapsed(started, now_ns());
+            // Of an instance that was closed meanwhile, or of nobody.
+            if let Some(inbox) = line.inboxes.get_mut(&reply.head.stream) {
+                inbox.push_back(reply);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks it to end when it has done its work. Returns at once.
+    pub fn stop(&self) {
+        if !self.is_alive() {
+            return;
+        }
+        if let Some(mut line) = self.line.enter(LOOK) {
+            let question = br#"{"op": "stop"}"#.to_vec();
+            let head = Head::new(FrameKind::Control, WHOLE, 0, question.len());
+            let _ = self.send_in(&mut line, head, &Payload::Made(question), deadline(50));
+        }
+        let after = Duration::from_millis(self.spec.execution.stop_timeout_ms);
+        self.watched.end(Some("it was asked to end".to_owned()), after);
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if std::process::id() == self.host {
+            self.stop();
+        } else {
+            // Of the parent process: its memory must not be unmapped or removed by us.
+            std::mem::forget(self.line.clone());
+        }
+    }
+}
+
+/// Ends every worker of this process, and waits for all of them.
+pub fn shutdown(limit: Duration) {
+    if HOST.load(Ordering::Relaxed) != std::process::id() {
+        return;
+    }
+    let living: Vec<_> = std::mem::take(&mut *LIVING.lock().unwrap_or_else(PoisonError::into_inner));
+    let living: Vec<_> = living.iter().filter_map(Weak::upgrade).collect();
+    living.iter().for_each(|worker| worker.end(None, Duration::from_millis(500)));
+    let until = std::time::Instant::now() + limit;
+    for worker in living {
+        if !worker.gone_within(until.saturating_duration_since(std::time::Instant::now())) {
+            worker.kill();
+            worker.gone_within(Duration::from_secs(1));
+        }
+    }
+}
+
+/// So many milliseconds from now.
+pub fn deadline(timeout_ms: u64) -> i64 {
+    now_ns().saturating_add(i64::try_from(timeout_ms).unwrap_or(i64::MAX).saturating_mul(1_000_000))
+}
+
+fn left(deadline: i64) -> Duration {
+    Duration::from_nanos(u64::try_from(deadline.saturating_sub(now_ns())).unwrap_or(0))
+}
+
+/// From one time to another, in ns.
+pub fn elapsed(from_ns: i64, to_ns: i64) -> u64 {
+    u64::try_from(to_ns.saturating_sub(from_ns)).unwrap_or(0)
+}

@@ -1,0 +1,149 @@
+//! How a node runs, where its type leaves a choice.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::params::{Params, schema_of};
+use crate::error::{Error, ErrorKind, Problem, Result};
+
+/// `execution` of a node in a manifest, but for `on_error`, which is the engine's.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct Execution {
+    /// Where it runs: in this process, or in worker processes.
+    pub placement: Placement,
+    /// Worker processes; sessions are spread over them.
+    #[schemars(range(min = 1, max = 256))]
+    pub workers: usize,
+    /// When a worker that has ended is started again while its session goes on.
+    pub restart: Restart,
+    /// Starts in the restart window after which the session fails; 0: no limit.
+    pub max_restarts: u32,
+    /// Wait before a restart, doubled with each one.
+    pub restart_delay_ms: u64,
+    /// The longest such wait.
+    pub max_restart_delay_ms: u64,
+    /// After this time, counted from the first restart in it, restarts are counted anew.
+    #[schemars(range(min = 1))]
+    pub restart_window_ms: u64,
+    /// What becomes of the frame that a worker had when it ended, under a restart policy.
+    pub on_crash: OnCrash,
+    /// The time that a frame may take.
+    #[schemars(range(min = 1))]
+    pub frame_timeout_ms: u64,
+    /// The time that a worker may take to start, with the node's own setup.
+    #[schemars(range(min = 1))]
+    pub startup_timeout_ms: u64,
+    /// The time that a worker has to end when it is asked to.
+    pub stop_timeout_ms: u64,
+    /// Frames that may be under way at a time.
+    #[schemars(range(min = 1, max = 64))]
+    pub max_in_flight: usize,
+    /// The longest frame.
+    #[schemars(range(min = 1))]
+    pub max_frame_bytes: usize,
+    /// The interpreter of the workers; without one, that of this process.
+    pub python: Option<String>,
+    /// Whether the node gets a copy of each input, which it may keep and write to, instead of a view.
+    pub copy_inputs: bool,
+}
+
+/// Where a node runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Placement {
+    /// In this process.
+    #[default]
+    Inline,
+    /// In worker processes.
+    Process,
+}
+
+/// When a worker is started again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Restart {
+    /// Never: the session fails.
+    #[default]
+    Never,
+    /// When it has ended by a signal, or with another exit code than 0.
+    OnFailure,
+    /// Also when it has ended with 0.
+    Always,
+}
+
+/// What becomes of the frame of a worker that has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum OnCrash {
+    /// Its caller gets the error; the next frame goes on.
+    #[default]
+    Fail,
+    /// It is dropped and counted; the gap is marked.
+    Skip,
+}
+
+impl Default for Execution {
+    fn default() -> Self {
+        Self {
+            placement: Placement::Inline,
+            workers: 1,
+            restart: Restart::Never,
+            max_restarts: 0,
+            restart_delay_ms: 100,
+            max_restart_delay_ms: 10_000,
+            restart_window_ms: 60_000,
+            on_crash: OnCrash::Fail,
+            frame_timeout_ms: 30_000,
+            startup_timeout_ms: 300_000,
+            stop_timeout_ms: 5_000,
+            max_in_flight: 4,
+            max_frame_bytes: 256 << 20,
+            python: None,
+            copy_inputs: false,
+        }
+    }
+}
+
+impl Execution {
+    /// Everything that is wrong with the object; paths are relative to it.
+    pub fn check(object: &Map<String, Value>) -> Vec<Problem> {
+        Params::new(&schema_of::<Self>()).check(object)
+    }
+
+    /// The settings of an object that has passed [`check`](Self::check).
+    ///
+    /// # Errors
+    /// `InputValue` when it has not.
+    pub fn read(object: &Map<String, Value>) -> Result<Self> {
+        serde_json::from_value(Value::Object(object.clone()))
+            .map_err(|error| Error::new(ErrorKind::InputValue, format!("execution: {error}")))
+    }
+}
+
+/// What runs a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Runs {
+    /// Code of the library: it never waits.
+    #[default]
+    Natively,
+    /// A Python interpreter in this process.
+    InPython,
+    /// Another process: whoever calls it waits.
+    Elsewhere,
+}
+
+thread_local! {
+    static OURS: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+/// Says that this thread is one of the library's own: no code of another language may be called on it.
+pub fn mark_own_thread() {
+    OURS.set(true);
+}
+
+/// Whether this thread was started by somebody else, who is waiting in a call of ours.
+pub fn is_callers_thread() -> bool {
+    !OURS.get()
+}
