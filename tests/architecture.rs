@@ -22,18 +22,20 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("node", &["error", "words", "data"]),
     ("graph", &["error", "words", "data", "manifest", "node"]),
     ("builtin", &["error", "data", "dsp", "node"]),
+    ("ipc", &["error", "data", "node", "VERSION"]),
     ("engine", &["error", "words", "data", "manifest::OnError", "node", "graph"]),
-    ("runtime", &["error", "data", "manifest", "node", "graph", "builtin", "engine"]),
+    ("runtime", &["error", "data", "manifest", "node", "graph", "builtin", "ipc", "engine"]),
     ("cli", &["error", "codes", "words", "data", "media", "manifest", "node", "graph", "engine", "runtime", "VERSION"]),
     // The two edges: `ffi` stands after `cli` because the Python package starts the command line through it.
-    ("ffi", &["error", "data", "media", "manifest", "node", "graph", "engine", "runtime", "cli", "VERSION"]),
+    // `ipc` for the calls of a worker and of a Python in this process, which are the library's and not a pipeline's.
+    ("ffi", &["error", "data", "media", "manifest", "node", "graph", "ipc", "engine", "runtime", "cli", "VERSION"]),
     ("main", &["remotemedia::cli"]),
 ];
 
 /// Crates that only some modules may name.
 const CRATES: &[(&str, &[&str])] = &[
     ("uniffi", &["ffi"]),
-    ("iceoryx2", &[]),
+    ("iceoryx2", &["ipc"]),
     ("tokio", &["engine", "runtime", "ffi", "cli"]),
     ("tracing_subscriber", &["ffi", "cli"]),
     ("clap", &["cli"]),
@@ -47,7 +49,7 @@ const CRATES: &[(&str, &[&str])] = &[
     ("hound", &["media"]),
     ("flacenc", &["media"]),
     ("earshot", &["builtin"]),
-    ("libc", &["data"]),
+    ("libc", &["data", "ipc"]),
     ("fast_image_resize", &["builtin"]),
 ];
 
@@ -61,7 +63,7 @@ const OUTSIDE: &[&str] =
 /// The one file of a pure module that reads a clock.
 const CLOCK: &str = "node/clock.rs";
 /// The files that may say `unsafe`.
-const UNSAFE: [&str; 3] = ["ffi/raw.rs", "dsp/simd.rs", "data/pages.rs"];
+const UNSAFE: [&str; 5] = ["ffi/raw.rs", "dsp/simd.rs", "data/pages.rs", "ipc/shm.rs", "ipc/os.rs"];
 
 /// A path as it is written, from the root of the crate when it leaves its module: `crate::data::Pts`.
 struct Mention {

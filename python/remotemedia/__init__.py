@@ -19,7 +19,7 @@ if _sys.implementation.name != "cpython":
 if not getattr(_sys, "_is_gil_enabled", lambda: True)():
     raise ImportError("remotemedia is not tested without the GIL; run this Python with PYTHON_GIL=1")
 
-from remotemedia import errors, nodes, runtime
+from remotemedia import errors, nodes, runtime, testing
 from remotemedia._audio import Audio
 from remotemedia._audio_io import AudioInfo, info, read, write
 from remotemedia._dsp import ResampleStream, SpeechSegment, resample, speech_segments
@@ -110,6 +110,7 @@ __all__ = [
     "runtime",
     "speech_segments",
     "stream",
+    "testing",
     "verify",
     "write",
 ]

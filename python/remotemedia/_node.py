@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 __all__ = ["Node", "make_node"]
 
@@ -22,11 +22,26 @@ class Node:
         The parameters by name, as they stand in the manifest.
     id : str, optional
         The name of the node in the manifest; made from its type when left out.
+    execution : Mapping[str, object], optional
+        How it runs: see `with_execution`.
     """
 
     node_type: str
     params: Mapping[str, object] = field(default_factory=dict, hash=False)
     id: str | None = None
+    execution: Mapping[str, object] | None = field(default=None, hash=False)
+
+    def with_execution(self, **execution: object) -> Node:
+        """Return the same node with settings of how it runs, as they stand in the manifest.
+
+        Examples
+        --------
+        >>> import remotemedia as rm
+        >>> node = rm.nodes.Python(class_="my_app.nodes:Recognizer").with_execution(placement="process", workers=2)
+        >>> node.to_dict()["execution"]
+        {'placement': 'process', 'workers': 2}
+        """
+        return replace(self, execution={**(self.execution or {}), **execution})
 
     def to_dict(self, id: str | None = None) -> dict[str, object]:
         """Return the node as it stands in a manifest; ``id`` is used when the node has no name of its own."""
@@ -35,6 +50,8 @@ class Node:
         entry["node_type"] = self.node_type
         if self.params:
             entry["params"] = dict(self.params)
+        if self.execution:
+            entry["execution"] = dict(self.execution)
         return entry
 
 

@@ -136,6 +136,7 @@ def _register(
         native.raw_register_node(json.dumps(definition))
     except NativeError as error:
         reraise(error)
+    class_.__remotemedia_node__ = definition["name"]
     _instances.registered[module, class_.__qualname__] = class_
     _local.install()
     _cache.clear()

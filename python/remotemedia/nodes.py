@@ -5,6 +5,7 @@ Written by `cargo xtask generate` from the node registry: change the node in Rus
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from remotemedia._node import Node, make_node
@@ -22,6 +23,7 @@ __all__ = [
     "Mix",
     "Node",
     "PassThrough",
+    "Python",
     "Segmenter",
     "SpeechVAD",
     "Tee",
@@ -339,6 +341,30 @@ def PassThrough(*, id: str | None = None) -> Node:
         An entry for `remotemedia.Pipeline([...])`.
     """
     return make_node("PassThrough", id)
+
+
+def Python(*, class_: str, params: Mapping[str, object] | None = None, id: str | None = None) -> Node:
+    """A class of yours, written in Python.
+
+    The manifest names code, so it needs `allow_python`.
+
+    Outputs: `out` (audio, video, array, text, json, binary).
+
+    Parameters
+    ----------
+    class_ : str
+        The class, as `package.module:Class`. Its module is imported, which runs code.
+    params : Mapping[str, object], optional
+        What its constructor gets, by name.
+    id : str, optional
+        Name of the node in the manifest; made from its type when left out.
+
+    Returns
+    -------
+    Node
+        An entry for `remotemedia.Pipeline([...])`.
+    """
+    return make_node("Python", id, **{"class": class_}, params=params)
 
 
 def Segmenter(

@@ -173,6 +173,8 @@ impl Inner {
                     }
                 }
             }
+            // A gap: the time of what comes next shows it.
+            RuntimeData::Control(_) => {}
             data => other = Some(data.kind()),
         })?;
         if let Some(kind) = other {

@@ -64,6 +64,7 @@ fn bytes(dtype: DType, work: impl FnOnce(&mut dyn FnMut(usize, Packet)) -> Resul
                 failed = Some(error);
             }
         }
+        RuntimeData::Control(_) => {}
         data => failed = Some(not_audio(data.kind())),
     })?;
     failed.map_or(Ok(()), Err)?;

@@ -92,7 +92,7 @@ impl PythonNode {
             category: "python",
             description: for_ever(description),
             inputs: vec![PortInfo::input(kinds(&declared.input)).as_it_comes()],
-            outputs: vec![PortInfo::out(output).pieces_unless_audio()],
+            outputs: vec![PortInfo::out(output)],
             params: schema,
             cost_ns_per_frame: 0.0,
             memory: Memory::Makes,
@@ -106,7 +106,7 @@ impl PythonNode {
             "type": "object",
             "properties": {
                 CLASS: {"type": "string", "description": "The class, as `package.module:Class`. Its module is imported, which runs code."},
-                "params": {"type": "object", "description": "What its constructor gets, by name.", "default": {}},
+                "params": {"type": "object", "description": "What its constructor gets, by name."},
             },
             "required": [CLASS],
             "additionalProperties": false,

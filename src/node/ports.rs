@@ -70,13 +70,6 @@ impl PortInfo {
         self
     }
 
-    /// The same port: packets are things of their own where its kinds allow more than audio.
-    #[must_use]
-    pub fn pieces_unless_audio(mut self) -> Self {
-        self.pieces = self.kinds != Kinds::only(Kind::Audio);
-        self
-    }
-
     /// The same port, with packets as they come.
     #[must_use]
     pub fn as_it_comes(mut self) -> Self {

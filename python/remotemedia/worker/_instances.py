@@ -17,10 +17,23 @@ import weakref
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from remotemedia._arrays import address
+from remotemedia._audio import Audio
 from remotemedia._lib import native
 from remotemedia.errors import RemoteMediaError, RemoteMediaWarning
 from remotemedia.worker import _wire
-from remotemedia.worker._wire import Head, Result, data_of, head_bytes, read_head, result_of
+from remotemedia.worker._wire import (
+    COPIED_BYTES,
+    NO_TIMES,
+    Result,
+    audio_reply,
+    data_of,
+    form_of,
+    head_bytes,
+    pack_times,
+    result_of,
+)
+from remotemedia.worker._wire import stream_of as _stream_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Mapping
@@ -30,10 +43,19 @@ __all__ = ["Instances", "registered"]
 registered: dict[tuple[str, str], type] = {}
 """The classes that this process has decorated, by module and name: they need no import."""
 
-_library: Any = ctypes.CDLL(native._UniffiLib._name)
-_send: Any = _library.remotemedia_node_reply
-_send.argtypes = [ctypes.c_uint64, ctypes.c_char_p, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64]
-_send.restype = ctypes.c_int64
+
+
+def _reply_call(load: type[ctypes.CDLL], payload: Any) -> Any:
+    call: Any = load(native._UniffiLib._name).remotemedia_node_reply
+    call.argtypes = [ctypes.c_uint64, ctypes.c_char_p, ctypes.c_uint64, payload, ctypes.c_uint64]
+    call.restype = ctypes.c_int64
+    return call
+
+
+# A reply in this process is a copy and never waits; one to another process may wait for room. Each with the payload by
+# its address, and as bytes.
+_here, _here_bytes = _reply_call(ctypes.PyDLL, ctypes.c_uint64), _reply_call(ctypes.PyDLL, ctypes.c_char_p)
+_there, _there_bytes = _reply_call(ctypes.CDLL, ctypes.c_uint64), _reply_call(ctypes.CDLL, ctypes.c_char_p)
 
 
 class Keeper(Protocol):
@@ -127,32 +149,39 @@ class Instances:
         self._handle, self._class, self._keeper = handle, class_, keeper
         self._own, self._most_kept = own, most_kept
         self._kept = 0
+        self._send, self._send_bytes = (_here, _here_bytes) if keeper is None else (_there, _there_bytes)
         self._instances: dict[int, _Instance] = {}
         self.stopped = False
 
     def answer(self, head_address: int, head_len: int, payload: int) -> None:
         """Answer a request, whatever happens."""
-        taken_ns = monotonic_ns()
-        head = read_head(ctypes.string_at(head_address, head_len))
+        taken_ns = monotonic_ns() if self._handle else 0
+        head = ctypes.string_at(head_address, head_len)
         try:
-            if head.kind == _wire.CONTROL:
-                self._control(head, data_of(head, payload, False, False)[0], taken_ns)
+            form = form_of(head)
+            if form.kind == _wire.CONTROL:
+                self._control(head, data_of(form, payload, False, False)[0], taken_ns)
             else:
-                self._process(head, payload, taken_ns)
+                self._process(head, form, payload, taken_ns)
         except BaseException as error:
             self._fail(head, error, taken_ns)
             if isinstance(error, KeyboardInterrupt) and self._handle == 0:
                 raise
 
-    def _process(self, head: Head, payload: int, taken_ns: int) -> None:
-        instance = self._instances[head.stream]
+    def _process(self, head: bytes, form: Any, payload: int, taken_ns: int) -> None:
+        instance = self._instances[_stream_of(head, 20)[0]]
         if self._kept >= self._most_kept:
             gc.collect()
             if self._kept >= self._most_kept:
                 raise EscapedError(f"views of {self._kept} earlier inputs are still held, expected none")
-        data, lent = data_of(head, payload, self._keeper is not None, instance.own)
+        data, lent = data_of(form, payload, self._keeper is not None, instance.own)
         value = instance.process(data)
-        if _is_streamed(value):
+        if type(value) is Audio and value._samples.nbytes <= COPIED_BYTES:
+            times = pack_times(taken_ns, monotonic_ns()) if self._handle else NO_TIMES
+            text, payload_bytes = audio_reply(head, value, times)
+            if self._send_bytes(self._handle, text, len(text), payload_bytes, len(payload_bytes)) != 0:
+                raise _refused(self._keeper)
+        elif _is_streamed(value):
             self._stream_out(head, value, taken_ns)
         else:
             self._reply(head, _wire.NOTHING if value is None else result_of(value), _wire.LAST, taken_ns)
@@ -160,7 +189,7 @@ class Instances:
             del data, value
             self._guard(instance, lent)
 
-    def _stream_out(self, head: Head, value: Any, taken_ns: int) -> None:
+    def _stream_out(self, head: bytes, value: Any, taken_ns: int) -> None:
         """Send what a generator or a coroutine gives, as it comes."""
         if inspect.isgenerator(value):
             for one in value:
@@ -171,17 +200,18 @@ class Instances:
             self._one(head, _loop.run(_awaited(value)), taken_ns)
         self._reply(head, _wire.NOTHING, _wire.LAST, taken_ns)
 
-    async def _async_out(self, head: Head, values: Any, taken_ns: int) -> None:
+    async def _async_out(self, head: bytes, values: Any, taken_ns: int) -> None:
         async for one in values:
             self._one(head, one, taken_ns)
 
-    def _one(self, head: Head, value: object, taken_ns: int) -> None:
+    def _one(self, head: bytes, value: object, taken_ns: int) -> None:
         if value is not None:
             self._reply(head, result_of(value), 0, taken_ns)
 
-    def _reply(self, head: Head, result: Result, flags: int, taken_ns: int) -> None:
-        text, address = head_bytes(head, result, flags, taken_ns, monotonic_ns())
-        if _send(self._handle, text, len(text), address, result.memory.nbytes) != 0:
+    def _reply(self, head: bytes, result: Result, flags: int, taken_ns: int) -> None:
+        text = head_bytes(head, result, flags, taken_ns, monotonic_ns())
+        memory = result.memory
+        if self._send(self._handle, text, len(text), address(memory), memory.nbytes) != 0:
             raise _refused(self._keeper)
 
     def _guard(self, instance: _Instance, lent: weakref.ref[Any]) -> None:
@@ -204,26 +234,26 @@ class Instances:
         if self._keeper is not None:
             self._keeper.release(number)
 
-    def _control(self, head: Head, question: dict[str, Any], taken_ns: int) -> None:
+    def _control(self, head: bytes, question: dict[str, Any], taken_ns: int) -> None:
         op = question["op"]
         if op == "open":
             class_ = find_class(question.get("class") or self._class)
             own = self._own or bool(question.get("copy_inputs"))
-            self._instances[head.stream] = _Instance(class_, question["params"], own)
+            self._instances[_stream_of(head, 20)[0]] = _Instance(class_, question["params"], own)
         elif op == "flush":
-            flush = getattr(self._instances[head.stream].node, "flush", None)
+            flush = getattr(self._instances[_stream_of(head, 20)[0]].node, "flush", None)
             value = None if flush is None else flush()
             if _is_streamed(value):
                 self._stream_out(head, value, taken_ns)
                 return
             self._one(head, value, taken_ns)
         elif op == "reset":
-            self._instances[head.stream].reset()
+            self._instances[_stream_of(head, 20)[0]].reset()
         elif op == "set_param":
-            node = self._instances[head.stream].node
+            node = self._instances[_stream_of(head, 20)[0]].node
             _finished(node.set_param(question["name"], question["value"]))
         elif op == "close":
-            instance = self._instances.pop(head.stream, None)
+            instance = self._instances.pop(_stream_of(head, 20)[0], None)
             if instance is not None:
                 instance.close()
         elif op == "stop":
@@ -239,18 +269,12 @@ class Instances:
 
     def hello(self, value: object) -> None:
         """Say who we are."""
-        head = Head(_wire.CONTROL, 0, 0, 0, 0, (0,), (0, 0, 0, 0, 0, 0), 0)
-        now = monotonic_ns()
-        text, address = head_bytes(head, result := _wire.control(value), _wire.LAST, now, now)
-        if _send(self._handle, text, len(text), address, result.memory.nbytes) != 0:
-            raise _refused(self._keeper)
+        self._reply(bytes(64), _wire.control(value), _wire.LAST, monotonic_ns())
 
-    def _fail(self, head: Head, error: BaseException, taken_ns: int) -> None:
+    def _fail(self, head: bytes, error: BaseException, taken_ns: int) -> None:
         kind = "Escaped" if isinstance(error, EscapedError) else "Node"
         value = {"kind": kind, "reason": _line(error), "traceback": _traceback(error), "hint": _hint(error)}
-        result = _wire.control(value)
-        text, address = head_bytes(head, result, _wire.LAST | _wire.ERROR, taken_ns, monotonic_ns())
-        _send(self._handle, text, len(text), address, result.memory.nbytes)
+        self._reply(head, _wire.control(value), _wire.LAST | _wire.ERROR, taken_ns)
 
 
 async def _awaited(value: Any) -> Any:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from remotemedia import _json
-from remotemedia._arrays import address, as_array, check_audio, dense, dtype_code, is_array_like
+from remotemedia._arrays import as_array, dense, dtype_code, is_array_like
 from remotemedia._audio import Audio, audio_of
 from remotemedia._video import VideoFrame
 from remotemedia.errors import InputTypeError
@@ -19,40 +19,43 @@ from remotemedia.errors import InputTypeError
 if TYPE_CHECKING:
     from remotemedia._arrays import Array
 
-__all__ = ["ERROR", "LAST", "Head", "Result", "data_of", "head_bytes", "read_head", "result_of"]
+__all__ = [
+    "CONTROL",
+    "COPIED_BYTES",
+    "ERROR",
+    "LAST",
+    "NOTHING",
+    "NO_TIMES",
+    "Result",
+    "audio_reply",
+    "control",
+    "data_of",
+    "form_of",
+    "head_bytes",
+    "pack_times",
+    "result_of",
+    "stream_of",
+]
 
 _MAGIC, _VERSION = 0x4D52, 1
 _HEAD = Struct("<HHBBBBQIIqIIqIIQ")
 _BEHIND = Struct("<4I2q")
+pack_times = Struct("<2q").pack
+NO_TIMES = bytes(16)
+COPIED_BYTES = 64 * 1024
+"""Frames up to this are copied for the node: that takes less time than guarding a view."""
 _SHAPES = [Struct(f"<{axes}Q") for axes in range(65)]
-_PADDING = [bytes(count) for count in range(64)]
 
 CONTROL, AUDIO, VIDEO, ARRAY, BINARY, TEXT, JSON = range(7)
 LAST, ERROR = 1, 2
 _SWAPPED = 100
 
 _PIXELS = ("gray8", "rgb24", "rgba", "nv12", "i420")
-_COPIED_BYTES = 64 * 1024
-"""Frames up to this are copied for the node: that takes less time than guarding a view."""
-
 _TYPES = "? i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 c8 c16".split()
 _DTYPES: dict[int, np.dtype[Any]] = {}
 for _number, _type in enumerate(_TYPES):
     _DTYPES[_number] = np.dtype(_type)
     _DTYPES[_number + _SWAPPED] = np.dtype(_type).newbyteorder("S")
-
-
-class Head(NamedTuple):
-    """What a request says of itself."""
-
-    kind: int
-    dtype: int
-    sequence: int
-    generation: int
-    stream: int
-    shape: tuple[int, ...]
-    numbers: tuple[int, ...]
-    payload_len: int
 
 
 class Result(NamedTuple):
@@ -80,46 +83,76 @@ class _Lent:
         }
 
 
-def read_head(data: bytes) -> Head:
-    """Read a head that the native side has checked."""
-    _, _, kind, dtype, axes, _, sequence, generation, stream, _, _, _, _, _, _, length = _HEAD.unpack_from(data)
-    shape = _SHAPES[axes].unpack_from(data, 64)
-    numbers = _BEHIND.unpack_from(data, 64 + 8 * axes)
-    return Head(kind, dtype, sequence, generation, stream, shape, numbers, length)
+_ECHOED = slice(8, 24)
+"""Of a head: number of the request, generation, stream. A reply has the same."""
+_MOST_REMEMBERED = 256
+
+stream_of = Struct("<I").unpack_from
+"""The stream of a head; at 20."""
 
 
-def data_of(head: Head, payload: int, lend: bool, own: bool) -> tuple[Any, weakref.ref[_Lent] | None]:
+class _Form(NamedTuple):
+    """What a request is made of; the same for one frame after the other."""
+
+    kind: int
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    numbers: tuple[int, ...]
+    payload_len: int
+
+
+_forms: dict[bytes, _Form] = {}
+_heads: dict[tuple[Any, ...], tuple[bytes, bytes, bytes]] = {}
+_audio_heads: dict[tuple[Any, ...], tuple[bytes, bytes, bytes]] = {}
+
+
+def form_of(head: bytes) -> _Form:
+    """Return what a request is made of, from a head that the native side has checked."""
+    # Kind, dtype, axes, flags; length, shape, numbers: all but what differs from frame to frame.
+    key = head[4:8] + head[56:]
+    form = _forms.get(key)
+    if form is None:
+        kind, dtype, axes = head[4], head[5], head[6]
+        shape = _SHAPES[axes].unpack_from(head, 64)
+        numbers = _BEHIND.unpack_from(head, 64 + 8 * axes)[:4]
+        length = int.from_bytes(head[56:64], "little")
+        if len(_forms) >= _MOST_REMEMBERED:
+            _forms.clear()
+        # Of audio with one channel, the frames.
+        if kind == AUDIO and len(shape) == 2 and shape[1] == 1:
+            shape = shape[:1]
+        form = _forms[key] = _Form(kind, _DTYPES[dtype], shape, numbers, length)
+    return form
+
+
+def data_of(form: _Form, payload: int, lend: bool, own: bool) -> tuple[Any, weakref.ref[_Lent] | None]:
     """Return what a node gets for a request, and what tells whether somebody still looks at its memory.
 
     Arrays are read-only. With ``lend``, long ones are views; with ``own``, all are copies that may be written to.
     """
-    kind = head.kind
-    if kind == TEXT:
-        return ctypes.string_at(payload, head.payload_len).decode(), None
-    if kind in (JSON, CONTROL):
-        return json.loads(ctypes.string_at(payload, head.payload_len)), None
-    if kind == BINARY:
-        return ctypes.string_at(payload, head.payload_len), None
-    dtype, shape = _DTYPES[head.dtype], head.shape
+    kind, dtype, shape, numbers, length = form
     lent: weakref.ref[_Lent] | None = None
-    if head.payload_len == 0:
-        array = cast("Array", np.empty(shape, dtype))
-    elif own or not lend or head.payload_len <= _COPIED_BYTES:
-        array = cast("Array", np.ndarray(shape, dtype, ctypes.string_at(payload, head.payload_len)))
-        if own:
-            array = array.copy()
-    else:
-        owner = _Lent(payload, dtype.str, shape)
-        lent = weakref.ref(owner)
-        array = np.asarray(owner)
-    if kind == ARRAY:
-        return array, lent
-    if kind == AUDIO:
-        if array.ndim == 2 and shape[1] == 1:
-            array = array[:, 0]
-        return audio_of(array, head.numbers[0]), lent
-    width, height, pixels, _ = head.numbers[:4]
-    return VideoFrame(array, cast("Any", _PIXELS[pixels]), width=width, height=height), lent
+    if kind in (AUDIO, ARRAY, VIDEO):
+        if length == 0:
+            array = cast("Array", np.empty(shape, dtype))
+        elif own or not lend or length <= COPIED_BYTES:
+            array = cast("Array", np.ndarray(shape, dtype, ctypes.string_at(payload, length)))
+            if own:
+                array = array.copy()
+        else:
+            owner = _Lent(payload, dtype.str, shape)
+            lent = weakref.ref(owner)
+            array = np.asarray(owner)
+        if kind == AUDIO:
+            return audio_of(array, numbers[0]), lent
+        if kind == ARRAY:
+            return array, lent
+        frame = VideoFrame(array, cast("Any", _PIXELS[numbers[2]]), width=numbers[0], height=numbers[1])
+        return frame, lent
+    data = ctypes.string_at(payload, length)
+    if kind == TEXT:
+        return data.decode(), None
+    return (data if kind == BINARY else json.loads(data)), None
 
 
 def result_of(value: object) -> Result:
@@ -132,9 +165,9 @@ def result_of(value: object) -> Result:
     """
     if isinstance(value, Audio):
         samples = dense(value.samples)
-        check_audio(samples, value.channels if samples.ndim == 2 else None)
-        numbers = (value.sample_rate, value.channels, 0)
-        return Result(AUDIO, cast("int", dtype_code(samples.dtype)), samples.shape, numbers, samples)
+        shape = samples.shape
+        numbers = (value.sample_rate, 1 if len(shape) == 1 else shape[1], 0)
+        return Result(AUDIO, cast("int", dtype_code(samples.dtype)), shape, numbers, samples)
     if isinstance(value, str):
         return _bytes(TEXT, value.encode())
     if isinstance(value, (bytes, bytearray, memoryview)):
@@ -168,15 +201,36 @@ def control(value: object) -> Result:
     return _bytes(CONTROL, json.dumps(value).encode())
 
 
-def head_bytes(request: Head, result: Result, flags: int, taken_ns: int, now_ns: int) -> tuple[bytes, int]:
-    """Return the head of a reply, and where its payload lies."""
+def audio_reply(request: bytes, audio: Audio, times: bytes) -> tuple[bytes, bytes]:
+    """Return head and payload of the one reply that is this audio: the short way for the usual frame."""
+    samples = audio._samples
+    key = (audio._rate, samples.shape, samples.dtype)
+    parts = _audio_heads.get(key)
+    if parts is None:
+        result = result_of(audio)
+        text = head_bytes(request, result, LAST, 0, 0)
+        axes = len(result.shape)
+        tail = 64 + 8 * axes + 16
+        if len(_audio_heads) >= _MOST_REMEMBERED:
+            _audio_heads.clear()
+        parts = _audio_heads[key] = (text[:8], text[24:tail], text[tail + 16 :])
+    return parts[0] + request[_ECHOED] + parts[1] + times + parts[2], samples.tobytes()
+
+
+def head_bytes(request: bytes, result: Result, flags: int, taken_ns: int, now_ns: int) -> bytes:
+    """Return the head of a reply to the request with this head."""
     kind, dtype, shape, numbers, memory = result
-    axes = len(shape)
-    behind = 64 + 8 * axes + 32
-    offset = behind + 63 & ~63
-    head = _HEAD.pack(
-        _MAGIC, _VERSION, kind, dtype, axes, flags, request.sequence, request.generation, request.stream,
-        0, 1, 1, 0, behind, offset, memory.nbytes,
-    )  # fmt: skip
-    tail = _BEHIND.pack(*numbers, 0, taken_ns, now_ns)
-    return head + _SHAPES[axes].pack(*shape) + tail + _PADDING[offset - behind], address(memory)
+    key = (kind, dtype, shape, numbers, flags)
+    parts = _heads.get(key)
+    if parts is None:
+        axes = len(shape)
+        behind = 64 + 8 * axes + 32
+        offset = behind + 63 & ~63
+        text = _HEAD.pack(
+            _MAGIC, _VERSION, kind, dtype, axes, flags, 0, 0, 0, 0, 1, 1, 0, behind, offset, memory.nbytes
+        )  # fmt: skip
+        shown = text[24:] + _SHAPES[axes].pack(*shape) + _BEHIND.pack(*numbers, 0, 0, 0)[:16]
+        if len(_heads) >= _MOST_REMEMBERED:
+            _heads.clear()
+        parts = _heads[key] = (text[:8], shown, bytes(offset - behind))
+    return parts[0] + request[_ECHOED] + parts[1] + pack_times(taken_ns, now_ns) + parts[2]
