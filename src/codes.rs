@@ -166,9 +166,9 @@ pub const CODES: &[Code] = &[
     ),
     manifest(
         "RM0121",
-        "Not supported by this version",
-        "The manifest asks for something that a later version may do. It is refused rather than ignored.",
-        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "PassThrough", "execution": {"placement": "worker"}}]}"#,
+        "A place where the node cannot run",
+        "Worker processes run nodes that are written in Python. Built-in nodes never need one.",
+        r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "PassThrough", "execution": {"placement": "process"}}]}"#,
     ),
     manifest(
         "RM0122",
@@ -226,6 +226,13 @@ pub const CODES: &[Code] = &[
         "Over the copy budget",
         "Media is copied or converted in more places than `budget.copies` allows. The message lists them.",
         r#"{"version": "v1", "budget": {"copies": 0}, "nodes": [{"id": "a", "node_type": "Chunk", "params": {"frames": 512}}]}"#,
+    ),
+    run_time(
+        "RM0144",
+        ErrorKind::Manifest,
+        "A manifest that names code",
+        "Running it would import a class, or start an interpreter, that the manifest names. That is allowed only where the \
+         caller says so: `allow_python=True`, `--allow-python`.",
     ),
     run_time(
         "RM0200",
@@ -300,8 +307,33 @@ pub const CODES: &[Code] = &[
         "A node panicked",
         "A fault in the node's code, caught: the process lives on. If it is one of ours, please report it.",
     ),
-    run_time("RM0500", ErrorKind::WorkerStart, "A worker process did not start", "Workers are not in this version."),
-    run_time("RM0510", ErrorKind::WorkerCrashed, "A worker process died", "Workers are not in this version."),
+    run_time(
+        "RM0402",
+        ErrorKind::Node,
+        "A Python node raised an exception",
+        "The message has its type, its text and its traceback. The process that it runs in lives on.",
+    ),
+    run_time(
+        "RM0403",
+        ErrorKind::Node,
+        "A Python node keeps views of its inputs",
+        "Arrays are lent for one call. Views of as many earlier inputs as there is memory for are still held. Keep copies: \
+         `x.copy()`, or set `execution.copy_inputs`.",
+    ),
+    run_time(
+        "RM0500",
+        ErrorKind::WorkerStart,
+        "A worker process did not start",
+        "The interpreter was not found, the class could not be imported, or its setup failed. The message has the traceback, \
+         or the exit status and the last lines of the worker's standard error.",
+    ),
+    run_time(
+        "RM0510",
+        ErrorKind::WorkerCrashed,
+        "A worker process ended",
+        "The message has its exit status and the last lines of its standard error. With `execution.restart` another one is \
+         started and the session goes on; without it, `reset()` or another session starts one.",
+    ),
     run_time(
         "RM0600",
         ErrorKind::Timeout,

@@ -409,6 +409,20 @@ impl Spawn for OnThreads {
     }
 }
 
+/// The hosts, now dead, that have left something in shared memory, once for each of their runs; it is removed if `clean`.
+/// `None`: this build has no workers.
+pub fn leftovers(clean: bool) -> Option<Vec<u32>> {
+    #[cfg(feature = "ipc")]
+    return Some(
+        crate::ipc::leftovers().iter().inspect(|left| if clean { left.remove() }).map(|left| left.pid).collect(),
+    );
+    #[cfg(not(feature = "ipc"))]
+    {
+        let _ = clean;
+        None
+    }
+}
+
 fn all_nodes() -> Registry {
     let mut registry = Registry::default();
     if let Err(error) = builtin::register(&mut registry) {

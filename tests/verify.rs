@@ -44,7 +44,8 @@ fn params(node: &str) -> Vec<Value> {
 #[test]
 fn every_shipped_node_passes() {
     let runtime = Runtime::shared();
-    for node in runtime.registry().iter() {
+    // A class of the user's is what `rm.testing.certify` is for.
+    for node in runtime.registry().iter().filter(|node| node.info().category != "python") {
         let name = node.info().name;
         for params in params(name) {
             let pipeline = Pipeline::of_node(name, &params, &runtime.registry()).unwrap();

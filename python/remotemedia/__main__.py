@@ -25,6 +25,8 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stdout.flush()
         if given[:1] == ["doctor"]:
             given = [*given, *_about_python()]
+        if "--allow-python" in given:
+            _python_possible(native)
         code = _native(native, given)
         if given in (["--help"], ["-h"], ["help"]):
             print(
@@ -55,6 +57,19 @@ def _native(native: Any, given: list[str]) -> int:
         return int(native.cli_main(given))
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+def _python_possible(native: Any) -> None:
+    """Get ready for nodes that are written in Python: modules are found in the present folder, too."""
+    import json
+    import os
+
+    from remotemedia.worker import _local
+
+    if (here := os.getcwd()) not in sys.path:
+        sys.path.insert(0, here)
+    _local.install()
+    native.raw_interpreter(sys.executable, json.dumps([os.path.abspath(path) for path in sys.path]))
 
 
 def _about_python() -> list[str]:

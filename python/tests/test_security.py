@@ -37,7 +37,7 @@ def test_the_package_runs_no_text_and_opens_no_connection() -> None:
         manifest(node("a", "PythonNode", module="os", function="system")),
         manifest(node("a", "os.system")),
         manifest(node("a", "python:os:system")),
-        manifest({"id": "a", "node_type": "PassThrough", "execution": {"placement": "worker"}}),
+        manifest({"id": "a", "node_type": "PassThrough", "execution": {"placement": "process"}}),
         manifest({"id": "a", "node_type": "PassThrough", "params": {"python": "/usr/bin/python3"}}),
     ],
 )

@@ -26,10 +26,9 @@ class Describe:
 
     def process(self, data: Any) -> Any:
         array = getattr(data, "samples", getattr(data, "data", data))
-        if isinstance(array, (np.ndarray, np.generic)):
-            array = np.asarray(array)
+        if isinstance(array, np.ndarray):
             return {"type": type(data).__name__, "dtype": array.dtype.str, "shape": list(array.shape)}
-        return {"type": type(data).__name__, "len": len(data) if hasattr(data, "__len__") else None}
+        return {"type": type(data).__name__, "len": len(data) if isinstance(data, (str, bytes)) else None}
 
 
 class Pid:
@@ -134,6 +133,8 @@ class Delay:
 class FailsInit:
     def __init__(self) -> None:
         raise ValueError("no such model: swan")
+
+    def process(self, data: Any) -> Any: ...
 
 
 class FailsSetup:

@@ -10,7 +10,7 @@ use crate::data::{AudioBuffer, AudioFormat, RuntimeData};
 use crate::engine::RunOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::{self, AudioReader};
-use crate::runtime::{Pipeline, Runtime};
+use crate::runtime::{self, Pipeline, Runtime};
 
 /// How to report.
 #[derive(Debug, clap::Args)]
@@ -18,6 +18,9 @@ pub(super) struct Options {
     /// As JSON.
     #[arg(long)]
     json: bool,
+    /// Remove what dead processes have left in shared memory.
+    #[arg(long)]
+    clean: bool,
     /// A further line, as STATE:NAME:TEXT. The Python package adds its own.
     #[arg(long, hide = true)]
     also: Vec<String>,
@@ -56,6 +59,7 @@ pub(super) fn run(options: &Options) -> i32 {
     findings.push(test("resampling", resampling));
     findings.push(test("speech detection", speech));
     findings.push(test("audio files", files));
+    findings.extend(shared_memory(options.clean));
     let sick = findings.iter().any(|one| one.state == "problem");
     let text = if options.json {
         let all: Vec<_> =
@@ -69,6 +73,20 @@ pub(super) fn run(options: &Options) -> i32 {
             .join("\n")
     };
     say(&text, i32::from(sick))
+}
+
+/// What dead processes have left. Nothing to say where there are no workers.
+fn shared_memory(clean: bool) -> Option<Finding> {
+    let left = runtime::leftovers(clean)?;
+    let hosts = left.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    Some(match (left.len(), clean) {
+        (0, _) => finding("ok", "shared memory", "nothing is left of dead processes"),
+        (count, true) => finding("ok", "shared memory", format!("removed what {count} runs have left (processes {hosts})")),
+        (count, false) => {
+            let text = format!("{count} runs of dead processes ({hosts}) have left something; doctor --clean removes it");
+            finding("warning", "shared memory", text)
+        }
+    })
 }
 
 fn cores() -> Finding {

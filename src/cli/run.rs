@@ -59,6 +59,9 @@ pub(super) struct Options {
     /// Draw no progress bar. It is drawn on a terminal only.
     #[arg(long)]
     no_progress: bool,
+    /// Run code that the manifest names: classes of Python, interpreters of workers.
+    #[arg(long)]
+    allow_python: bool,
 }
 
 pub(super) fn run(options: &Options) -> i32 {
@@ -76,7 +79,7 @@ pub(super) fn run(options: &Options) -> i32 {
 
 fn work(options: &Options, text: &str, name: &str) -> Result<String> {
     let runtime = Runtime::shared();
-    let pipeline = Pipeline::compile(text, Source::File(name), &runtime.registry())?;
+    let pipeline = Pipeline::compile_with(text, Source::File(name), &runtime.registry(), options.allow_python)?;
     let raw: Option<Raw> = options.raw.as_deref().map(str::parse).transpose()?;
     let subtype: Option<Subtype> = options.subtype.as_deref().map(str::parse).transpose()?;
     let targets: Vec<Target> = options.output.iter().map(|text| Target::new(text)).collect();

@@ -58,9 +58,7 @@ pub use video::VideoFrame;
 #[cfg(feature = "cli")]
 pub use calls::cli_main;
 #[cfg(all(feature = "python", feature = "ipc"))]
-pub use nodes::{
-    RawServing, raw_interpreter, raw_leftovers, raw_local_error, raw_nodes_install, raw_register_node,
-};
+pub use nodes::{RawServing, raw_interpreter, raw_local_error, raw_nodes_install, raw_register_node};
 #[cfg(all(feature = "python", feature = "ipc"))]
 pub use raw::{remotemedia_node_next, remotemedia_node_reply};
 #[cfg(feature = "python")]

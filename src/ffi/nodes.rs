@@ -171,13 +171,3 @@ impl RawServing {
         ipc::exit_now(code);
     }
 }
-
-/// What dead processes have left in shared memory, as JSON; it is removed if `clean`.
-#[uniffi::export]
-pub fn raw_leftovers(clean: bool) -> String {
-    let found = ipc::leftovers();
-    if clean {
-        found.iter().for_each(ipc::Leftover::remove);
-    }
-    found.iter().map(|left| serde_json::json!({"prefix": left.prefix, "pid": left.pid})).collect::<Value>().to_string()
-}

@@ -124,7 +124,7 @@ impl Checker<'_> {
             kind.placed(&node.id, &execution)
         });
         let placed = placed.unwrap_or_else(|error| {
-            let mut problem = Problem::error("RM0121", format!("{path}/execution"), error.message());
+            let mut problem = Problem::error("RM0121", format!("{path}/execution/placement"), error.message());
             problem.fix = error.fix().map(str::to_owned);
             problems.push(problem);
             None

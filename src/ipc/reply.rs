@@ -59,8 +59,8 @@ fn error(payload: &[u8]) -> Error {
     let (kind, code) = match text("kind") {
         "InputType" => (ErrorKind::InputType, "RM0300"),
         "Unsupported" => (ErrorKind::Unsupported, "RM0800"),
-        "Escaped" => (ErrorKind::Node, "RM0402"),
-        _ => (ErrorKind::Node, "RM0401"),
+        "Escaped" => (ErrorKind::Node, "RM0403"),
+        _ => (ErrorKind::Node, "RM0402"),
     };
     let (reason, traceback) = (text("reason"), text("traceback"));
     let reason = if reason.is_empty() { "the node failed without a reason" } else { reason };

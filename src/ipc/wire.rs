@@ -95,7 +95,7 @@ pub struct Head {
 }
 
 fn bad(text: impl std::fmt::Display) -> Error {
-    Error::new(ErrorKind::Internal, format!("a frame of a Python node is malformed: {text}")).code_of("RM0902")
+    Error::new(ErrorKind::Internal, format!("a frame of a Python node is malformed: {text}"))
 }
 
 impl Head {

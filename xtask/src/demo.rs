@@ -1,12 +1,15 @@
 //! `demo`: from nothing to a report over real recordings.
 
 use crate::dev::{self, Contents};
-use crate::{files, paths, run};
+use crate::{files, paths, python, run};
 use anyhow::{Result, bail};
 use std::time::Instant;
 
 pub fn run(arguments: &[String]) -> Result<()> {
-    files::only(arguments, &[], &[])?;
+    files::only(arguments, &[], &["--asr"])?;
+    if arguments.iter().any(|one| one == "--asr") {
+        return speech_recognition();
+    }
     let started = Instant::now();
     let before = since_process_start();
     let root = paths::root()?;
@@ -29,6 +32,14 @@ pub fn run(arguments: &[String]) -> Result<()> {
         before.map(|seconds| format!("; with building xtask {:.1} s", seconds + all.as_secs_f64())).unwrap_or_default()
     );
     Ok(())
+}
+
+/// The recogniser of examples/asr.py in a worker process, over the recording that the package has.
+fn speech_recognition() -> Result<()> {
+    let root = paths::root()?;
+    let python = dev::environment(Contents::Package)?;
+    python::requirements(&python, &[paths::python()?.join("asr-requirements.txt")])?;
+    run::must(run::command(&python, &root).arg("examples/asr.py"))
 }
 
 /// Seconds since `cargo xtask` was typed: cargo becomes this process, so its start is ours. None where /proc is not.

@@ -18,6 +18,7 @@ mod exits;
 mod files;
 mod fuzz;
 mod generate;
+mod kills;
 mod kotlin;
 mod library;
 mod licences;
@@ -52,6 +53,7 @@ const USAGE: &str = "\
 cargo xtask COMMAND
 
   demo                            run the demo over the recordings in examples/data; report in target/demo/report.html
+  demo --asr                      speech recognition in a worker process: examples/asr.py
   bench [--quick] [--only WORD] [--seed-claims] [--no-peers]   time ours and the peers; writes docs/benchmarks.md
   bench --kotlin                  what calls cost on this JVM
   test [--quick|--integrations|--mobile] [--swift-chroot]
@@ -67,6 +69,7 @@ cargo xtask COMMAND
   build-swift                     the Swift package in bindings/swift, with its generated sources and the library
   build-sdist [--out DIR]         a source archive from which the wheel can be built
   exits [--runs N]                start and end N (200) interpreters with work in flight, pinned and not: all exit with 0
+  kills [--count N]               kill N (1000) workers at random moments under load: nothing hangs, nothing is left
   fuzz [--seconds N]              random manifests, steered by coverage, for N (60) seconds
   sanitize                        the unsafe code under Miri or AddressSanitizer
   licences                        rewrite THIRD-PARTY-LICENSES from the packages in Cargo.lock";
@@ -90,6 +93,7 @@ fn dispatch(arguments: &[String]) -> Result<()> {
         "test" => test::run(rest),
         "dev" => dev::run(rest),
         "exits" => exits::run(rest),
+        "kills" => kills::run(rest),
         "fuzz" => fuzz::run(rest),
         "sanitize" => sanitize::run(rest),
         "generate" => generate::run(rest),
