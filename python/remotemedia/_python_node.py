@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 import json
 import sys
 import types
@@ -22,6 +23,7 @@ Declared = AudioFormat | VideoFormat | Kind
 _Class = TypeVar("_Class", bound=type)
 
 _TYPES: dict[Any, str] = {int: "integer", float: "number", str: "string", bool: "boolean"}
+_numbers = itertools.count(1)
 _KINDS = ("audio", "video", "array", "text", "json", "binary")
 
 
@@ -118,7 +120,9 @@ def _register(
     file = getattr(sys.modules.get(module), "__file__", None) if module == "__main__" else None
     if latency_frames is not None and not (isinstance(input, AudioFormat) and latency_frames >= 0):
         raise InputValueError("latency_frames needs an input of rm.AudioFormat, whose rate it counts at")
+    key = f"{module}:{class_.__qualname__}#{next(_numbers)}"
     definition = {
+        "key": key,
         "name": name or class_.__name__,
         "description": inspect.getdoc(class_) or f"The class `{class_.__qualname__}` of `{module}`.",
         "module": module,
@@ -137,7 +141,7 @@ def _register(
     except NativeError as error:
         reraise(error)
     class_.__remotemedia_node__ = definition["name"]
-    _instances.registered[module, class_.__qualname__] = class_
+    _instances.registered[key] = class_
     _local.install()
     _cache.clear()
 

@@ -25,7 +25,7 @@ class Describe:
     """Says what it got."""
 
     def process(self, data: Any) -> Any:
-        array = getattr(data, "samples", getattr(data, "data", data))
+        array = data.samples if isinstance(data, rm.Audio) else data
         if isinstance(array, np.ndarray):
             return {"type": type(data).__name__, "dtype": array.dtype.str, "shape": list(array.shape)}
         return {"type": type(data).__name__, "len": len(data) if isinstance(data, (str, bytes)) else None}

@@ -13,10 +13,11 @@ use crate::runtime::Runtime;
 
 type Answer<T> = std::result::Result<T, RemoteMediaError>;
 
-/// Says how Python nodes of this process are called: the address of a C function, kept for ever.
+/// Says how Python nodes of this process are called, and how a wait looks for signals: addresses of C functions, kept for
+/// ever.
 #[uniffi::export]
-pub fn raw_nodes_install(callback: u64) {
-    if let Some(callback) = Callback::new(callback) {
+pub fn raw_nodes_install(run: u64, look: u64) {
+    if let Some(callback) = Callback::new(run, look) {
         ipc::install(Box::new(callback));
     }
 }
@@ -44,6 +45,7 @@ fn node(definition: &Value) -> Result<PythonNode> {
         module: text("module").ok_or_else(|| missing("module"))?.to_owned(),
         name: text("class").ok_or_else(|| missing("class"))?.to_owned(),
         file: text("file").map(str::to_owned),
+        key: text("key").map(str::to_owned),
     };
     let output = match &definition["output"] {
         Value::Null => Output::Unknown,

@@ -204,32 +204,39 @@ mod node_call {
     use crate::ffi::nodes::{self, RawServing};
     use crate::ipc::{self, LocalInterpreter};
 
-    /// A function of Python's that works on a request, on one of Python's threads.
+    /// Functions of Python's that work on a request, and look for signals, on one of Python's threads.
     #[derive(Debug)]
-    pub(in crate::ffi) struct Callback(extern "C" fn(i64, u64, u64, u64) -> i64);
-
-    /// What the function is asked to do.
-    const RUN: i64 = 0;
-    const CHECK: i64 = 1;
+    pub(in crate::ffi) struct Callback {
+        run: extern "C" fn(u64, u64, u64) -> i64,
+        look: extern "C" fn(i64) -> i64,
+    }
 
     impl Callback {
-        /// The function at an address that ctypes gave; `None` for 0.
-        pub(in crate::ffi) fn new(address: u64) -> Option<Self> {
-            let address = usize::try_from(address).ok().filter(|address| *address != 0)?;
-            let function = std::ptr::with_exposed_provenance::<()>(address);
-            // SAFETY: the facade passes the address of a function of this form, which it keeps for the life of the
+        /// The functions at addresses that ctypes gave; `None` for 0.
+        pub(in crate::ffi) fn new(run: u64, look: u64) -> Option<Self> {
+            let at = |address: u64| {
+                let address = usize::try_from(address).ok().filter(|address| *address != 0)?;
+                Some(std::ptr::with_exposed_provenance::<()>(address))
+            };
+            let (run, look) = (at(run)?, at(look)?);
+            // SAFETY: the facade passes the addresses of functions of these forms, which it keeps for the life of the
             // process.
-            Some(Self(unsafe { std::mem::transmute::<*const (), extern "C" fn(i64, u64, u64, u64) -> i64>(function) }))
+            Some(unsafe {
+                Self {
+                    run: std::mem::transmute::<*const (), extern "C" fn(u64, u64, u64) -> i64>(run),
+                    look: std::mem::transmute::<*const (), extern "C" fn(i64) -> i64>(look),
+                }
+            })
         }
     }
 
     impl LocalInterpreter for Callback {
         fn run(&self, head: &[u8], payload: u64) {
-            (self.0)(RUN, head.as_ptr().expose_provenance() as u64, head.len() as u64, payload);
+            (self.run)(head.as_ptr().expose_provenance() as u64, head.len() as u64, payload);
         }
 
         fn is_interrupted(&self) -> bool {
-            (self.0)(CHECK, 0, 0, 0) != 0
+            (self.look)(0) != 0
         }
     }
 

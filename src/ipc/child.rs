@@ -17,7 +17,7 @@ const MAX_LINE: usize = 64 << 10;
 /// Lines a second that are logged; what is above is counted.
 const LINES_A_SECOND: usize = 200;
 /// Between asking it to end and making it.
-const GRACE: Duration = Duration::from_secs(2);
+const GRACE: Duration = Duration::from_millis(500);
 
 /// How a process has ended.
 #[derive(Debug, Clone)]
@@ -38,6 +38,7 @@ struct State {
     /// Everything is cleaned up.
     gone: bool,
     why: Option<String>,
+    ending: bool,
     tail: VecDeque<String>,
 }
 
@@ -189,6 +190,12 @@ impl Watched {
         self.lock().exit.clone()
     }
 
+    /// Whether it has ended, or is being ended.
+    pub fn is_ending(&self) -> bool {
+        let state = self.lock();
+        state.exit.is_some() || state.ending
+    }
+
     /// Whether it has ended.
     pub fn has_ended(&self) -> bool {
         self.lock().exit.is_some()
@@ -202,6 +209,9 @@ impl Watched {
         }
         if state.why.is_none() {
             state.why = why;
+        }
+        if std::mem::replace(&mut state.ending, true) && !after.is_zero() {
+            return; // Somebody else sees to it.
         }
         drop(state);
         let watched = self.clone();

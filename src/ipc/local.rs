@@ -24,7 +24,7 @@ pub trait Interpreter: Send + Sync {
     /// lasts. Replies come through [`accept`].
     fn run(&self, head: &[u8], payload: u64);
 
-    /// Whether a signal asks this thread, which is one of Python's, to stop.
+    /// Whether a signal asks this thread, the main one, to stop.
     fn is_interrupted(&self) -> bool;
 }
 
@@ -40,7 +40,8 @@ pub fn install(interpreter: Box<dyn Interpreter>) {
 /// # Errors
 /// `Closed`.
 pub fn check_interrupt() -> Result<()> {
-    let stop = is_callers_thread() && INTERPRETER.get().is_some_and(|interpreter| interpreter.is_interrupted());
+    // Signals are for the main thread alone.
+    let stop = is_callers_thread() && super::os::is_main_thread() && INTERPRETER.get().is_some_and(|interpreter| interpreter.is_interrupted());
     if stop { Err(Error::new(ErrorKind::Closed, "the call was interrupted")) } else { Ok(()) }
 }
 

@@ -31,6 +31,18 @@ pub fn signal(pid: u32, signal: i32) {
     }
 }
 
+/// Whether this thread is the first of its process.
+pub fn is_main_thread() -> bool {
+    #[cfg(target_os = "linux")]
+    // SAFETY: plain calls without memory.
+    return unsafe { libc::gettid() == libc::getpid() };
+    #[cfg(target_vendor = "apple")]
+    // SAFETY: a plain call without memory.
+    return unsafe { libc::pthread_main_np() != 0 };
+    #[cfg(not(any(target_os = "linux", target_vendor = "apple")))]
+    true
+}
+
 /// Whether there is a process of this id.
 pub fn is_alive(pid: u32) -> bool {
     let Ok(pid) = i32::try_from(pid) else { return false };

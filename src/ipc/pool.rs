@@ -61,23 +61,24 @@ impl Pool {
     fn seat_in(self: &Arc<Self>, slot: usize) -> Result<WorkerSeat> {
         self.slots[slot].seats.fetch_add(1, Ordering::Relaxed);
         let taken = Taken { pool: self.clone(), slot };
-        let worker = self.worker(slot)?;
-        let stream = worker.open()?;
+        let until = deadline(self.spec.execution.startup_timeout_ms);
+        let worker = self.worker(slot, until)?;
+        let stream = worker.open(until)?;
         Ok(WorkerSeat { taken, worker, stream, deadlines: Default::default(), times: Times::default() })
     }
 
     /// The worker of a slot; a new one in place of one that has ended.
-    fn worker(&self, slot: usize) -> Result<Arc<Worker>> {
+    fn worker(&self, slot: usize, until: i64) -> Result<Arc<Worker>> {
         let mut inner = self.slots[slot].inner.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(worker) = inner.worker.as_ref().filter(|worker| worker.is_alive()) {
             return Ok(worker.clone());
         }
-        self.start(&mut inner)
+        self.start(&mut inner, until)
     }
 
-    fn start(&self, inner: &mut Inner) -> Result<Arc<Worker>> {
+    fn start(&self, inner: &mut Inner, until: i64) -> Result<Arc<Worker>> {
         inner.starts += 1;
-        let worker = Arc::new(Worker::start(&self.spec, inner.starts)?);
+        let worker = Worker::start(&self.spec, inner.starts, until)?;
         inner.worker = Some(worker.clone());
         Ok(worker)
     }
@@ -89,12 +90,13 @@ impl Pool {
         if let Some(worker) = inner.worker.as_ref().filter(|worker| worker.is_alive()) {
             return Ok(Some(worker.clone()));
         }
+        lost.wait_for_end();
         let now_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let failed = lost.ended().unwrap_or(true);
         let Some(delay_ms) = inner.restarts.next(&self.spec.execution, failed, now_ms) else { return Ok(None) };
         wait(delay_ms)?;
         tracing::warn!(node = self.spec.node, delay_ms, "the worker is started again");
-        self.start(&mut inner).map(Some)
+        self.start(&mut inner, deadline(self.spec.execution.startup_timeout_ms)).map(Some)
     }
 }
 
@@ -172,7 +174,7 @@ impl Seat for WorkerSeat {
     fn renew(&mut self) -> Result<bool> {
         self.deadlines.clear();
         let Some(worker) = self.taken.pool.replaced(self.taken.slot, &self.worker)? else { return Ok(false) };
-        self.stream = worker.open()?;
+        self.stream = worker.open(deadline(self.taken.pool.spec.execution.startup_timeout_ms))?;
         self.worker = worker;
         self.times.restarts += 1;
         Ok(true)

@@ -32,6 +32,11 @@ pub struct PythonProcessor {
     clock: Option<(Pts, i64, u32)>,
     /// The last packet, whose place in the stream the rest takes.
     last: Option<Packet>,
+    /// The instances still hold the stream before. They are told with the next packet: whoever ends a stream does not
+    /// wait for the frames of others.
+    stale: bool,
+    /// Parameters that were changed, for other instances.
+    changed: Vec<(String, Value)>,
 }
 
 struct UnderWay {
@@ -54,6 +59,8 @@ impl PythonProcessor {
             times: Times::default(),
             clock: None,
             last: None,
+            stale: false,
+            changed: Vec::new(),
         }
     }
 
@@ -70,7 +77,23 @@ impl PythonProcessor {
             None => vec![Box::new(LocalSeat::open(&self.spec)?)],
         };
         self.next_seat = 0;
+        for (name, value) in self.changed.clone() {
+            self.ask(&json!({"op": "set_param", "name": name, "value": value}), &mut Out::default())?;
+        }
         Ok(())
+    }
+
+    /// Instances that hold nothing of a stream before.
+    fn refresh(&mut self) -> Result<()> {
+        if self.stale {
+            self.stale = false;
+            let lost = self.seats.iter().any(|seat| seat.is_lost());
+            if lost || self.ask(&json!({"op": "reset"}), &mut Out::default()).is_err() {
+                // Another instance begins afresh.
+                self.leave();
+            }
+        }
+        self.seat()
     }
 
     /// How many requests may be under way.
@@ -94,11 +117,11 @@ impl PythonProcessor {
         loop {
             let reply = match self.seats[seat].receive(sequence) {
                 Ok(reply) => reply,
-                Err(error) => return self.lost(seat, error, out),
+                Err(error) => return self.lost(seat, error, &packet, out),
             };
             let last = reply.is_last();
             match reply.body {
-                Body::Data(data) => self.emit(data, &packet, out),
+                Body::Data(data) => self.emit(data, &packet, out).map_err(|error| error.at_item(packet.item as usize))?,
                 Body::Failed(error) => {
                     self.clock = None;
                     return Err(error.at_item(packet.item as usize));
@@ -112,11 +135,11 @@ impl PythonProcessor {
     }
 
     /// A worker has ended: its frames are lost, and it is started again if the policy says so.
-    fn lost(&mut self, seat: usize, error: Error, out: &mut Out) -> Result<()> {
-        if !matches!(error.kind(), ErrorKind::WorkerCrashed | ErrorKind::Timeout) {
+    fn lost(&mut self, seat: usize, error: Error, packet: &Packet, out: &mut Out) -> Result<()> {
+        // Also a frame whose time is over before its worker had a turn: the worker is well.
+        if !matches!(error.kind(), ErrorKind::WorkerCrashed | ErrorKind::Timeout) || !self.seats[seat].is_lost() {
             return Err(error);
         }
-        // A worker that hangs is being ended; a node in this process cannot be.
         let in_flight = 1 + self.under_way.iter().filter(|under_way| under_way.seat == seat).count();
         self.clock = None;
         self.under_way.retain(|under_way| under_way.seat != seat);
@@ -133,9 +156,7 @@ impl PythonProcessor {
             OnCrash::Fail => Err(error.session_goes_on()),
             OnCrash::Skip => {
                 tracing::warn!(%error, in_flight, "frames of a worker that has ended are skipped");
-                if let Some(last) = &self.last {
-                    out.emit(PortId::FIRST, last.with(RuntimeData::Control(Control::Discontinuity), last.pts));
-                }
+                out.emit(PortId::FIRST, packet.with(RuntimeData::Control(Control::Discontinuity), packet.pts));
                 out.skipped(in_flight as u64);
                 Ok(())
             }
@@ -143,7 +164,8 @@ impl PythonProcessor {
     }
 
     /// Audio is placed by its own count of frames from where the stream began; anything else at its input.
-    fn emit(&mut self, data: RuntimeData, packet: &Packet, out: &mut Out) {
+    fn emit(&mut self, data: RuntimeData, packet: &Packet, out: &mut Out) -> Result<()> {
+        self.declared.check_output(&data.format())?;
         let pts = match &data {
             RuntimeData::Audio(audio) => {
                 let rate = audio.sample_rate_hz();
@@ -155,6 +177,7 @@ impl PythonProcessor {
             _ => packet.pts,
         };
         out.emit(PortId::FIRST, packet.with(data, pts));
+        Ok(())
     }
 
     fn ask(&mut self, question: &Value, out: &mut Out) -> Result<()> {
@@ -165,7 +188,7 @@ impl PythonProcessor {
             head.pts = packet.pts;
             let sequence = match self.seats[seat].send(head, &Payload::Bytes(&question)) {
                 Ok(sequence) => sequence,
-                Err(error) => return self.lost(seat, error, out),
+                Err(error) => return self.lost(seat, error, &packet, out),
             };
             self.under_way.push_back(UnderWay { seat, sequence, packet: packet.clone() });
         }
@@ -184,7 +207,7 @@ fn with_count(error: Error, in_flight: usize) -> Error {
 impl Processor for PythonProcessor {
     fn prepare(&mut self, opening: Opening) -> Result<()> {
         self.opening = opening;
-        self.seat()
+        self.refresh()
     }
 
     fn open(&mut self, inputs: &[Format], opening: Opening) -> Result<Opened> {
@@ -196,11 +219,14 @@ impl Processor for PythonProcessor {
 
     fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {
         if let RuntimeData::Control(Control::Discontinuity) = packet.data {
+            while !self.under_way.is_empty() {
+                self.answer(out)?;
+            }
             self.reset();
             out.emit(PortId::FIRST, packet);
             return Ok(());
         }
-        self.seat()?;
+        self.refresh()?;
         while self.under_way.len() >= self.window() {
             self.answer(out)?;
         }
@@ -211,10 +237,7 @@ impl Processor for PythonProcessor {
         let place = Packet { data: RuntimeData::text(""), ..packet };
         match self.seats[seat].send(head, &payload) {
             Ok(sequence) => self.under_way.push_back(UnderWay { seat, sequence, packet: place.clone() }),
-            Err(error) => {
-                self.last = Some(place);
-                return self.lost(seat, error, out);
-            }
+            Err(error) => return self.lost(seat, error, &place, out),
         }
         self.last = Some(place);
         if self.window() == 1 {
@@ -227,21 +250,16 @@ impl Processor for PythonProcessor {
         while !self.under_way.is_empty() {
             self.answer(out)?;
         }
+        if self.stale {
+            return Ok(()); // Nothing of this stream has come.
+        }
         self.ask(&json!({"op": "flush"}), out)
     }
 
     fn reset(&mut self) {
         (self.clock, self.last) = (None, None);
         self.under_way.clear();
-        if self.seats.is_empty() {
-            return;
-        }
-        let lost = self.seats.iter().any(|seat| seat.is_lost());
-        let mut nowhere = Out::default();
-        if lost || self.ask(&json!({"op": "reset"}), &mut nowhere).is_err() {
-            // Another instance begins afresh.
-            self.leave();
-        }
+        self.stale = !self.seats.is_empty();
     }
 
     fn set_param(&mut self, name: &str, value: &Value) -> Result<()> {
@@ -250,6 +268,8 @@ impl Processor for PythonProcessor {
                 .at_node(&self.spec.node)
                 .hint("name it in rm.node(changeable=...), and write set_param(self, name, value)"));
         }
+        self.changed.retain(|(changed, _)| changed != name);
+        self.changed.push((name.to_owned(), value.clone()));
         if self.seats.is_empty() {
             return Ok(());
         }

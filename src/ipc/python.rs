@@ -112,7 +112,7 @@ impl PythonNode {
             "additionalProperties": false,
         });
         let description = "A class of yours, written in Python. The manifest names code, so it needs `allow_python`.";
-        let class = ClassRef { module: String::new(), name: String::new(), file: None };
+        let class = ClassRef { module: String::new(), name: String::new(), file: None, key: None };
         let mut node = Self::named("Python", description, class, schema, Declared::default());
         node.class = None;
         node
@@ -183,10 +183,12 @@ impl NodeType for PythonNode {
     fn placed(&self, id: &str, execution: &Execution) -> Result<Option<Arc<dyn NodeType>>> {
         if execution.placement == Placement::Process
             && let Some(class) = &self.class
-            && class.module == "__main__"
-            && class.file.is_none()
+            && (class.module == "__main__" && class.file.is_none() || class.name.contains("<locals>"))
         {
-            let text = format!("the class `{}` was defined in a notebook or at a prompt: a worker cannot import it", class.name);
+            let text = format!(
+                "the class `{}` was defined in a notebook, at a prompt or in a function: a worker cannot import it",
+                class.name
+            );
             return Err(Error::new(ErrorKind::Unsupported, text).hint("put it into a module, a file of its own"));
         }
         Ok(Some(Arc::new(Self {
@@ -212,6 +214,22 @@ impl Placed {
 }
 
 impl Declared {
+    /// Checks what a node has given.
+    ///
+    /// # Errors
+    /// `Format` when it is not what was declared.
+    pub fn check_output(&self, is: &Format) -> Result<()> {
+        let Output::Format(declared) = &self.output else { return Ok(()) };
+        let differs = is.kind() != declared.kind()
+            || declared.sample_rate_hz().is_some_and(|rate| is.sample_rate_hz() != Some(rate))
+            || declared.channels().is_some_and(|channels| is.channels() != Some(channels));
+        if differs {
+            return Err(Error::new(ErrorKind::Format, format!("the node gives {is}, expected {declared}, as it declares"))
+                .hint("return what rm.node(output=...) says, or change that"));
+        }
+        Ok(())
+    }
+
     /// What comes out of this input.
     ///
     /// # Errors

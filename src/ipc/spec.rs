@@ -17,6 +17,8 @@ pub struct ClassRef {
     pub name: String,
     /// The file of a program that was started as a script: its module has no name of its own.
     pub file: Option<String>,
+    /// Which of the classes of that name this process means: a name may be used again.
+    pub key: Option<String>,
 }
 
 impl ClassRef {
@@ -31,12 +33,12 @@ impl ClassRef {
             })
         };
         let fine = is_path(module) && is_path(name);
-        fine.then(|| Self { module: module.to_owned(), name: name.to_owned(), file: None })
+        fine.then(|| Self { module: module.to_owned(), name: name.to_owned(), file: None, key: None })
     }
 
     /// As the other side reads it.
     pub fn to_json(&self) -> Value {
-        json!({"module": self.module, "name": self.name, "file": self.file})
+        json!({"module": self.module, "name": self.name, "file": self.file, "key": self.key})
     }
 }
 

@@ -32,6 +32,14 @@ static RUNS: AtomicU64 = AtomicU64::new(1);
 /// Every worker that may still live, for the end of this process.
 static LIVING: Mutex<Vec<Weak<Watched>>> = Mutex::new(Vec::new());
 
+/// Those that can be asked to end.
+static WORKERS: Mutex<Vec<Weak<Worker>>> = Mutex::new(Vec::new());
+
+/// What a worker runs. Modules are found where its host finds them, or where another interpreter does, and never in the
+/// folder that it happens to be started in.
+const START: &str = "import sys; sys.path[:] = sys.argv[1:] or [p for p in sys.path if p]; del sys.argv[1:]; \
+                     from remotemedia.worker.__main__ import main; sys.exit(main())";
+
 /// The process that [`LIVING`] is of: a forked child has a copy, whose lock may be locked for ever.
 static HOST: AtomicU32 = AtomicU32::new(0);
 
@@ -42,6 +50,8 @@ pub struct Worker {
     watched: Arc<Watched>,
     line: Arc<Gate<Line>>,
     next_stream: AtomicU32,
+    /// Instances that nobody uses any more: the worker is told with the next request.
+    closing: Mutex<Vec<u32>>,
     generation: u32,
     host: u32,
 }
@@ -89,14 +99,14 @@ impl Worker {
     ///
     /// # Errors
     /// `WorkerStart`, with its exit status and last lines; `Timeout`.
-    pub fn start(spec: &Arc<Spec>, generation: u32) -> Result<Self> {
+    pub fn start(spec: &Arc<Spec>, generation: u32, until: i64) -> Result<Arc<Self>> {
         let interpreter = Interpreter::of(spec)?;
         let place = place(spec)?;
         let leftovers = Leftovers(place.clone());
         let channel = Channel::create(&place)?;
         let waker = channel.waker()?;
         let mut command = Command::new(&interpreter.executable);
-        command.args(["-m", "remotemedia.worker"]);
+        command.args(["-c", START]).args(&interpreter.sys_path);
         interpreter.environment.iter().for_each(|(name, value)| {
             command.env(name, value);
         });
@@ -110,7 +120,6 @@ impl Worker {
             "node": spec.node,
             "generation": generation,
             "class": spec.class.to_json(),
-            "sys_path": interpreter.sys_path,
             "copy_inputs": spec.execution.copy_inputs,
             "max_frame_bytes": spec.execution.max_frame_bytes,
         });
@@ -137,20 +146,24 @@ impl Worker {
         living.retain(|worker| worker.strong_count() > 0);
         living.push(Arc::downgrade(&watched));
         drop(living);
-        let worker = Self {
+        let worker = Arc::new(Self {
             spec: spec.clone(),
             watched,
             line,
             next_stream: AtomicU32::new(WHOLE + 1),
+            closing: Mutex::default(),
             generation,
             host: std::process::id(),
-        };
-        worker.greet()?;
+        });
+        let mut workers = WORKERS.lock().unwrap_or_else(PoisonError::into_inner);
+        workers.retain(|worker| worker.strong_count() > 0);
+        workers.push(Arc::downgrade(&worker));
+        drop(workers);
+        worker.greet(until)?;
         Ok(worker)
     }
 
-    fn greet(&self) -> Result<()> {
-        let deadline = self.startup_deadline();
+    fn greet(&self, deadline: i64) -> Result<()> {
         let mut line = self.enter(deadline)?;
         let hello = self.wait(&mut line, deadline, |line| line.inboxes.get_mut(&WHOLE)?.pop_front());
         let hello = hello.map_err(|error| self.not_started(error))?;
@@ -165,10 +178,6 @@ impl Worker {
         }
         tracing::debug!(node = self.spec.node, pid = self.watched.pid(), %hello, "worker started");
         Ok(())
-    }
-
-    fn startup_deadline(&self) -> i64 {
-        deadline(self.spec.execution.startup_timeout_ms)
     }
 
     /// An end before the node was ready is a failed start.
@@ -194,9 +203,8 @@ impl Worker {
     ///
     /// # Errors
     /// `WorkerStart` with the traceback of the node's own error; `Timeout`.
-    pub fn open(&self) -> Result<u32> {
+    pub fn open(&self, deadline: i64) -> Result<u32> {
         let stream = self.next_stream.fetch_add(1, Ordering::Relaxed);
-        let deadline = self.startup_deadline();
         let mut line = self.enter(deadline)?;
         line.inboxes.insert(stream, VecDeque::new());
         let question = json!({"op": "open", "params": self.spec.params}).to_string().into_bytes();
@@ -222,11 +230,22 @@ impl Worker {
         if std::process::id() != self.host || self.watched.has_ended() {
             return;
         }
-        let Some(mut line) = self.line.enter(LOOK) else { return };
-        line.inboxes.remove(&stream);
-        let question = br#"{"op": "close"}"#.to_vec();
-        let head = Head::new(FrameKind::Control, stream, 0, question.len());
-        let _ = self.send_in(&mut line, head, &Payload::Made(question), deadline(50));
+        self.closing.lock().unwrap_or_else(PoisonError::into_inner).push(stream);
+        // At once if the worker is free; whoever closes does not wait for the frames of others.
+        if let Some(mut line) = self.line.enter(Duration::ZERO) {
+            self.tell_closed(&mut line);
+        }
+    }
+
+    fn tell_closed(&self, line: &mut Line) {
+        for stream in std::mem::take(&mut *self.closing.lock().unwrap_or_else(PoisonError::into_inner)) {
+            line.inboxes.remove(&stream);
+            let question = br#"{"op": "close"}"#.to_vec();
+            let head = Head::new(FrameKind::Control, stream, 0, question.len());
+            if let Err(error) = self.send_in(line, head, &Payload::Made(question), deadline(50)) {
+                tracing::debug!(%error, stream, "a worker was not told that an instance is not used any more");
+            }
+        }
     }
 
     /// Sends a request to an instance; gives its number.
@@ -241,6 +260,7 @@ impl Worker {
         }
         let deadline = head.deadline_ns;
         let mut line = self.enter(deadline)?;
+        self.tell_closed(&mut line);
         line.copy_ns = 0;
         let sequence = self.send_in(&mut line, head, payload, deadline)?;
         times.copy += line.copy_ns;
@@ -313,9 +333,14 @@ impl Worker {
         self.watched.exit().map(|exit| exit.failed)
     }
 
-    /// Whether it can still be used here.
+    /// Whether it can still be used here: not when it has ended or is being ended.
     pub fn is_alive(&self) -> bool {
-        std::process::id() == self.host && !self.watched.has_ended()
+        std::process::id() == self.host && !self.watched.is_ending()
+    }
+
+    /// Waits until it has ended, if it is being ended.
+    pub fn wait_for_end(&self) {
+        self.watched.gone_within(Duration::from_secs(5));
     }
 
     fn send_in(&self, line: &mut Line, mut head: Head, payload: &Payload<'_>, deadline: i64) -> Result<u64> {
@@ -414,9 +439,11 @@ pub fn shutdown(limit: Duration) {
     if HOST.load(Ordering::Relaxed) != std::process::id() {
         return;
     }
+    let workers = std::mem::take(&mut *WORKERS.lock().unwrap_or_else(PoisonError::into_inner));
+    workers.iter().filter_map(Weak::upgrade).for_each(|worker| worker.stop());
     let living: Vec<_> = std::mem::take(&mut *LIVING.lock().unwrap_or_else(PoisonError::into_inner));
     let living: Vec<_> = living.iter().filter_map(Weak::upgrade).collect();
-    living.iter().for_each(|worker| worker.end(None, Duration::from_millis(500)));
+    living.iter().for_each(|worker| worker.end(None, limit / 2));
     let until = std::time::Instant::now() + limit;
     for worker in living {
         if !worker.gone_within(until.saturating_duration_since(std::time::Instant::now())) {

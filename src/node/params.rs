@@ -93,8 +93,12 @@ fn mismatch(schema: &Value, value: &Value) -> Option<(&'static str, String)> {
         (value.is_boolean(), "true or false")
     } else if allows(schema, "string") {
         (value.is_string(), "a string")
+    } else if allows(schema, "array") && !allows(schema, "object") {
+        (value.is_array(), "a list")
+    } else if allows(schema, "object") && !allows(schema, "array") {
+        (value.is_object(), "an object")
     } else {
-        return None; // Structured parameters are left to serde.
+        return None; // What is in them is left to serde, or to the node.
     };
     if !fits {
         return Some(("RM0111", format!("{what}{range}")));

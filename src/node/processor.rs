@@ -183,8 +183,11 @@ pub trait NodeType: Send + Sync {
     fn placed(&self, id: &str, execution: &Execution) -> Result<Option<Arc<dyn NodeType>>> {
         let _ = id;
         if execution.placement == Placement::Process {
-            return Err(Error::new(ErrorKind::Unsupported, "`placement` is \"process\", but this node is built in")
-                .hint("built-in nodes run in this process; leave `placement` out"));
+            return Err(Error::new(
+                ErrorKind::Unsupported,
+                "`placement` is \"process\", expected \"inline\" for a built-in node",
+            )
+            .hint("only nodes written in Python run in worker processes"));
         }
         Ok(None)
     }

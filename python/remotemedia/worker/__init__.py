@@ -1,5 +1,4 @@
 """What runs nodes that are written in Python: in this process, or in a worker process of their own.
 
-``python -m remotemedia.worker`` is started by the native library, never by hand. A node does not need to know where it
-runs.
+A worker is started by the native library, never by hand. A node does not need to know where it runs.
 """

@@ -1,4 +1,4 @@
-"""A worker process: ``python -m remotemedia.worker``, started by the native library."""
+"""A worker process. The native library starts it, with the modules of its host."""
 
 from __future__ import annotations
 
@@ -33,9 +33,6 @@ def main() -> int:
         return 2
     os.close(life_line)
     first = first_line(text)
-    for path in first["sys_path"]:
-        if path not in sys.path:
-            sys.path.append(path)
     # One request is being looked at, and one more must have room.
     most_kept = max(1, first["frames"] - 2)
     instances = Instances(serving.raw_handle(), first["class"], serving, bool(first["copy_inputs"]), most_kept)

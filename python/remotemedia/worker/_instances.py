@@ -40,8 +40,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Instances", "registered"]
 
-registered: dict[tuple[str, str], type] = {}
-"""The classes that this process has decorated, by module and name: they need no import."""
+registered: dict[str, type] = {}
+"""The classes that this process has decorated: they need no import."""
 
 
 
@@ -81,10 +81,27 @@ class _Loop:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 threading.Thread(target=self._loop.run_forever, name="remotemedia-loop", daemon=True).start()
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+        value, error = asyncio.run_coroutine_threadsafe(_caught(work), self._loop).result()
+        if error is not None:
+            raise error
+        return value
+
+
+async def _caught(work: Coroutine[Any, Any, Any]) -> tuple[Any, BaseException | None]:
+    """Return what comes of it, or what it raises: SystemExit would end the loop for all."""
+    try:
+        return await work, None
+    except BaseException as error:
+        return None, error
 
 
 _loop = _Loop()
+
+
+def after_fork() -> None:
+    """Forget the loop of the parent: its thread is not in the child."""
+    global _loop
+    _loop = _Loop()
 
 
 class _Instance:
@@ -92,7 +109,7 @@ class _Instance:
 
     def __init__(self, class_: type, params: Mapping[str, Any], own: bool) -> None:
         self._class, self._params, self.own = class_, dict(params), own
-        self.has_warned = False
+        self._changed: dict[str, Any] = {}
         self._make()
 
     def _make(self) -> None:
@@ -100,6 +117,8 @@ class _Instance:
         setup = getattr(self.node, "setup", None)
         if setup is not None:
             _finished(setup())
+        for name, value in self._changed.items():
+            _finished(self.node.set_param(name, value))
         self.process: Callable[[object], Any] = self.node.process
 
     def reset(self) -> None:
@@ -110,6 +129,11 @@ class _Instance:
             return
         self.close()
         self._make()
+
+    def set_param(self, name: str, value: Any) -> None:
+        """Change a parameter; the next object has it too."""
+        _finished(self.node.set_param(name, value))
+        self._changed[name] = value
 
     def close(self) -> None:
         close = getattr(self.node, "close", None)
@@ -149,6 +173,8 @@ class Instances:
         self._handle, self._class, self._keeper = handle, class_, keeper
         self._own, self._most_kept = own, most_kept
         self._kept = 0
+        self._lent: weakref.ref[Any] | None = None
+        self._has_warned = False
         self._send, self._send_bytes = (_here, _here_bytes) if keeper is None else (_there, _there_bytes)
         self._instances: dict[int, _Instance] = {}
         self.stopped = False
@@ -167,6 +193,10 @@ class Instances:
             self._fail(head, error, taken_ns)
             if isinstance(error, KeyboardInterrupt) and self._handle == 0:
                 raise
+        # Only now is nobody left who looks at the input for us: not even the traceback of an error.
+        if self._lent is not None:
+            lent, self._lent = self._lent, None
+            self._guard(lent)
 
     def _process(self, head: bytes, form: Any, payload: int, taken_ns: int) -> None:
         instance = self._instances[_stream_of(head, 20)[0]]
@@ -174,7 +204,7 @@ class Instances:
             gc.collect()
             if self._kept >= self._most_kept:
                 raise EscapedError(f"views of {self._kept} earlier inputs are still held, expected none")
-        data, lent = data_of(form, payload, self._keeper is not None, instance.own)
+        data, self._lent = data_of(form, payload, self._keeper is not None, instance.own)
         value = instance.process(data)
         if type(value) is Audio and value._samples.nbytes <= COPIED_BYTES:
             times = pack_times(taken_ns, monotonic_ns()) if self._handle else NO_TIMES
@@ -185,9 +215,6 @@ class Instances:
             self._stream_out(head, value, taken_ns)
         else:
             self._reply(head, _wire.NOTHING if value is None else result_of(value), _wire.LAST, taken_ns)
-        if lent is not None:
-            del data, value
-            self._guard(instance, lent)
 
     def _stream_out(self, head: bytes, value: Any, taken_ns: int) -> None:
         """Send what a generator or a coroutine gives, as it comes."""
@@ -214,7 +241,7 @@ class Instances:
         if self._send(self._handle, text, len(text), address(memory), memory.nbytes) != 0:
             raise _refused(self._keeper)
 
-    def _guard(self, instance: _Instance, lent: weakref.ref[Any]) -> None:
+    def _guard(self, lent: weakref.ref[Any]) -> None:
         """Keep memory that somebody still looks at, so that it is not written to under them."""
         if lent() is None or self._keeper is None:
             return
@@ -224,9 +251,9 @@ class Instances:
             return
         self._kept += 1
         weakref.finalize(owner, self._release, self._keeper.keep())
-        if not instance.has_warned:
-            instance.has_warned = True
-            text = f"{type(instance.node).__name__}.process keeps a view of its input; keep a copy: x.copy()"
+        if not self._has_warned:
+            self._has_warned = True
+            text = "process() keeps a view of its input; keep a copy: x.copy()"
             warnings.warn(text, RemoteMediaWarning, stacklevel=2)
 
     def _release(self, number: int) -> None:
@@ -250,8 +277,7 @@ class Instances:
         elif op == "reset":
             self._instances[_stream_of(head, 20)[0]].reset()
         elif op == "set_param":
-            node = self._instances[_stream_of(head, 20)[0]].node
-            _finished(node.set_param(question["name"], question["value"]))
+            self._instances[_stream_of(head, 20)[0]].set_param(question["name"], question["value"])
         elif op == "close":
             instance = self._instances.pop(_stream_of(head, 20)[0], None)
             if instance is not None:
@@ -267,6 +293,10 @@ class Instances:
             _, instance = self._instances.popitem()
             instance.close()
 
+    def forget(self) -> None:
+        """Forget every instance: they are of the parent process."""
+        self._instances = {}
+
     def hello(self, value: object) -> None:
         """Say who we are."""
         self._reply(bytes(64), _wire.control(value), _wire.LAST, monotonic_ns())
@@ -274,6 +304,8 @@ class Instances:
     def _fail(self, head: bytes, error: BaseException, taken_ns: int) -> None:
         kind = "Escaped" if isinstance(error, EscapedError) else "Node"
         value = {"kind": kind, "reason": _line(error), "traceback": _traceback(error), "hint": _hint(error)}
+        # JSON has no lone surrogates.
+        value = {key: text.encode("utf-8", "backslashreplace").decode() for key, text in value.items()}
         self._reply(head, _wire.control(value), _wire.LAST | _wire.ERROR, taken_ns)
 
 
@@ -320,7 +352,7 @@ def find_class(place: Mapping[str, Any] | None) -> type:
     if place is None:
         raise RuntimeError("the request names no class")
     module, name = str(place["module"]), str(place["name"])
-    known = registered.get((module, name))
+    known = registered.get(str(place.get("key")))
     if known is not None:
         return known
     found: Any

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+from collections.abc import Generator
 from typing import Any
 
 from remotemedia._lib import native
-from remotemedia.worker._instances import Instances
+from remotemedia.worker._instances import Instances, after_fork
 
 __all__ = ["install", "take_interrupt"]
 
-_RUN = 0
 _MOST_THREADS = 32
 
 _library: Any = ctypes.CDLL(native._UniffiLib._name)
@@ -26,11 +26,10 @@ _threads = 0
 _lock = threading.Lock()
 
 
-def _call(op: int, head: int, head_len: int, payload: int) -> int:
-    """Work on a request, or look for signals: called by native code on a thread of Python's."""
+def _call(head: int, head_len: int, payload: int) -> int:
+    """Work on a request: called by native code on a thread of Python's."""
     try:
-        if op == _RUN:
-            _instances.answer(head, head_len, payload)
+        _instances.answer(head, head_len, payload)
         return 0
     except BaseException as error:
         # Only what is meant for the caller itself, such as Ctrl-C, comes here. It is raised when the call returns.
@@ -38,7 +37,28 @@ def _call(op: int, head: int, head_len: int, payload: int) -> int:
         return 1
 
 
-_callback = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)(_call)
+def _look() -> Generator[int, int, None]:
+    """Say whether a signal has raised something: called by native code on the main thread while it waits.
+
+    A generator, because its ``try`` has begun already when it is resumed. A function would be left by the exception
+    before its first line.
+    """
+    answer = 0
+    while True:
+        try:
+            yield answer
+            answer = 0
+        except GeneratorExit:
+            raise
+        except BaseException as error:
+            _state.interrupt = error
+            answer = 1
+
+
+_looks = _look()
+next(_looks)
+_callback = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)(_call)
+_looking = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(_looks.send)
 _installed = False
 
 
@@ -57,8 +77,8 @@ def install() -> None:
         if _installed:
             return
         _installed = True
-        address = ctypes.cast(_callback, ctypes.c_void_p).value or 0
-        native.raw_nodes_install(address)
+        run, look = (ctypes.cast(one, ctypes.c_void_p).value or 0 for one in (_callback, _looking))
+        native.raw_nodes_install(run, look)
     _start()
 
 
@@ -78,7 +98,7 @@ def _serve() -> None:
     while _next(0, place) == 1:
         if found[3]:
             _start()
-        _call(_RUN, found[0], found[1], found[2])
+        _call(found[0], found[1], found[2])
 
 
 def _after_fork() -> None:
@@ -86,6 +106,8 @@ def _after_fork() -> None:
     global _threads, _lock
     _lock = threading.Lock()
     _threads = 0
+    _instances.forget()
+    after_fork()
     if _installed:
         _start()
 
