@@ -40,7 +40,7 @@ class SpeechRecognizer:
     def process(self, audio: rm.Audio) -> dict[str, Any] | None:
         """Return the words of a piece of speech; None when there are none."""
         self._decoder.start_utt()
-        pcm = np.clip(np.round(audio.samples * 32768), -32768, 32767).astype(np.int16)
+        pcm = np.round(audio.samples * 32767).clip(-32768, 32767).astype(np.int16)
         self._decoder.process_raw(pcm.tobytes(), full_utt=True)
         self._decoder.end_utt()
         words = [
@@ -58,7 +58,7 @@ PIPELINE = {
         {"id": "mono", "node_type": "AudioChannels", "params": {"channels": 1}},
         {"id": "rate", "node_type": "AudioResample", "params": {"target_rate": 16000}},
         {"id": "vad", "node_type": "SpeechVAD"},
-        {"id": "cut", "node_type": "Segmenter", "params": {"pad_start_ms": 200, "pad_end_ms": 200}},
+        {"id": "cut", "node_type": "Segmenter", "params": {"pad_start_ms": 400, "pad_end_ms": 200}},
         {
             "id": "words",
             "node_type": "SpeechRecognizer",

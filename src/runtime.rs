@@ -42,7 +42,13 @@ const WAITING: usize = 64;
 impl Runtime {
     /// A runtime with these nodes.
     pub fn new(registry: Registry) -> Arc<Self> {
-        Arc::new(Self { registry: ArcSwap::from_pointee(registry), compute: Compute::default(), waiting: Compute::new(WAITING), timers: OnceLock::new(), process: std::process::id() })
+        Arc::new(Self {
+            registry: ArcSwap::from_pointee(registry),
+            compute: Compute::default(),
+            waiting: Compute::new(WAITING),
+            timers: OnceLock::new(),
+            process: std::process::id(),
+        })
     }
 
     /// The runtime of this process, with the built-in nodes. A forked child gets one of its own: the threads of its
@@ -54,7 +60,8 @@ impl Runtime {
                 return runtime.clone();
             }
             // A forked child knows the nodes that its parent knew.
-            let runtime = Self::new(present.as_ref().map_or_else(all_nodes, |parent| Registry::clone(&parent.registry())));
+            let runtime =
+                Self::new(present.as_ref().map_or_else(all_nodes, |parent| Registry::clone(&parent.registry())));
             let before = SHARED.compare_and_swap(&present, Some(runtime.clone()));
             if before.as_ref().map(Arc::as_ptr) == present.as_ref().map(Arc::as_ptr) {
                 // Of a parent process: its threads do not exist here, and dropping it would wait for them.
@@ -266,7 +273,9 @@ impl Pipeline {
         let (job, finisher) = Job::new(stop);
         let (graph, idle) = (self.graph.clone(), self.idle.clone());
         tracing::debug!(pipeline = %graph.name, items = items.len(), timeout_ms, "run started on a compute thread");
-        let Some(task) = runtime.threads(&self.graph).submit(move || finisher.finish(run(&graph, &idle, items, &options))) else {
+        let Some(task) =
+            runtime.threads(&self.graph).submit(move || finisher.finish(run(&graph, &idle, items, &options)))
+        else {
             return Err(Error::new(ErrorKind::Closed, "the runtime is shut down"));
         };
         let watching = Arc::downgrade(runtime);
@@ -302,7 +311,11 @@ impl Pipeline {
     /// # Errors
     /// `Format` when the input does not fit the graph.
     pub fn live(&self, runtime: &Arc<Runtime>, options: LiveOptions) -> Result<Live> {
-        Live::new(&self.graph, options, Arc::new(OnThreads { runtime: Arc::downgrade(runtime), waits: self.graph.runs() != Runs::Natively }))
+        Live::new(
+            &self.graph,
+            options,
+            Arc::new(OnThreads { runtime: Arc::downgrade(runtime), waits: self.graph.runs() != Runs::Natively }),
+        )
     }
 
     /// Feeds the pipeline in many ways and compares what comes out: does a stream cut in any way give what the whole
@@ -378,12 +391,7 @@ impl Pipeline {
     }
 }
 
-fn compile(
-    text: &str,
-    source: Source<'_>,
-    registry: &Registry,
-    allow_python: bool,
-) -> (Option<Graph>, Vec<Problem>) {
+fn compile(text: &str, source: Source<'_>, registry: &Registry, allow_python: bool) -> (Option<Graph>, Vec<Problem>) {
     let parsed = manifest::parse_from(text, source);
     let mut problems = parsed.problems;
     let Some(manifest): Option<Manifest> = parsed.manifest else { return (None, problems) };
@@ -414,7 +422,15 @@ impl Spawn for OnThreads {
 pub fn leftovers(clean: bool) -> Option<Vec<u32>> {
     #[cfg(feature = "ipc")]
     return Some(
-        crate::ipc::leftovers().iter().inspect(|left| if clean { left.remove() }).map(|left| left.pid).collect(),
+        crate::ipc::leftovers()
+            .iter()
+            .inspect(|left| {
+                if clean {
+                    left.remove()
+                }
+            })
+            .map(|left| left.pid)
+            .collect(),
     );
     #[cfg(not(feature = "ipc"))]
     {

@@ -29,8 +29,8 @@ from remotemedia._lib import version as __version__
 from remotemedia._log import log_to_python
 from remotemedia._output import Output
 from remotemedia._pipeline import Pipeline
-from remotemedia._python_node import node
 from remotemedia._plan import CopyPlace, NodeLatency, PathLatency
+from remotemedia._python_node import node
 from remotemedia._session import Session
 from remotemedia._session_stream import SessionStream
 from remotemedia._stream import AudioStream, stream

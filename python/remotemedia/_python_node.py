@@ -9,7 +9,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, Literal, TypeVar, cast, overload
 
 from remotemedia import _json
 from remotemedia._formats import AudioFormat, VideoFormat
@@ -140,7 +140,7 @@ def _register(
         native.raw_register_node(json.dumps(definition))
     except NativeError as error:
         reraise(error)
-    class_.__remotemedia_node__ = definition["name"]
+    cast("Any", class_).__remotemedia_node__ = definition["name"]
     _instances.registered[key] = class_
     _local.install()
     _cache.clear()
@@ -155,12 +155,14 @@ def _format(what: str, format: object) -> object:
         return "video"
     if format in _KINDS:
         return format
-    raise InputValueError(f"{what} is {format!r}, expected rm.AudioFormat, rm.VideoFormat or one of {', '.join(_KINDS)}")
+    raise InputValueError(
+        f"{what} is {format!r}, expected rm.AudioFormat, rm.VideoFormat or one of {', '.join(_KINDS)}"
+    )
 
 
 def _schema(class_: type) -> dict[str, object]:
     """Return the JSON schema of the constructor's arguments."""
-    init = class_.__init__
+    init: Any = cast("Any", class_).__init__
     if init is object.__init__:
         return {"type": "object", "properties": {}, "additionalProperties": False}
     try:

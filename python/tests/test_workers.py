@@ -24,9 +24,13 @@ import worker_nodes  # noqa: F401 -- registers the classes that have a name
 from support import must, run_python
 
 import remotemedia as rm
-from remotemedia._lib import native
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="worker processes are for Linux")
+pytestmark = [
+    pytest.mark.thorough,
+    pytest.mark.skipif(sys.platform != "linux", reason="worker processes are for Linux"),
+]
+
+KILLS = int(os.environ.get("REMOTEMEDIA_KILLS", "40"))
 
 PREFIX = f"rm_{os.getpid():x}_"
 
@@ -614,12 +618,12 @@ def test_every_waiting_caller_has_the_error(tmp_path):
         session.close()
 
 
-def test_forty_kills_at_random_moments_leave_nothing():
+def test_kills_at_random_moments_leave_nothing():
     rng = random.Random(20)
     pipe = pipe_of("Dies")
     x = np.zeros(50_000, np.float32)
     errors, before = 0, fds()
-    for _ in range(40):
+    for _ in range(KILLS):
         session = pipe.session()
         pid = session.feed("pid")[0].data
         stop = threading.Event()
@@ -641,7 +645,7 @@ def test_forty_kills_at_random_moments_leave_nothing():
         errors += 1
         session.close()
         del session, call
-    assert errors == 40
+    assert errors == KILLS
     del pipe, load
     # All that a worker had open goes with it.
     until(lambda: fds() <= before + 4, 10)
@@ -1084,6 +1088,13 @@ for n in range(50):
     assert run_script(code) == "0\n"
 
 
+def doctor(*options):
+    """What the command says of shared memory."""
+    command = [sys.executable, "-m", "remotemedia", "doctor", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return next(line for line in done.stdout.splitlines() if "shared memory" in line)
+
+
 def test_the_end_of_the_host_ends_its_worker_and_the_next_start_sweeps():
     code = (
         HOST
@@ -1105,7 +1116,7 @@ sys.stdin.readline()
         done = run_host(HOST + 'print(pipe_of("Pid").run("x")["data"])')
         assert (done.returncode, done.stdout) == (0, "x\n"), done.stderr
         assert residue(f"rm_{process.pid:x}_") == []
-        assert f"{process.pid}" not in native.raw_leftovers(False)
+        assert "nothing is left" in doctor()
 
 
 def test_the_host_dies_while_its_worker_is_busy_or_stopped(tmp_path):
@@ -1116,7 +1127,8 @@ def test_the_host_dies_while_its_worker_is_busy_or_stopped(tmp_path):
         process.kill()
         process.wait()
         until(lambda: not is_alive(pid), 2)
-    native.raw_leftovers(True)
+    assert "removed what" in doctor("--clean")
+    assert "nothing is left" in doctor()
 
 
 def test_a_script_that_just_ends_is_quiet():

@@ -81,9 +81,12 @@ fn shared_memory(clean: bool) -> Option<Finding> {
     let hosts = left.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     Some(match (left.len(), clean) {
         (0, _) => finding("ok", "shared memory", "nothing is left of dead processes"),
-        (count, true) => finding("ok", "shared memory", format!("removed what {count} runs have left (processes {hosts})")),
+        (count, true) => {
+            finding("ok", "shared memory", format!("removed what {count} runs have left (processes {hosts})"))
+        }
         (count, false) => {
-            let text = format!("{count} runs of dead processes ({hosts}) have left something; doctor --clean removes it");
+            let text =
+                format!("{count} runs of dead processes ({hosts}) have left something; doctor --clean removes it");
             finding("warning", "shared memory", text)
         }
     })

@@ -147,10 +147,13 @@ fn grow(shared: &Arc<Shared>, queue: &mut Queue) -> bool {
     }
     let own = shared.clone();
     let name = format!("remotemedia-{}", queue.threads);
-    let started = std::thread::Builder::new().name(name).spawn(move || {
+    let started = std::thread::Builder::new()
+        .name(name)
+        .spawn(move || {
             mark_own_thread();
             work(&own);
-        }).is_ok();
+        })
+        .is_ok();
     queue.threads += usize::from(started);
     started
 }

@@ -57,12 +57,12 @@ pub use video::VideoFrame;
 
 #[cfg(feature = "cli")]
 pub use calls::cli_main;
+#[cfg(feature = "python")]
+pub use logging::{raw_log_attach, raw_log_detach, raw_log_next};
 #[cfg(all(feature = "python", feature = "ipc"))]
 pub use nodes::{RawServing, raw_interpreter, raw_local_error, raw_nodes_install, raw_register_node};
 #[cfg(all(feature = "python", feature = "ipc"))]
 pub use raw::{remotemedia_node_next, remotemedia_node_reply};
-#[cfg(feature = "python")]
-pub use logging::{raw_log_attach, raw_log_detach, raw_log_next};
 
 #[cfg(feature = "python")]
 pub use calls::{raw_after_fork, raw_shutdown};

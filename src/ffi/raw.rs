@@ -284,7 +284,9 @@ mod node_call {
         payload_len: u64,
     ) -> i64 {
         let bytes = |address: *const u8, len: u64| {
-            let len = usize::try_from(len).ok().filter(|len| *len <= isize::MAX as usize && !(address.is_null() && *len > 0))?;
+            let len = usize::try_from(len)
+                .ok()
+                .filter(|len| *len <= isize::MAX as usize && !(address.is_null() && *len > 0))?;
             // SAFETY: the caller's promise; null and overflow are refused.
             Some(if len == 0 { &[][..] } else { unsafe { std::slice::from_raw_parts(address, len) } })
         };

@@ -132,7 +132,8 @@ impl Watched {
         let mut state = self.lock();
         // What it has started itself does not outlive it. Its own id is not free before `wait`.
         os::signal(self.pid, libc::SIGKILL);
-        let (status, failed) = child.wait().map_or_else(|error| (error.to_string(), true), |s| (words(s), !s.success()));
+        let (status, failed) =
+            child.wait().map_or_else(|error| (error.to_string(), true), |s| (words(s), !s.success()));
         tracing::debug!(node = self.node, pid = self.pid, %status, "worker ended");
         let stderr = state.tail.iter().cloned().collect();
         state.exit = Some(Exit { status, failed, stderr, why: state.why.clone() });

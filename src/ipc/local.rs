@@ -16,7 +16,10 @@ use super::wire::{FrameKind, Head, Payload};
 use super::worker::deadline;
 use crate::data::Pool;
 use crate::error::{Error, ErrorKind, Result};
-use crate::node::is_callers_thread;
+use crate::node::{StopWaiting, is_callers_thread};
+
+/// The longest wait without a look at the stop flag.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The interpreter of this process.
 pub trait Interpreter: Send + Sync {
@@ -41,7 +44,12 @@ pub fn install(interpreter: Box<dyn Interpreter>) {
 /// `Closed`.
 pub fn check_interrupt() -> Result<()> {
     // Signals are for the main thread alone.
-    let stop = is_callers_thread() && super::os::is_main_thread() && INTERPRETER.get().is_some_and(|interpreter| interpreter.is_interrupted());
+    if StopWaiting::is_asked() {
+        return Err(Error::new(ErrorKind::Closed, "the run was stopped"));
+    }
+    let stop = is_callers_thread()
+        && super::os::is_main_thread()
+        && INTERPRETER.get().is_some_and(|interpreter| interpreter.is_interrupted());
     if stop { Err(Error::new(ErrorKind::Closed, "the call was interrupted")) } else { Ok(()) }
 }
 
@@ -98,7 +106,8 @@ pub fn accept(head: &[u8], payload: &[u8]) -> Result<()> {
     let reply = Reply::read(read, payload, &Pool::default())?;
     let mut state = state();
     let key = (reply.head.stream, reply.head.sequence);
-    let waited_for = if reply.is_last() { state.running.remove(&key).is_some() } else { state.running.contains_key(&key) };
+    let waited_for =
+        if reply.is_last() { state.running.remove(&key).is_some() } else { state.running.contains_key(&key) };
     if let Some(inbox) = state.inboxes.get_mut(&reply.head.stream) {
         inbox.push_back(reply);
     }
@@ -225,7 +234,8 @@ impl Seat for LocalSeat {
                     .at_node(&self.spec.node)
                     .hint("raise `execution.frame_timeout_ms`, or run it in a worker process, which can be ended"));
             }
-            let wait = Duration::from_nanos(left.unsigned_abs());
+            check_interrupt()?;
+            let wait = Duration::from_nanos(left.unsigned_abs()).min(LOOK);
             state = CHANGED.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
     }

@@ -6,7 +6,7 @@ pub fn now_ns() -> i64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the call writes into a struct of ours.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-    i64::from(time.tv_sec) * 1_000_000_000 + i64::from(time.tv_nsec)
+    time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
 /// Blocks until the child has ended; it can still be signalled then, and must still be waited for.
@@ -80,5 +80,5 @@ pub fn free_bytes(path: &str) -> Option<u64> {
     let mut answer = std::mem::MaybeUninit::<libc::statvfs>::uninit();
     // SAFETY: `path` ends with a zero, and the call writes the whole struct when it returns 0.
     let answer = unsafe { (libc::statvfs(path.as_ptr(), answer.as_mut_ptr()) == 0).then(|| answer.assume_init()) }?;
-    Some(u64::from(answer.f_bavail).saturating_mul(u64::from(answer.f_frsize)))
+    Some(answer.f_bavail.saturating_mul(answer.f_frsize))
 }

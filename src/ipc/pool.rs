@@ -46,7 +46,8 @@ impl Pool {
     /// # Errors
     /// `WorkerStart`, `Timeout`.
     pub fn seat(self: &Arc<Self>) -> Result<WorkerSeat> {
-        let slot = (0..self.slots.len()).min_by_key(|slot| self.slots[*slot].seats.load(Ordering::Relaxed)).unwrap_or(0);
+        let slot =
+            (0..self.slots.len()).min_by_key(|slot| self.slots[*slot].seats.load(Ordering::Relaxed)).unwrap_or(0);
         self.seat_in(slot)
     }
 

@@ -121,7 +121,9 @@ impl PythonProcessor {
             };
             let last = reply.is_last();
             match reply.body {
-                Body::Data(data) => self.emit(data, &packet, out).map_err(|error| error.at_item(packet.item as usize))?,
+                Body::Data(data) => {
+                    self.emit(data, &packet, out).map_err(|error| error.at_item(packet.item as usize))?
+                }
                 Body::Failed(error) => {
                     self.clock = None;
                     return Err(error.at_item(packet.item as usize));
@@ -213,7 +215,8 @@ impl Processor for PythonProcessor {
     fn open(&mut self, inputs: &[Format], opening: Opening) -> Result<Opened> {
         self.opening = opening;
         let output = self.declared.output_for(inputs.first().unwrap_or(&Format::Unknown))?;
-        let opened = Opened::new(vec![output], Latency { delay: self.declared.latency.unwrap_or(Pts::ZERO), block: Pts::ZERO });
+        let opened =
+            Opened::new(vec![output], Latency { delay: self.declared.latency.unwrap_or(Pts::ZERO), block: Pts::ZERO });
         Ok(if self.declared.latency.is_some() { opened } else { opened.with_latency(PortId::FIRST, None) })
     }
 

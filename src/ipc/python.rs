@@ -51,13 +51,16 @@ pub struct PythonNode {
     placed: Option<Placed>,
 }
 
+/// The workers for one set of parameters.
+type PoolOf = (Map<String, Value>, Arc<Pool>);
+
 /// As a node of a graph.
 #[derive(Debug, Clone)]
 struct Placed {
     id: String,
     execution: Execution,
     /// One pool for each set of parameters that was built: one, but for checks.
-    pools: Arc<std::sync::Mutex<Vec<(Map<String, Value>, Arc<Pool>)>>>,
+    pools: Arc<std::sync::Mutex<Vec<PoolOf>>>,
 }
 
 impl std::fmt::Debug for PythonNode {
@@ -224,8 +227,11 @@ impl Declared {
             || declared.sample_rate_hz().is_some_and(|rate| is.sample_rate_hz() != Some(rate))
             || declared.channels().is_some_and(|channels| is.channels() != Some(channels));
         if differs {
-            return Err(Error::new(ErrorKind::Format, format!("the node gives {is}, expected {declared}, as it declares"))
-                .hint("return what rm.node(output=...) says, or change that"));
+            return Err(Error::new(
+                ErrorKind::Format,
+                format!("the node gives {is}, expected {declared}, as it declares"),
+            )
+            .hint("return what rm.node(output=...) says, or change that"));
         }
         Ok(())
     }

@@ -59,7 +59,7 @@ impl Serving {
         let (Some(frames), Some(max_frame_bytes)) = (number("frames"), number("max_frame_bytes")) else {
             return Err(wrong());
         };
-        if value["wire"] != Value::from(wire::VERSION) {
+        if value["wire"] != wire::VERSION {
             let text = format!("the host's frames are of version {}, expected {}", value["wire"], wire::VERSION);
             return Err(Error::new(ErrorKind::WorkerStart, text)
                 .hint("install the same version of remotemedia for both interpreters"));

@@ -75,7 +75,8 @@ impl Waker {
 }
 
 fn failed(what: &str, error: impl std::fmt::Display) -> Error {
-    let free = super::os::free_bytes("/dev/shm").map_or(String::new(), |free| format!(" ({} MB are free in /dev/shm)", free >> 20));
+    let free = super::os::free_bytes("/dev/shm")
+        .map_or(String::new(), |free| format!(" ({} MB are free in /dev/shm)", free >> 20));
     Error::new(ErrorKind::Io, format!("shared memory: {what}: {error}{free}"))
 }
 
@@ -251,4 +252,53 @@ pub fn remove(prefix: &str, root: &Path) {
         }
     }
     let _ = std::fs::remove_dir_all(root);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(name: &str) -> Place {
+        let name = format!("rm_test_{}_{name}", std::process::id());
+        let root = format!("/tmp/{name}");
+        Place { prefix: format!("{name}_"), root, frames: 2, first_bytes: 64 }
+    }
+
+    #[test]
+    fn frames_cross_in_order_and_grow_and_nothing_is_overwritten() {
+        let place = place("a");
+        let (host, worker) = (Channel::create(&place).unwrap(), Channel::open(&place).unwrap());
+        for len in [1, 100_000, 7] {
+            host.send(host.loan(len).unwrap(), |memory| memory.fill(len as u8)).unwrap();
+            worker.wait(Duration::from_secs(5)).unwrap();
+            let received = worker.receive().unwrap().unwrap();
+            assert_eq!(received.bytes(), vec![len as u8; len]);
+            assert_eq!(received.bytes().as_ptr().addr() % ALIGNMENT, 0);
+        }
+        // Two have room; the third is refused, and the first two are as they were.
+        for byte in [1, 2] {
+            host.send(host.loan(8).unwrap(), |memory| memory.fill(byte)).unwrap();
+        }
+        let third = host.loan(8).and_then(|loan| host.send(loan, |memory| memory.fill(3)));
+        assert_eq!(third.unwrap_err().kind(), ErrorKind::Full);
+        assert_eq!(worker.receive().unwrap().unwrap().bytes(), [1; 8]);
+        assert_eq!(worker.receive().unwrap().unwrap().bytes(), [2; 8]);
+        assert!(worker.receive().unwrap().is_none());
+        drop((host, worker));
+        remove(&place.prefix, Path::new(&place.root));
+        assert!(!Path::new(&place.root).exists());
+    }
+
+    #[test]
+    fn a_wait_ends_with_a_waker_or_with_its_time() {
+        let place = place("b");
+        let (host, worker) = (Channel::create(&place).unwrap(), Channel::open(&place).unwrap());
+        let waker = host.waker().unwrap();
+        let thread = std::thread::spawn(move || waker.wake());
+        host.wait(Duration::from_secs(30)).unwrap();
+        thread.join().unwrap();
+        worker.wait(Duration::from_millis(1)).unwrap();
+        drop((host, worker));
+        remove(&place.prefix, Path::new(&place.root));
+    }
 }

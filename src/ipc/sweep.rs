@@ -12,7 +12,7 @@ pub fn once() {
     ONCE.call_once(|| {
         let removed = leftovers().into_iter().inspect(|left| left.remove()).count();
         if removed > 0 {
-            tracing::info!(removed, "leftovers of dead processes were removed from shared memory");
+            tracing::debug!(removed, "leftovers of dead processes were removed from shared memory");
         }
     });
 }

@@ -21,8 +21,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::data::{
-    ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, ForeignMemory, NdArray, PixelFormat, Pool, Pts, RuntimeData, VideoFormat,
-    VideoFrame,
+    ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, ForeignMemory, NdArray, PixelFormat, Pool, Pts,
+    RuntimeData, VideoFormat, VideoFrame,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -408,7 +408,8 @@ mod tests {
     fn every_dtype_order_and_rank_comes_back_as_it_went() {
         for (dtype, order) in DType::ALL.into_iter().flat_map(|d| [(d, ByteOrder::Native), (d, ByteOrder::Swapped)]) {
             for rank in 0..=8 {
-                let bytes = ArrayBytes::Owned(Arc::new((0..dtype.size() * 2_usize.pow(rank)).map(|b| b as u8).collect()));
+                let bytes =
+                    ArrayBytes::Owned(Arc::new((0..dtype.size() * 2_usize.pow(rank)).map(|b| b as u8).collect()));
                 let array = NdArray { bytes, dtype, order, shape: vec![2; rank as usize], audio: None };
                 let data = RuntimeData::Numpy(array);
                 let (head, payload) = frame(&data);

@@ -138,9 +138,8 @@ impl Worker {
             drop(for_the_end.take(Duration::from_secs(5)));
             drop(leftovers);
         };
-        let watched =
-            Watched::start(&spec.node, command, &first.to_string(), ended, move || waker.wake())
-                .inspect_err(|_| drop(line.take(Duration::ZERO)))?;
+        let watched = Watched::start(&spec.node, command, &first.to_string(), ended, move || waker.wake())
+            .inspect_err(|_| drop(line.take(Duration::ZERO)))?;
         HOST.store(std::process::id(), Ordering::Relaxed);
         let mut living = LIVING.lock().unwrap_or_else(PoisonError::into_inner);
         living.retain(|worker| worker.strong_count() > 0);
@@ -209,9 +208,9 @@ impl Worker {
         line.inboxes.insert(stream, VecDeque::new());
         let question = json!({"op": "open", "params": self.spec.params}).to_string().into_bytes();
         let head = Head::new(FrameKind::Control, stream, 0, question.len());
-        let opened = self.send_in(&mut line, head, &Payload::Made(question), deadline).and_then(|_| {
-            self.wait(&mut line, deadline, |line| line.inboxes.get_mut(&stream)?.pop_front())
-        });
+        let opened = self
+            .send_in(&mut line, head, &Payload::Made(question), deadline)
+            .and_then(|_| self.wait(&mut line, deadline, |line| line.inboxes.get_mut(&stream)?.pop_front()));
         match opened.map_err(|error| self.not_started(error))?.body {
             Body::Failed(error) => {
                 line.inboxes.remove(&stream);
@@ -444,7 +443,8 @@ pub fn shutdown(limit: Duration) {
     let living: Vec<_> = std::mem::take(&mut *LIVING.lock().unwrap_or_else(PoisonError::into_inner));
     let living: Vec<_> = living.iter().filter_map(Weak::upgrade).collect();
     living.iter().for_each(|worker| worker.end(None, limit / 2));
-    let until = std::time::Instant::now() + limit;
+    // One that is idle ends at once; one that is at work gets half of the time.
+    let until = std::time::Instant::now() + limit / 2;
     for worker in living {
         if !worker.gone_within(until.saturating_duration_since(std::time::Instant::now())) {
             worker.kill();

@@ -138,6 +138,40 @@ thread_local! {
     static OURS: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
 }
 
+thread_local! {
+    static STOP: std::cell::RefCell<Option<StopCheck>> = const { std::cell::RefCell::new(None) };
+}
+
+type StopCheck = Box<dyn Fn() -> bool>;
+
+/// While it lives, a node that waits on this thread asks the function whether it shall go on waiting.
+pub struct StopWaiting(Option<StopCheck>);
+
+impl StopWaiting {
+    /// Begins.
+    #[must_use]
+    pub fn when(is_stopped: impl Fn() -> bool + 'static) -> Self {
+        Self(STOP.replace(Some(Box::new(is_stopped))))
+    }
+
+    /// Whether a wait on this thread shall end.
+    pub fn is_asked() -> bool {
+        STOP.with_borrow(|check| check.as_ref().is_some_and(|check| check()))
+    }
+}
+
+impl Drop for StopWaiting {
+    fn drop(&mut self) {
+        STOP.set(self.0.take());
+    }
+}
+
+impl std::fmt::Debug for StopWaiting {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("StopWaiting")
+    }
+}
+
 /// Says that this thread is one of the library's own: no code of another language may be called on it.
 pub fn mark_own_thread() {
     OURS.set(true);

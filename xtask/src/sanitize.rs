@@ -4,8 +4,10 @@ use crate::{files, paths, run};
 use anyhow::Result;
 use std::process::Command;
 
-/// The tests that reach the unsafe code.
+/// The tests that reach the unsafe code of the boundary.
 const TESTS: &str = "ffi::";
+/// Those of shared memory, which Miri does not know.
+const SHARED_MEMORY: &str = "ipc::";
 
 pub fn run(arguments: &[String]) -> Result<()> {
     files::only(arguments, &[], &[])?;
@@ -52,5 +54,5 @@ pub fn sanitize() -> Result<()> {
     // The pinned compiler has the sanitizers; that it may use them must be said.
     cargo.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", "-Zsanitizer=address").env("ASAN_OPTIONS", "detect_leaks=0");
     let triple = run::host()?;
-    run::must(cargo.args(["test", "--quiet", "--lib", "--locked", "--target", &triple, TESTS]))
+    run::must(cargo.args(["test", "--quiet", "--lib", "--locked", "--target", &triple, "--", TESTS, SHARED_MEMORY]))
 }

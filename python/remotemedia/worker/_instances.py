@@ -44,7 +44,6 @@ registered: dict[str, type] = {}
 """The classes that this process has decorated: they need no import."""
 
 
-
 def _reply_call(load: type[ctypes.CDLL], payload: Any) -> Any:
     call: Any = load(native._UniffiLib._name).remotemedia_node_reply
     call.argtypes = [ctypes.c_uint64, ctypes.c_char_p, ctypes.c_uint64, payload, ctypes.c_uint64]

@@ -71,7 +71,7 @@ def take_interrupt() -> BaseException | None:
 
 
 def install() -> None:
-    """Make Python nodes possible in this process, and start the first thread for those that no thread of Python's calls."""
+    """Make Python nodes possible in this process; start a thread for those that no thread of Python's calls."""
     global _installed
     with _lock:
         if _installed:

@@ -51,7 +51,7 @@ LAST, ERROR = 1, 2
 _SWAPPED = 100
 
 _PIXELS = ("gray8", "rgb24", "rgba", "nv12", "i420")
-_TYPES = "? i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 c8 c16".split()
+_TYPES = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"]
 _DTYPES: dict[int, np.dtype[Any]] = {}
 for _number, _type in enumerate(_TYPES):
     _DTYPES[_number] = np.dtype(_type)
