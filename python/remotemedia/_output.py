@@ -13,6 +13,7 @@ from remotemedia._wire import JSON
 
 if TYPE_CHECKING:
     from remotemedia._inputs import Inputs
+    from remotemedia._lib import Buffers
     from remotemedia._wire import Record
 
 __all__ = ["Output", "data_of"]
@@ -56,8 +57,8 @@ class Output:
         return f"Output({self.node}.{self.port} at {float(self.pts):.6f} s: {data})"
 
 
-def data_of(answer: bytes, record: Record, inputs: Inputs) -> object:
+def data_of(answer: bytes, record: Record, inputs: Inputs, buffers: Buffers | None = None) -> object:
     """Return what one record of an answer holds."""
     if record.kind == JSON:
         return json.loads(answer[record.start : record.start + record.byte_len])
-    return value(answer, record, inputs, None)
+    return value(answer, record, inputs, buffers)

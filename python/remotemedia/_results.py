@@ -19,7 +19,7 @@ from remotemedia._wire import ARRAY, AUDIO, BINARY, JSON, META, NOTHING, SAME, T
 
 if TYPE_CHECKING:
     from remotemedia._inputs import Inputs
-    from remotemedia._lib import RawResults
+    from remotemedia._lib import Buffers, RawResults
     from remotemedia._wire import Record
 
 __all__ = ["Port", "Ports", "audio_dict", "to_python", "value", "warn"]
@@ -107,7 +107,7 @@ def _bare(values: list[object]) -> object:
     return values[0] if len(values) == 1 else values
 
 
-def value(answer: bytes, record: Record, inputs: Inputs, buffers: RawResults | None) -> object:
+def value(answer: bytes, record: Record, inputs: Inputs, buffers: Buffers | None) -> object:
     """Return what one record holds; JSON excepted, which is parsed in one go."""
     kind = record.kind
     if kind == SAME:

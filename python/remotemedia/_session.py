@@ -604,7 +604,7 @@ class Session:
         for head, record in records_after(answer, _HEAD):
             ticks, num, den, generation, dropped = head
             port = self._ports[record.port]
-            data = data_of(answer, record, inputs)
+            data = data_of(answer, record, inputs, self._native)
             outputs.append(Output(port.node, port.port, data, (ticks, num, den), generation, dropped))
         return outputs
 

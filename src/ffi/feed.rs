@@ -1,12 +1,15 @@
 //! What the Python package calls on a session: records in, records out.
 
+use std::sync::{Arc, PoisonError};
+
 use super::audio::blob;
 use super::batch::{EndCall, figures};
 use super::error::RemoteMediaError;
-use super::raw::Blob;
+use super::raw::{Blob, RawBuffer};
 use super::session::{Session, pts};
 use super::{dtype, wire};
 use crate::data::RuntimeData;
+use crate::engine::SessionOutput;
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
 
@@ -37,6 +40,14 @@ pub(super) fn source(graph: &Graph, to: i32) -> Option<String> {
     Some(graph.nodes[node].id.clone())
 }
 
+impl Session {
+    fn answer(&self, outputs: Vec<SessionOutput>, bare: Option<wire::Bare>) -> Answer<Blob> {
+        let (bytes, buffers) = wire::outputs_with_buffers(outputs, bare)?;
+        *self.buffers.lock().unwrap_or_else(PoisonError::into_inner) = buffers;
+        Ok(blob(bytes)?)
+    }
+}
+
 #[uniffi::export]
 impl Session {
     /// Takes one item and gives what comes out. `to` is the position among `raw_sources`, or -1 for all; `pts_den` of 0
@@ -52,13 +63,21 @@ impl Session {
         };
         let to = source(self.inner.graph(), to);
         let outputs = self.inner.feed(item, pts(pts_ticks, pts_den)?, to.as_deref())?;
-        Ok(blob(wire::outputs(outputs, bare)?)?)
+        self.answer(outputs, bare)
+    }
+
+    /// A buffer that the last answer names, once.
+    pub fn raw_buffer(&self, index: i32) -> Answer<Arc<RawBuffer>> {
+        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        let buffer = usize::try_from(index).ok().and_then(|at| buffers.get_mut(at)).and_then(Option::take);
+        Ok(buffer.ok_or_else(|| Error::new(ErrorKind::Internal, format!("the answer has no buffer {index}")))?)
     }
 
     /// Ends the stream. `dtype`, `one_axis`: of the bare arrays that went in; -1 for none.
     pub fn raw_flush(&self, dtype: i32, one_axis: bool) -> Answer<Blob> {
         let bare = bare(dtype, one_axis)?;
-        Ok(blob(wire::outputs(self.inner.flush()?, bare)?)?)
+        let outputs = self.inner.flush()?;
+        self.answer(outputs, bare)
     }
 
     /// The ids of the nodes that take input.

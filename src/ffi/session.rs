@@ -58,6 +58,9 @@ pub struct StreamOutput {
 #[derive(Debug, uniffi::Object)]
 pub struct Session {
     pub(super) inner: Arc<crate::engine::Session>,
+    /// What the last answer to Python names.
+    #[cfg(feature = "python")]
+    pub(super) buffers: std::sync::Mutex<super::wire::Buffers>,
 }
 
 pub(super) fn options(config: &SessionConfig) -> Result<SessionOptions> {
@@ -91,7 +94,12 @@ pub(super) fn pts(ticks: i64, den: i32) -> Result<Option<Pts>> {
 impl Pipeline {
     /// Opens a session.
     pub fn session(&self, config: SessionConfig) -> Answer<Arc<Session>> {
-        Ok(Arc::new(Session { inner: Arc::new(self.inner.session(options(&config)?)?) }))
+        let inner = Arc::new(self.inner.session(options(&config)?)?);
+        Ok(Arc::new(Session {
+            inner,
+            #[cfg(feature = "python")]
+            buffers: std::sync::Mutex::default(),
+        }))
     }
 }
 

@@ -17,6 +17,8 @@ use crate::engine::{RunResults, SessionOutput};
 use crate::error::{Error, ErrorKind, Result};
 
 const RECORD: usize = 32;
+/// A result of a session from so many bytes on has a buffer of its own.
+const LONG: usize = 64 << 10;
 
 const TEXT: u8 = 0;
 const JSON: u8 = 1;
@@ -224,6 +226,8 @@ enum Payload {
 struct Writer {
     bytes: Vec<u8>,
     buffers: Option<Buffers>,
+    /// Shorter ones are written into the answer all the same.
+    least: usize,
 }
 
 /// The results with all their bytes, for a short run: the other side copies.
@@ -243,14 +247,21 @@ pub(super) type Bare = (DType, ByteOrder, bool);
 /// The results of a session: 24 bytes before each record say when it is (ticks i64, num u32, den u32), its generation
 /// u32, and how many were dropped before it u32. Audio of a stream of bare arrays goes back as such.
 pub(super) fn outputs(outputs: Vec<SessionOutput>, bare: Option<Bare>) -> Result<Vec<u8>> {
-    let mut writer = Writer { bytes: Vec::new(), buffers: None };
+    let mut writer = Writer { bytes: Vec::new(), buffers: None, least: 0 };
     outputs.into_iter().try_for_each(|output| writer.output(output, None, bare))?;
     Ok(writer.bytes)
 }
 
+/// The same with the buffers of long results: copying them into the answer would take longer than all else.
+pub(super) fn outputs_with_buffers(outputs: Vec<SessionOutput>, bare: Option<Bare>) -> Result<(Vec<u8>, Buffers)> {
+    let mut writer = Writer { bytes: Vec::new(), buffers: Some(Vec::new()), least: LONG };
+    outputs.into_iter().try_for_each(|output| writer.output(output, None, bare))?;
+    Ok((writer.bytes, writer.buffers.unwrap_or_default()))
+}
+
 /// Like [`outputs`], with the number of the stream, u32, at the end of each head.
 pub(super) fn group_outputs(outputs: Vec<(usize, SessionOutput)>, bare: Option<Bare>) -> Result<Vec<u8>> {
-    let mut writer = Writer { bytes: Vec::new(), buffers: None };
+    let mut writer = Writer { bytes: Vec::new(), buffers: None, least: 0 };
     outputs.into_iter().try_for_each(|(stream, output)| writer.output(output, Some(stream as u32), bare))?;
     Ok(writer.bytes)
 }
@@ -264,7 +275,7 @@ fn as_array(audio: &AudioBuffer, dtype: DType, order: ByteOrder, one_axis: bool)
 }
 
 fn write(results: RunResults, meta: Option<String>, buffers: Option<Buffers>) -> Writer {
-    let mut writer = Writer { bytes: Vec::with_capacity(128), buffers };
+    let mut writer = Writer { bytes: Vec::with_capacity(128), buffers, least: 0 };
     for (port, found) in results.ports.into_iter().enumerate() {
         for result in found.items {
             let bare = results.one_axis.get(result.item).copied().flatten();
@@ -351,11 +362,11 @@ impl Writer {
         let mut place = token;
         let behind = match (payload, &mut self.buffers) {
             (Payload::Token(_), _) => None,
-            (Payload::Samples(samples), Some(buffers)) => {
+            (Payload::Samples(samples), Some(buffers)) if byte_len >= self.least => {
                 place = keep(buffers, RawBuffer::from_samples(samples));
                 None
             }
-            (Payload::Bytes(bytes), Some(buffers)) => {
+            (Payload::Bytes(bytes), Some(buffers)) if byte_len >= self.least => {
                 place = keep(buffers, RawBuffer::from_bytes(bytes));
                 None
             }

@@ -48,7 +48,7 @@ pub fn build(out: &Utf8Path, glibc: Option<&str>) -> Result<Wheel> {
         not_above(&platform, version)?;
     }
     nothing_of_this_machine(&library)?;
-    elf::opens_no_connection(&library)?;
+    elf::reaches_no_host(&library)?;
     let tag = format!("py3-none-{platform}");
     let mut contents = sources()?;
     contents.insert("remotemedia/_native/__init__.py".to_owned(), generate::NATIVE_INIT.as_bytes().to_vec());

@@ -25,6 +25,7 @@ from remotemedia._bench import (
     size,
     sound,
     vad,
+    workers,
 )
 from remotemedia._bench.measure import Row
 
@@ -40,6 +41,7 @@ def _rows(effort: float) -> Iterator[tuple[str, Callable[[], Row]]]:
     yield from vad.rows(effort)
     yield from sound.rows(effort)
     yield from nodes.rows(effort)
+    yield from workers.rows(effort)
 
 
 def _start_threads() -> None:
