@@ -138,7 +138,7 @@ def value(answer: bytes, record: Record, inputs: Inputs, buffers: Buffers | None
 
 
 def _memory(
-    answer: bytes, record: Record, dtype: int, shape: tuple[int, ...], buffers: RawResults | None
+    answer: bytes, record: Record, dtype: int, shape: tuple[int, ...], buffers: Buffers | None
 ) -> np.ndarray[Any, Any]:
     """Return a writable array: a copy of what is short, a view of a buffer of its own otherwise."""
     if buffers is None:
