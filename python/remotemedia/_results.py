@@ -128,7 +128,7 @@ def value(answer: bytes, record: Record, inputs: Inputs, buffers: Buffers | None
         frame = VideoFrame(data, cast("Any", record.extra[8:].decode()), width=width, height=height)
         return _video_dict(frame) if record.item in inputs.dicts else frame
     if kind == BINARY:
-        if buffers is None:
+        if buffers is None or record.start >= 0:
             return answer[record.start : record.start + record.byte_len]
         owner = buffers.raw_buffer(record.place)
         return ctypes.string_at(owner.raw_address(), record.byte_len) if record.byte_len else b""
@@ -141,7 +141,7 @@ def _memory(
     answer: bytes, record: Record, dtype: int, shape: tuple[int, ...], buffers: Buffers | None
 ) -> np.ndarray[Any, Any]:
     """Return a writable array: a copy of what is short, a view of a buffer of its own otherwise."""
-    if buffers is None:
+    if buffers is None or record.start >= 0:
         return copied(answer, record.start, dtype, shape)
     return view(buffers.raw_buffer(record.place), dtype, shape)
 

@@ -34,12 +34,13 @@ def test_all_is_sorted_and_true(name: str) -> None:
 
 def test_nothing_public_is_unlisted() -> None:
     public = {name for name, member in vars(rm).items() if not name.startswith("_") and not _is_machinery(member)}
+    # What a worker process runs, once something has needed it.
+    public.discard("worker")
     assert public == {name for name in rm.__all__ if not name.startswith("_")}
 
 
 def _is_machinery(member: object) -> bool:
     own = isinstance(member, ModuleType) and member.__name__.startswith("remotemedia.")
-    own = own and member is not sys.modules.get("remotemedia.worker")  # What a worker process runs.
     return not own and getattr(member, "__module__", "") == "__future__"
 
 
