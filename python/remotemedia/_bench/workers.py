@@ -56,7 +56,7 @@ def rows(effort: float) -> Iterator[tuple[str, Callable[[], Row]]]:
         return max(least, int(full * effort))
 
     yield "worker: round trip of 960 float32", lambda: _round_trips(_FRAME, n(10, 1), 300)
-    yield "worker: round trip of a 1080p RGB frame", lambda: _round_trips(_PICTURE, n(6, 1), n(20, 2))
+    yield "worker: round trip of 6 MB, an array", lambda: _round_trips(_PICTURE, n(6, 1), n(20, 2))
     yield "worker: idle CPU of host and worker", lambda: _idle(max(0.5, 10 * effort))
     yield "worker: start to first frame", lambda: _start(n(10, 2))
     yield "worker: two workers against one, work of Python alone", lambda: _two(n(200, 20))
@@ -160,7 +160,7 @@ def _round_trips(array: Any, rounds: int, calls: int) -> Row:
                 raise AssertionError(f"{contender.name} does not give the array back")
         figures = compare(contenders, rounds, calls)
     unit = "us" if small else "ms"
-    name = "960 float32" if small else "a 1080p RGB frame"
+    name = "960 float32" if small else "6 MB, an array"
     row = Row(f"worker: round trip of {name}", unit, figures, figures[0].median / figures[1].median)
     send = figures[2].median / figures[0].median
     row.note = f"{send:.1f} times as fast as Pipe.send; p99 {figures[0].p99 / figures[1].p99:.2f} of raw bytes"
