@@ -102,28 +102,19 @@ impl Checker<'_> {
 
     /// The type as it runs here.
     fn placed(&mut self, path: &str, node: &NodeSpec, kind: &Arc<dyn NodeType>) -> Arc<dyn NodeType> {
-        let mut problems = Execution::check(&node.execution);
+        let (execution, mut problems) = Execution::read(&node.execution);
         for problem in &mut problems {
-            // An unknown key never had an effect in `execution`, and manifests in the wild carry them.
             problem.path = format!("{path}/execution{}", problem.path);
-            if problem.code == "RM0110" {
-                (problem.code, problem.severity) = ("RM0130", Severity::Warning);
-            }
         }
-        let known = node.execution.iter().filter(|(key, _)| !problems.iter().any(|p| p.path.ends_with(key.as_str())));
-        let known = known.map(|(key, value)| (key.clone(), value.clone())).collect();
-        let placed = Execution::read(&known).and_then(|execution| {
-            let code = kind.runs_code() || execution.python.is_some();
-            if code && !self.allow_python {
-                let what = if kind.runs_code() { "params" } else { "execution/python" };
-                problems.push(
-                    Problem::error("RM0144", format!("{path}/{what}"), "the manifest names code that would be run")
-                        .fix("pass allow_python=True (--allow-python) if you trust whoever wrote it"),
-                );
-            }
-            kind.placed(&node.id, &execution)
-        });
-        let placed = placed.unwrap_or_else(|error| {
+        let code = kind.runs_code() || execution.python.is_some();
+        if code && !self.allow_python {
+            let what = if kind.runs_code() { "params" } else { "execution/python" };
+            problems.push(
+                Problem::error("RM0144", format!("{path}/{what}"), "the manifest names code that would be run")
+                    .fix("pass allow_python=True (--allow-python) if you trust whoever wrote it"),
+            );
+        }
+        let placed = kind.placed(&node.id, &execution).unwrap_or_else(|error| {
             let mut problem = Problem::error("RM0121", format!("{path}/execution/placement"), error.message());
             problem.fix = error.fix().map(str::to_owned);
             problems.push(problem);

@@ -1,11 +1,13 @@
 //! How a node runs, where its type leaves a choice.
 
+use std::sync::LazyLock;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::params::{Params, schema_of};
-use crate::error::{Error, ErrorKind, Problem, Result};
+use crate::error::{Problem, Severity};
 
 /// `execution` of a node in a manifest, but for `on_error`, which is the engine's.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -106,19 +108,37 @@ impl Default for Execution {
     }
 }
 
-impl Execution {
-    /// Everything that is wrong with the object; paths are relative to it.
-    pub fn check(object: &Map<String, Value>) -> Vec<Problem> {
-        Params::new(&schema_of::<Self>()).check(object)
-    }
+/// The checks, made once: a manifest may have 10,000 nodes.
+static CHECKS: LazyLock<Params> = LazyLock::new(|| Params::new(&schema_of::<Execution>()));
 
-    /// The settings of an object that has passed [`check`](Self::check).
-    ///
-    /// # Errors
-    /// `InputValue` when it has not.
-    pub fn read(object: &Map<String, Value>) -> Result<Self> {
-        serde_json::from_value(Value::Object(object.clone()))
-            .map_err(|error| Error::new(ErrorKind::InputValue, format!("execution: {error}")))
+impl Execution {
+    /// The settings of an object, and everything that is wrong with it; paths are relative to it. What is wrong has its
+    /// default. An unknown key is a warning: it never had an effect in `execution`, and manifests in the wild carry them.
+    pub fn read(object: &Map<String, Value>) -> (Self, Vec<Problem>) {
+        if object.is_empty() {
+            return (Self::default(), Vec::new());
+        }
+        let mut problems = Vec::new();
+        let mut known = Map::new();
+        for (key, value) in object {
+            let one = Map::from_iter([(key.clone(), value.clone())]);
+            let mut wrong = CHECKS.check(&one);
+            for problem in &mut wrong {
+                if problem.code == "RM0110" {
+                    (problem.code, problem.severity) = ("RM0130", Severity::Warning);
+                }
+            }
+            if wrong.is_empty() {
+                known.extend(one);
+            }
+            problems.append(&mut wrong);
+        }
+        // Only what the schema cannot say can be wrong still, such as a number that is too large for its type.
+        let execution = serde_json::from_value(Value::Object(known)).unwrap_or_else(|error| {
+            problems.push(Problem::error("RM0112", "", format!("execution: {error}")));
+            Self::default()
+        });
+        (execution, problems)
     }
 }
 
