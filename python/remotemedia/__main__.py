@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
         if given[:1] == ["doctor"]:
             given = [*given, *_about_python()]
         if "--allow-python" in given:
-            _python_possible(native)
+            _python_possible()
         code = _native(native, given)
         if given in (["--help"], ["-h"], ["help"]):
             print(
@@ -59,9 +59,8 @@ def _native(native: Any, given: list[str]) -> int:
         signal.signal(signal.SIGINT, before)
 
 
-def _python_possible(native: Any) -> None:
+def _python_possible() -> None:
     """Get ready for nodes that are written in Python: modules are found in the present folder, too."""
-    import json
     import os
 
     from remotemedia.worker import _local
@@ -69,7 +68,7 @@ def _python_possible(native: Any) -> None:
     if (here := os.getcwd()) not in sys.path:
         sys.path.insert(0, here)
     _local.install()
-    native.raw_interpreter(sys.executable, json.dumps([os.path.abspath(path) for path in sys.path]))
+    _local.name_interpreter()
 
 
 def _about_python() -> list[str]:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AUDIO_TYPES",
+    "DTYPES",
+    "Exporter",
     "address",
     "as_array",
     "check_audio",
@@ -44,14 +46,14 @@ _TYPES = [
     np.complex128,
 ]
 _SWAPPED = 100
-_DTYPES: dict[int, np.dtype[Any]] = {}
+DTYPES: dict[int, np.dtype[Any]] = {}
 for _number, _type in enumerate(_TYPES):
-    _DTYPES[_number] = np.dtype(_type)
-    _DTYPES[_number + _SWAPPED] = np.dtype(_type).newbyteorder("S")
+    DTYPES[_number] = np.dtype(_type)
+    DTYPES[_number + _SWAPPED] = np.dtype(_type).newbyteorder("S")
 # By `dtype.str`, such as "<f4": the aliases of one type (`long`, `longlong`) have the same one.
-_CODES = {dtype.str: code for code, dtype in reversed(_DTYPES.items())}
-_CODES_BY_DTYPE: dict[np.dtype[Any], int] = {dtype: code for code, dtype in reversed(_DTYPES.items())}
-_TYPESTR = {code: dtype.str for code, dtype in _DTYPES.items()}
+_CODES = {dtype.str: code for code, dtype in reversed(DTYPES.items())}
+_CODES_BY_DTYPE: dict[np.dtype[Any], int] = {dtype: code for code, dtype in reversed(DTYPES.items())}
+_TYPESTR = {code: dtype.str for code, dtype in DTYPES.items()}
 
 AUDIO_TYPES = "float16, float32, float64, int16, int32 or uint8"
 """The element types that can be audio, in words."""
@@ -155,34 +157,36 @@ def to_float32(array: Array) -> np.ndarray[Any, np.dtype[np.float32]]:
     return array.astype(np.float32, copy=False)
 
 
-class _Exporter:
-    """Shows native memory to numpy, and keeps it alive as the array's base."""
+class Exporter:
+    """Shows native memory to numpy. It lives as long as any view of it, and keeps the memory's owner alive."""
 
     __slots__ = ("__array_interface__", "__weakref__", "_owner")
 
-    def __init__(self, address: int, typestr: str, shape: tuple[int, ...], owner: object) -> None:
+    def __init__(
+        self, address: int, typestr: str, shape: tuple[int, ...], owner: object, read_only: bool = False
+    ) -> None:
         self._owner = owner
         self.__array_interface__ = {
             "version": 3,
             "shape": shape,
             "typestr": typestr,
-            "data": (address, False),
+            "data": (address, read_only),
             "strides": None,
         }
 
 
 def copied(data: bytes, start: int, code: int, shape: tuple[int, ...]) -> Array:
     """Return a writable array with a copy of the bytes from ``start`` on."""
-    return cast("Array", np.ndarray(shape, _DTYPES[code], data, start).copy())
+    return cast("Array", np.ndarray(shape, DTYPES[code], data, start).copy())
 
 
 def view(owner: RawBuffer, code: int, shape: tuple[int, ...]) -> Array:
     """Return a writable array over native memory, which lives as long as the array or any view of it."""
     if 0 in shape:
-        return np.empty(shape, _DTYPES[code])
+        return np.empty(shape, DTYPES[code])
     return memory(owner.raw_address(), _TYPESTR[code], shape, owner)
 
 
 def memory(address: int, typestr: str, shape: tuple[int, ...], owner: object) -> Array:
     """Return a writable array over memory at an address, which ``owner`` keeps alive."""
-    return np.asarray(_Exporter(address, typestr, shape, owner))
+    return np.asarray(Exporter(address, typestr, shape, owner))

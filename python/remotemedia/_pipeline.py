@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -52,8 +50,7 @@ def _python_possible(runs: int) -> None:
 
     _local.install()
     if runs == _run.ELSEWHERE:
-        # As the modules are found here now: a worker finds them in the same places.
-        native.raw_interpreter(sys.executable, json.dumps([os.path.abspath(path) for path in sys.path]))
+        _local.name_interpreter()
 
 
 class Pipeline:

@@ -25,6 +25,9 @@ pub enum DType {
     C128,
 }
 
+/// Added to the number of a byte-swapped type.
+const SWAPPED: u8 = 100;
+
 impl DType {
     /// All element types. The position in this list is the type's number at the language boundary.
     pub const ALL: [Self; 14] = [
@@ -43,6 +46,19 @@ impl DType {
         Self::C64,
         Self::C128,
     ];
+
+    /// The number of an element type in a byte order: the position in [`ALL`](Self::ALL), plus 100 when byte-swapped.
+    pub fn number(self, order: ByteOrder) -> u8 {
+        let position = Self::ALL.iter().position(|dtype| *dtype == self).unwrap_or(0);
+        position as u8 + if order == ByteOrder::Swapped { SWAPPED } else { 0 }
+    }
+
+    /// The element type and byte order of a number.
+    pub fn from_number(number: u8) -> Option<(Self, ByteOrder)> {
+        let (position, order) =
+            if number >= SWAPPED { (number - SWAPPED, ByteOrder::Swapped) } else { (number, ByteOrder::Native) };
+        Some((*Self::ALL.get(usize::from(position))?, order))
+    }
 
     /// Bytes of one element.
     pub const fn size(self) -> usize {

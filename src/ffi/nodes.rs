@@ -27,7 +27,7 @@ pub fn raw_nodes_install(run: u64, look: u64) {
 pub fn raw_interpreter(executable: String, sys_path_json: String) -> Answer<()> {
     let sys_path = serde_json::from_str(&sys_path_json)
         .map_err(|error| Error::new(ErrorKind::InputValue, format!("sys.path: {error}")))?;
-    ipc::set_interpreter(Interpreter { executable: executable.into(), sys_path, environment: Vec::new() });
+    ipc::set_interpreter(Interpreter { executable: executable.into(), sys_path });
     Ok(())
 }
 
@@ -156,11 +156,6 @@ impl RawServing {
     /// Gives back memory that was kept.
     pub fn release(&self, number: u64) {
         self.inner.release(number);
-    }
-
-    /// How many requests are kept.
-    pub fn kept(&self) -> u64 {
-        self.inner.kept() as u64
     }
 
     /// Gives the error of the last call that failed.

@@ -310,7 +310,7 @@ impl Writer {
 
     /// `bare`: the item was a bare array, of one axis or not; its audio goes back as one.
     fn value(&mut self, port: u32, item: u32, data: RuntimeData, bare: Option<bool>) {
-        let float = dtype::number(DType::F32, ByteOrder::Native);
+        let float = DType::F32.number(ByteOrder::Native).into();
         match data {
             RuntimeData::Text(text) => self.record(TEXT, 0, port, item, &[], Payload::Text(text.to_string())),
             RuntimeData::Json(value) => self.record(JSON, 0, port, item, &[], Payload::Text(value.to_string())),
@@ -345,7 +345,7 @@ impl Writer {
                 }
                 ArrayBytes::Owned(bytes) => {
                     let bytes = Payload::Bytes(Arc::unwrap_or_clone(bytes));
-                    self.record(ARRAY, dtype::number(array.dtype, array.order), port, item, &axes(&array.shape), bytes);
+                    self.record(ARRAY, array.dtype.number(array.order).into(), port, item, &axes(&array.shape), bytes);
                 }
             },
             RuntimeData::Control(_) => self.record(NOTHING, 0, port, item, &[], Payload::Token(0)),
@@ -406,14 +406,13 @@ mod tests {
 
     use super::*;
     use crate::engine::RunOptions;
-    use crate::ffi::dtype::number;
     use crate::ffi::raw_next_released;
     use crate::runtime::Pipeline;
 
     /// The record of an array of float32 in our own memory.
     fn record(samples: &[f32], flags: u8, token: u64) -> Vec<u8> {
         let mut record = vec![ARRAY, flags];
-        record.extend_from_slice(&number(DType::F32, ByteOrder::Native).to_le_bytes());
+        record.extend_from_slice(&i16::from(DType::F32.number(ByteOrder::Native)).to_le_bytes());
         record.extend_from_slice(&8_u32.to_le_bytes());
         let address = samples.as_ptr().expose_provenance() as u64;
         for number in [address, size_of_val(samples) as u64, token, samples.len() as u64] {

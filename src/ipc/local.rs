@@ -4,22 +4,17 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::os::now_ns;
-use super::reply::{Body, Reply};
+use super::reply::{Body, Inbox, Reply};
 use super::seat::Seat;
 use super::spec::Spec;
-use super::wire::{FrameKind, Head, Payload};
-use super::worker::deadline;
+use super::time::{LOOK, deadline, left};
+use super::wire::{Head, Payload};
 use crate::data::Pool;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::{StopWaiting, is_callers_thread};
-
-/// The longest wait without a look at the stop flag.
-const LOOK: Duration = Duration::from_millis(50);
 
 /// The interpreter of this process.
 pub trait Interpreter: Send + Sync {
@@ -65,7 +60,7 @@ struct Request {
 struct State {
     waiting: VecDeque<Arc<Request>>,
     running: HashMap<(u32, u64), Arc<Request>>,
-    inboxes: HashMap<u32, VecDeque<Reply>>,
+    inboxes: HashMap<u32, Inbox>,
     /// Threads of Python's that wait for work.
     idle: usize,
     stopped: bool,
@@ -109,7 +104,7 @@ pub fn accept(head: &[u8], payload: &[u8]) -> Result<()> {
     let waited_for =
         if reply.is_last() { state.running.remove(&key).is_some() } else { state.running.contains_key(&key) };
     if let Some(inbox) = state.inboxes.get_mut(&reply.head.stream) {
-        inbox.push_back(reply);
+        inbox.put(reply);
     }
     drop(state);
     if waited_for {
@@ -145,7 +140,7 @@ impl LocalSeat {
                 .hint("set `execution.placement` to \"process\" and name one in `execution.python`"));
         }
         let stream = STREAMS.fetch_add(1, Ordering::Relaxed);
-        state().inboxes.insert(stream, VecDeque::new());
+        state().inboxes.insert(stream, Inbox::default());
         let mut seat = Self { spec: spec.clone(), stream, deadline_ns: 0 };
         let limit = spec.execution.startup_timeout_ms;
         let question = json!({
@@ -154,16 +149,15 @@ impl LocalSeat {
             "params": spec.params,
             "copy_inputs": spec.execution.copy_inputs,
         });
-        match seat.ask(question, limit)? {
+        match seat.ask(&question, limit)? {
             Body::Failed(error) => Err(error.at_node(&spec.node)),
             _ => Ok(seat),
         }
     }
 
-    fn ask(&mut self, question: serde_json::Value, timeout_ms: u64) -> Result<Body> {
-        let question = question.to_string().into_bytes();
-        let head = Head::new(FrameKind::Control, self.stream, 0, question.len());
-        let sequence = self.start(head, &Payload::Made(question), timeout_ms)?;
+    fn ask(&mut self, question: &Value, timeout_ms: u64) -> Result<Body> {
+        let (head, question) = Payload::control(self.stream, question);
+        let sequence = self.start(head, &question, timeout_ms)?;
         Ok(self.receive(sequence)?.body)
     }
 
@@ -173,24 +167,13 @@ impl LocalSeat {
         (head.stream, head.sequence, head.deadline_ns) = (self.stream, sequence, self.deadline_ns);
         let mut bytes = Vec::with_capacity(128);
         head.write(&mut bytes)?;
-        match (payload, INTERPRETER.get()) {
-            (Payload::Bytes(payload), Some(interpreter)) if is_callers_thread() => {
-                interpreter.run(&bytes, address(payload));
-            }
-            (Payload::Made(payload), Some(interpreter)) if is_callers_thread() => {
-                interpreter.run(&bytes, address(payload));
-            }
-            _ => {
-                let mut copy = vec![0; payload.len()];
-                payload.copy_to(&mut copy);
-                match INTERPRETER.get().filter(|_| is_callers_thread()) {
-                    Some(interpreter) => interpreter.run(&bytes, address(&copy)),
-                    None => {
-                        let request = Request { stream: self.stream, sequence, head: bytes, payload: copy };
-                        state().waiting.push_back(Arc::new(request));
-                        CHANGED.notify_all();
-                    }
-                }
+        let payload = payload.bytes();
+        match INTERPRETER.get().filter(|_| is_callers_thread()) {
+            Some(interpreter) => interpreter.run(&bytes, address(&payload)),
+            None => {
+                let request = Request { stream: self.stream, sequence, head: bytes, payload: payload.into_owned() };
+                state().waiting.push_back(Arc::new(request));
+                CHANGED.notify_all();
             }
         }
         Ok(sequence)
@@ -210,22 +193,17 @@ impl Seat for LocalSeat {
     fn receive(&mut self, sequence: u64) -> Result<Reply> {
         let mut state = state();
         loop {
-            if let Some(inbox) = state.inboxes.get_mut(&self.stream) {
-                while inbox.front().is_some_and(|reply| reply.head.sequence < sequence) {
-                    inbox.pop_front();
-                }
-                if let Some(reply) = inbox.pop_front() {
-                    return Ok(reply);
-                }
+            if let Some(reply) = state.inboxes.get_mut(&self.stream).and_then(|inbox| inbox.next(sequence)) {
+                return Ok(reply);
             }
-            let left = self.deadline_ns - now_ns();
+            let left = left(self.deadline_ns);
             if state.stopped {
                 return Err(Error::new(ErrorKind::Closed, "the runtime is shut down"));
             }
-            if left <= 0 || is_callers_thread() {
+            if left.is_zero() || is_callers_thread() {
                 state.waiting.retain(|request| request.stream != self.stream);
                 let limit = self.spec.execution.frame_timeout_ms;
-                let text = if left <= 0 {
+                let text = if left.is_zero() {
                     format!("the node has not answered within {limit} ms")
                 } else {
                     "the node was left without an answer".to_owned()
@@ -235,8 +213,7 @@ impl Seat for LocalSeat {
                     .hint("raise `execution.frame_timeout_ms`, or run it in a worker process, which can be ended"));
             }
             check_interrupt()?;
-            let wait = Duration::from_nanos(left.unsigned_abs()).min(LOOK);
-            state = CHANGED.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner).0;
+            state = CHANGED.wait_timeout(state, left.min(LOOK)).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -251,9 +228,8 @@ impl Seat for LocalSeat {
 
 impl Drop for LocalSeat {
     fn drop(&mut self) {
-        let question = br#"{"op": "close"}"#.to_vec();
-        let head = Head::new(FrameKind::Control, self.stream, 0, question.len());
-        let sent = self.start(head, &Payload::Made(question), 1_000);
+        let (head, question) = Payload::control(self.stream, &json!({"op": "close"}));
+        let sent = self.start(head, &question, 1_000);
         let mut state = state();
         state.inboxes.remove(&self.stream);
         drop((state, sent));

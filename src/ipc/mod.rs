@@ -18,6 +18,7 @@ mod serve;
 mod shm;
 mod spec;
 mod sweep;
+mod time;
 mod wire;
 mod worker;
 

@@ -2,15 +2,16 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use super::local;
 use super::reply::Reply;
 use super::restart::Restarts;
 use super::seat::{Seat, Times};
 use super::spec::Spec;
+use super::time::{LOOK, deadline, elapsed, left, now_ns};
 use super::wire::{Head, Payload};
-use super::worker::{Worker, deadline, elapsed};
-use super::{local, os};
+use super::worker::Worker;
 use crate::error::{Error, ErrorKind, Result};
 
 /// The workers of a node. They end with the last pipeline and session that uses it.
@@ -105,12 +106,12 @@ impl Pool {
 fn wait(delay_ms: u64) -> Result<()> {
     let until = deadline(delay_ms);
     loop {
-        let left = until - os::now_ns();
-        if left <= 0 {
+        let left = left(until);
+        if left.is_zero() {
             return Ok(());
         }
         local::check_interrupt()?;
-        std::thread::sleep(Duration::from_nanos(left.unsigned_abs()).min(Duration::from_millis(50)));
+        std::thread::sleep(left.min(LOOK));
     }
 }
 
@@ -140,7 +141,7 @@ pub struct WorkerSeat {
 
 impl Seat for WorkerSeat {
     fn send(&mut self, mut head: Head, payload: &Payload<'_>) -> Result<u64> {
-        let sent = os::now_ns();
+        let sent = now_ns();
         let limit = deadline(self.taken.pool.spec.execution.frame_timeout_ms);
         (head.stream, head.deadline_ns) = (self.stream, limit);
         let sequence = self.worker.send(head, payload, &mut self.times)?;
@@ -163,7 +164,7 @@ impl Seat for WorkerSeat {
             self.times.frames += 1;
             self.times.queue += elapsed(sent, taken);
             self.times.process += elapsed(taken, answered);
-            self.times.reply += elapsed(answered, os::now_ns());
+            self.times.reply += elapsed(answered, now_ns());
         }
         Ok(reply)
     }

@@ -11,7 +11,7 @@ use super::python::Declared;
 use super::reply::Body;
 use super::seat::{Seat, Times};
 use super::spec::Spec;
-use super::wire::{FrameKind, Head, Payload};
+use super::wire::{Head, Payload};
 use crate::data::{Control, Format, Packet, Pts, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::{Latency, OnCrash, Opened, Opening, Out, PortId, Processor};
@@ -78,9 +78,14 @@ impl PythonProcessor {
         };
         self.next_seat = 0;
         for (name, value) in self.changed.clone() {
-            self.ask(&json!({"op": "set_param", "name": name, "value": value}), &mut Out::default())?;
+            self.change(&name, &value)?;
         }
         Ok(())
+    }
+
+    /// Changes a parameter of the instances that there are.
+    fn change(&mut self, name: &str, value: &Value) -> Result<()> {
+        self.ask(&json!({"op": "set_param", "name": name, "value": value}), &mut Out::default())
     }
 
     /// Instances that hold nothing of a stream before.
@@ -136,6 +141,14 @@ impl PythonProcessor {
         }
     }
 
+    /// Puts out everything that is still to come.
+    fn answer_all(&mut self, out: &mut Out) -> Result<()> {
+        while !self.under_way.is_empty() {
+            self.answer(out)?;
+        }
+        Ok(())
+    }
+
     /// A worker has ended: its frames are lost, and it is started again if the policy says so.
     fn lost(&mut self, seat: usize, error: Error, packet: &Packet, out: &mut Out) -> Result<()> {
         // Also a frame whose time is over before its worker had a turn: the worker is well.
@@ -183,21 +196,18 @@ impl PythonProcessor {
     }
 
     fn ask(&mut self, question: &Value, out: &mut Out) -> Result<()> {
-        let question = question.to_string().into_bytes();
         let packet = self.last.clone().unwrap_or_else(|| Packet::new(RuntimeData::text(""), Pts::ZERO));
         for seat in 0..self.seats.len() {
-            let mut head = Head::new(FrameKind::Control, 0, 0, question.len());
+            // The stream is the seat's to fill in.
+            let (mut head, message) = Payload::control(0, question);
             head.pts = packet.pts;
-            let sequence = match self.seats[seat].send(head, &Payload::Bytes(&question)) {
+            let sequence = match self.seats[seat].send(head, &message) {
                 Ok(sequence) => sequence,
                 Err(error) => return self.lost(seat, error, &packet, out),
             };
             self.under_way.push_back(UnderWay { seat, sequence, packet: packet.clone() });
         }
-        while !self.under_way.is_empty() {
-            self.answer(out)?;
-        }
-        Ok(())
+        self.answer_all(out)
     }
 }
 
@@ -222,9 +232,7 @@ impl Processor for PythonProcessor {
 
     fn process(&mut self, _: PortId, packet: Packet, out: &mut Out) -> Result<()> {
         if let RuntimeData::Control(Control::Discontinuity) = packet.data {
-            while !self.under_way.is_empty() {
-                self.answer(out)?;
-            }
+            self.answer_all(out)?;
             self.reset();
             out.emit(PortId::FIRST, packet);
             return Ok(());
@@ -250,9 +258,7 @@ impl Processor for PythonProcessor {
     }
 
     fn end(&mut self, _: PortId, out: &mut Out) -> Result<()> {
-        while !self.under_way.is_empty() {
-            self.answer(out)?;
-        }
+        self.answer_all(out)?;
         if self.stale {
             return Ok(()); // Nothing of this stream has come.
         }
@@ -276,7 +282,7 @@ impl Processor for PythonProcessor {
         if self.seats.is_empty() {
             return Ok(());
         }
-        self.ask(&json!({"op": "set_param", "name": name, "value": value}), &mut Out::default())
+        self.change(name, value)
     }
 
     fn metrics(&self) -> Option<Value> {

@@ -146,9 +146,6 @@ impl NodeType for PythonNode {
         {
             problems.push(Problem::error("RM0112", format!("/{CLASS}"), error.message()));
         }
-        if self.class.is_none() && params.get("params").is_some_and(|inner| !inner.is_object()) {
-            problems.push(Problem::error("RM0111", "/params", "`params` is no object").expected("an object"));
-        }
         problems
     }
 
@@ -163,12 +160,9 @@ impl NodeType for PythonNode {
             || (self.info.name.to_owned(), Execution::default()),
             |placed| (placed.id.clone(), placed.execution.clone()),
         );
-        let place = execution.placement;
         let spec = Arc::new(Spec { node: id, class, params: inner, execution });
-        let pool = (place == Placement::Process).then(|| match &self.placed {
-            Some(placed) => placed.pool(params, &spec),
-            None => Pool::new(spec.clone()),
-        });
+        let placed = self.placed.as_ref().filter(|_| self.runs() == Runs::Elsewhere);
+        let pool = placed.map(|placed| placed.pool(params, &spec));
         Ok(Box::new(PythonProcessor::new(spec, pool, self.declared.clone())))
     }
 

@@ -1,9 +1,11 @@
 //! What a Python node answers.
 
+use std::collections::VecDeque;
+
 use serde_json::Value;
 
-use super::wire::{ERROR, FrameKind, Head, LAST};
-use crate::data::{Pool, RuntimeData};
+use super::wire::{ERROR, Head, LAST};
+use crate::data::{Kind, Pool, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
 
 /// One answer to a request; a request may have many.
@@ -36,7 +38,7 @@ impl Reply {
     pub fn read(head: Head, payload: &[u8], pool: &Pool) -> Result<Self> {
         let body = if head.flags & ERROR != 0 {
             Body::Failed(error(payload))
-        } else if head.kind != FrameKind::Control {
+        } else if head.kind != Kind::Control {
             Body::Data(head.data(payload, pool)?)
         } else if payload.is_empty() {
             Body::Nothing
@@ -52,20 +54,34 @@ impl Reply {
     }
 }
 
-/// An error as the other side has written it: `{"kind", "code", "reason", "traceback"}`.
+/// What has come for one stream and was not taken yet.
+#[derive(Debug, Default)]
+pub struct Inbox(VecDeque<Reply>);
+
+impl Inbox {
+    /// Keeps a reply.
+    pub fn put(&mut self, reply: Reply) {
+        self.0.push_back(reply);
+    }
+
+    /// The next reply to a request. Replies to older ones are dropped: nobody waits for them any more.
+    pub fn next(&mut self, sequence: u64) -> Option<Reply> {
+        while self.0.front().is_some_and(|reply| reply.head.sequence < sequence) {
+            self.0.pop_front();
+        }
+        self.0.pop_front()
+    }
+}
+
+/// An error as the other side has written it: `{"kind", "reason", "traceback", "hint"}`.
 fn error(payload: &[u8]) -> Error {
     let value: Value = serde_json::from_slice(payload).unwrap_or(Value::Null);
     let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
-    let (kind, code) = match text("kind") {
-        "InputType" => (ErrorKind::InputType, "RM0300"),
-        "Unsupported" => (ErrorKind::Unsupported, "RM0800"),
-        "Escaped" => (ErrorKind::Node, "RM0403"),
-        _ => (ErrorKind::Node, "RM0402"),
-    };
+    let code = if text("kind") == "Escaped" { "RM0403" } else { "RM0402" };
     let (reason, traceback) = (text("reason"), text("traceback"));
     let reason = if reason.is_empty() { "the node failed without a reason" } else { reason };
     let message = if traceback.is_empty() { reason.to_owned() } else { format!("{reason}\n{}", traceback.trim_end()) };
-    let error = Error::new(kind, message).code_of(code);
+    let error = Error::new(ErrorKind::Node, message).code_of(code);
     match text("hint") {
         "" => error,
         hint => error.hint(hint),

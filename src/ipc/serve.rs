@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::io::Read as _;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use super::shm::{Channel, Place, Received};
 use super::wire::{self, Head};
 use crate::error::{Error, ErrorKind, Result};
 
-/// How long a waiting worker sleeps at most before it looks whether it shall end.
+/// How long a waiting worker sleeps at most before it looks again.
 const LOOK: Duration = Duration::from_secs(5);
 /// How long a reply waits for room at a time.
 const ROOM: Duration = Duration::from_micros(200);
@@ -24,7 +23,6 @@ pub struct Serving {
     channel: Channel,
     max_frame_bytes: usize,
     held: Mutex<Held>,
-    stopped: AtomicBool,
 }
 
 /// Memory of the channel that Python looks at.
@@ -69,7 +67,7 @@ impl Serving {
             return Err(Error::new(ErrorKind::Closed, "the host has ended"));
         }
         let channel = Channel::open(&Place { prefix, root, frames, first_bytes: 8_192 })?;
-        Ok(Self { channel, max_frame_bytes, held: Mutex::default(), stopped: AtomicBool::new(false) })
+        Ok(Self { channel, max_frame_bytes, held: Mutex::default() })
     }
 
     /// Ends this process when the host's end of a file is closed: the host is gone, whatever it was that ended it.
@@ -92,13 +90,10 @@ impl Serving {
     /// given back, unless it was kept.
     ///
     /// # Errors
-    /// `Internal` for a malformed one; `Closed` after [`stop`](Self::stop); `Io`.
+    /// `Internal` for a malformed one; `Io`.
     pub fn next(&self) -> Result<[u64; 4]> {
         self.held().current = None;
         loop {
-            if self.stopped.load(Ordering::Relaxed) {
-                return Err(Error::new(ErrorKind::Closed, "the worker was stopped"));
-            }
             if let Some(received) = self.channel.receive()? {
                 let bytes = received.bytes();
                 let (_, payload) = Head::read(bytes, bytes.len())?;
@@ -132,20 +127,15 @@ impl Serving {
         self.held().kept.remove(&number);
     }
 
-    fn check(&self, payload_len: usize) -> Result<()> {
-        if payload_len > self.max_frame_bytes {
-            let text = format!("the result has {payload_len} bytes, expected at most {}", self.max_frame_bytes);
-            return Err(Error::new(ErrorKind::InputValue, text).hint("raise `execution.max_frame_bytes`"));
-        }
-        Ok(())
-    }
-
     /// Sends a reply.
     ///
     /// # Errors
-    /// `InputValue` for a frame that is too long; `Closed`; `Io`.
+    /// `InputValue` for a frame that is too long; `Internal` for a malformed one; `Io`.
     pub fn reply(&self, head: &[u8], payload: &[u8]) -> Result<()> {
-        self.check(payload.len())?;
+        if payload.len() > self.max_frame_bytes {
+            let text = format!("the result has {} bytes, expected at most {}", payload.len(), self.max_frame_bytes);
+            return Err(Error::new(ErrorKind::InputValue, text).hint("raise `execution.max_frame_bytes`"));
+        }
         Head::read(head, head.len().saturating_add(payload.len()))?;
         loop {
             let sent = self.channel.loan(head.len() + payload.len()).and_then(|loan| {
@@ -156,21 +146,9 @@ impl Serving {
             });
             match sent {
                 // The host takes what came before as soon as it looks.
-                Err(error) if error.kind() == ErrorKind::Full && !self.stopped.load(Ordering::Relaxed) => {
-                    std::thread::sleep(ROOM);
-                }
+                Err(error) if error.kind() == ErrorKind::Full => std::thread::sleep(ROOM),
                 sent => return sent,
             }
         }
-    }
-
-    /// Ends [`next`](Self::next).
-    pub fn stop(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
-    }
-
-    /// How many requests are kept.
-    pub fn kept(&self) -> usize {
-        self.held().kept.len()
     }
 }

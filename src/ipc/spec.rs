@@ -62,8 +62,6 @@ pub struct Interpreter {
     pub executable: PathBuf,
     /// Where modules are looked for.
     pub sys_path: Vec<String>,
-    /// Variables that a worker gets besides those of this process.
-    pub environment: Vec<(String, String)>,
 }
 
 /// The interpreter of this process, if there is one.
@@ -83,7 +81,7 @@ impl Interpreter {
         let ours = OURS.read().unwrap_or_else(PoisonError::into_inner).clone();
         match (&spec.execution.python, ours) {
             // Another interpreter has modules of its own; ours may not fit it.
-            (Some(python), _) => Ok(Self { executable: python.into(), sys_path: Vec::new(), environment: Vec::new() }),
+            (Some(python), _) => Ok(Self { executable: python.into(), sys_path: Vec::new() }),
             (None, Some(ours)) => Ok((*ours).clone()),
             (None, None) => Err(Error::new(ErrorKind::WorkerStart, "this process has no Python interpreter")
                 .at_node(&spec.node)

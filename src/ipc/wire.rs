@@ -6,7 +6,7 @@
 //! | at | type | what |
 //! | --- | --- | --- |
 //! | 0 | u16, u16 | magic, version |
-//! | 4 | u8, u8, u8, u8 | kind, dtype (byte order: + 100), axes, flags |
+//! | 4 | u8, u8, u8, u8 | [`Kind`] (`Control`: JSON, about the node and not to it), [`DType::number`], axes, flags |
 //! | 8 | u64 | sequence number of the request |
 //! | 16 | u32, u32 | generation, stream (an instance of the node) |
 //! | 24 | i64, u32, u32 | pts: ticks, num, den |
@@ -17,57 +17,36 @@
 //! The variable part: the shape (u64 an axis), four u32 that the kind gives a meaning, two i64 (when the worker has
 //! taken the request, and when it has answered, on `CLOCK_MONOTONIC`). Then zeros up to the payload.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use crate::data::{
-    ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, ForeignMemory, NdArray, PixelFormat, Pool, Pts,
+    ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, ForeignMemory, Kind, NdArray, PixelFormat, Pool, Pts,
     RuntimeData, VideoFormat, VideoFrame,
 };
 use crate::error::{Error, ErrorKind, Result};
 
 /// Rises with every change of the form.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 const MAGIC: u16 = 0x4d52;
 /// Length of the fixed part.
 pub const HEAD: usize = 64;
 const MOST_AXES: usize = 64;
 const BEHIND_SHAPE: usize = 32;
-const SWAPPED: u8 = 100;
 
 /// The last reply to a request.
 pub const LAST: u8 = 1;
 /// A reply that is an error: JSON.
 pub const ERROR: u8 = 2;
 
-/// What a frame is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-#[allow(missing_docs)] // The names are those of `RuntimeData`.
-pub enum FrameKind {
-    /// A message about the node and not to it; JSON.
-    Control = 0,
-    Audio = 1,
-    Video = 2,
-    Array = 3,
-    Binary = 4,
-    Text = 5,
-    Json = 6,
-}
-
-impl FrameKind {
-    fn from_number(number: u8) -> Option<Self> {
-        [Self::Control, Self::Audio, Self::Video, Self::Array, Self::Binary, Self::Text, Self::Json]
-            .into_iter()
-            .find(|kind| *kind as u8 == number)
-    }
-}
-
 /// Head and variable part of a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
     /// What it is.
-    pub kind: FrameKind,
+    pub kind: Kind,
     /// Element type of the payload.
     pub dtype: DType,
     /// Byte order of the payload.
@@ -99,16 +78,16 @@ fn bad(text: impl std::fmt::Display) -> Error {
 }
 
 impl Head {
-    /// A head of bytes.
-    pub fn new(kind: FrameKind, stream: u32, sequence: u64, payload_len: usize) -> Self {
+    /// The head of bytes that are a message about the node.
+    fn control(payload_len: usize) -> Self {
         Self {
-            kind,
+            kind: Kind::Control,
             dtype: DType::U8,
             order: ByteOrder::Native,
             flags: 0,
-            sequence,
+            sequence: 0,
             generation: 0,
-            stream,
+            stream: 0,
             pts: Pts::ZERO,
             deadline_ns: 0,
             shape: vec![payload_len as u64],
@@ -120,11 +99,9 @@ impl Head {
 
     /// The head of data whose payload has so many bytes.
     pub fn of(data: &RuntimeData, pts: Pts, payload_len: usize) -> Self {
-        let mut head = Self::new(FrameKind::Control, 0, 0, payload_len);
-        head.pts = pts;
+        let mut head = Self { kind: data.kind(), pts, ..Self::control(payload_len) };
         match data {
             RuntimeData::Audio(audio) => {
-                head.kind = FrameKind::Audio;
                 head.dtype = DType::F32;
                 head.shape = vec![audio.frames() as u64, audio.channels().into()];
                 head.numbers = [audio.sample_rate_hz(), audio.channels().into(), 0, 0];
@@ -132,21 +109,17 @@ impl Head {
             RuntimeData::Video(frame) => {
                 let VideoFormat { width, height, pixel_format } = frame.format();
                 let pixels = PixelFormat::ALL.iter().position(|pixels| *pixels == pixel_format).unwrap_or(0);
-                head.kind = FrameKind::Video;
                 head.numbers = [width, height, pixels as u32, 0];
             }
             RuntimeData::Numpy(array) => {
-                head.kind = if array.audio.is_some() { FrameKind::Audio } else { FrameKind::Array };
                 if let Some(format) = array.audio {
+                    head.kind = Kind::Audio;
                     head.numbers = [format.sample_rate_hz(), format.channels().into(), 0, 0];
                 }
                 (head.dtype, head.order) = (array.dtype, array.order);
                 head.shape = array.shape.iter().map(|axis| *axis as u64).collect();
             }
-            RuntimeData::Binary(_) => head.kind = FrameKind::Binary,
-            RuntimeData::Text(_) => head.kind = FrameKind::Text,
-            RuntimeData::Json(_) => head.kind = FrameKind::Json,
-            RuntimeData::Control(_) => {}
+            RuntimeData::Binary(_) | RuntimeData::Text(_) | RuntimeData::Json(_) | RuntimeData::Control(_) => {}
         }
         head
     }
@@ -165,8 +138,7 @@ impl Head {
         if axes > MOST_AXES {
             return Err(Error::new(ErrorKind::Unsupported, format!("the array has {axes} axes, expected at most 64")));
         }
-        let swapped = if self.order == ByteOrder::Swapped { SWAPPED } else { 0 };
-        let dtype = DType::ALL.iter().position(|dtype| *dtype == self.dtype).unwrap_or(0) as u8 + swapped;
+        let dtype = self.dtype.number(self.order);
         let behind = HEAD + axes * 8 + BEHIND_SHAPE;
         let offset = self.payload_offset();
         out.clear();
@@ -204,11 +176,8 @@ impl Head {
             return Err(bad(format_args!("it is of version {version}, expected {VERSION}")));
         }
         let [kind, dtype, axes, flags] = reader.number()?;
-        let kind = FrameKind::from_number(kind).ok_or_else(|| bad(format_args!("there is no kind {kind}")))?;
-        let (dtype, order) =
-            if dtype < SWAPPED { (dtype, ByteOrder::Native) } else { (dtype - SWAPPED, ByteOrder::Swapped) };
-        let dtype =
-            *DType::ALL.get(usize::from(dtype)).ok_or_else(|| bad(format_args!("there is no dtype {dtype}")))?;
+        let kind = *Kind::ALL.get(usize::from(kind)).ok_or_else(|| bad(format_args!("there is no kind {kind}")))?;
+        let (dtype, order) = DType::from_number(dtype).ok_or_else(|| bad(format_args!("there is no dtype {dtype}")))?;
         let axes = usize::from(axes);
         if axes > MOST_AXES || flags & !(LAST | ERROR) != 0 {
             return Err(bad(format_args!("it has {axes} axes and flags {flags:#b}")));
@@ -263,23 +232,23 @@ impl Head {
     /// `Internal` for what is malformed; what the data itself says against its numbers.
     pub fn data(&self, payload: &[u8], pool: &Pool) -> Result<RuntimeData> {
         Ok(match self.kind {
-            FrameKind::Audio => self.audio(payload, pool)?.into(),
-            FrameKind::Video => {
+            Kind::Audio => self.audio(payload, pool)?.into(),
+            Kind::Video => {
                 let [width, height, pixels, _] = self.numbers;
                 let pixel_format = PixelFormat::ALL.get(pixels as usize).copied();
                 let pixel_format = pixel_format.ok_or_else(|| bad("there is no such pixel format"))?;
                 let format = VideoFormat { width, height, pixel_format };
                 VideoFrame::new(payload.to_vec(), format)?.into()
             }
-            FrameKind::Array => {
+            Kind::Array => {
                 let shape = self.shape.iter().map(|axis| usize::try_from(*axis).map_err(bad)).collect::<Result<_>>()?;
                 let bytes = ArrayBytes::Owned(Arc::new(payload.to_vec()));
                 RuntimeData::Numpy(NdArray { bytes, dtype: self.dtype, order: self.order, shape, audio: None })
             }
-            FrameKind::Binary => RuntimeData::Binary(Arc::new(payload.to_vec())),
-            FrameKind::Text => RuntimeData::text(std::str::from_utf8(payload).map_err(bad)?),
-            FrameKind::Json => RuntimeData::json(serde_json::from_slice(payload).map_err(bad)?),
-            FrameKind::Control => return Err(bad("a control message is no data")),
+            Kind::Binary => RuntimeData::Binary(Arc::new(payload.to_vec())),
+            Kind::Text => RuntimeData::text(std::str::from_utf8(payload).map_err(bad)?),
+            Kind::Json => RuntimeData::json(serde_json::from_slice(payload).map_err(bad)?),
+            Kind::Control => return Err(bad("a control message is no data")),
         })
     }
 
@@ -329,6 +298,25 @@ impl<'a> Payload<'a> {
                 return Err(Error::new(ErrorKind::Unsupported, "control messages do not go to Python nodes"));
             }
         })
+    }
+
+    /// A message about a node to one of its instances, with its head.
+    pub fn control(stream: u32, message: &Value) -> (Head, Self) {
+        let message = message.to_string().into_bytes();
+        (Head { stream, ..Head::control(message.len()) }, Self::Made(message))
+    }
+
+    /// All of it in a row; copied only where it is not ours.
+    pub fn bytes(&self) -> Cow<'_, [u8]> {
+        match self {
+            Self::Bytes(bytes) => Cow::Borrowed(bytes),
+            Self::Made(bytes) => Cow::Borrowed(bytes),
+            Self::Foreign(memory) => {
+                let mut copy = vec![0; memory.len()];
+                memory.read(0, &mut copy);
+                Cow::Owned(copy)
+            }
+        }
     }
 
     /// Length in bytes.

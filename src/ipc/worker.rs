@@ -1,28 +1,27 @@
 //! A worker process as its host sees it: requests in, replies out, and how it ends.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::child::{Exit, Watched};
 use super::gate::{Gate, Turn};
 use super::local;
-use super::os::{self, now_ns};
-use super::reply::{Body, Reply};
+use super::os;
+use super::reply::{Body, Inbox, Reply};
 use super::seat::Times;
 use super::shm::{self, Channel, Place};
 use super::spec::{Interpreter, Spec};
-use super::wire::{self, FrameKind, Head, Payload};
+use super::time::{LOOK, deadline, elapsed, left, now_ns};
+use super::wire::{self, Head, Payload};
 use crate::data::Pool;
 use crate::error::{Error, ErrorKind, Result};
 
-/// The longest wait without a look at the stop flag, the deadline and the worker.
-const LOOK: Duration = Duration::from_millis(50);
 /// A stream of the worker itself and not of one of its instances.
 pub const WHOLE: u32 = 0;
 
@@ -61,7 +60,7 @@ pub struct Worker {
 pub struct Line {
     channel: Channel,
     sequence: u64,
-    inboxes: HashMap<u32, VecDeque<Reply>>,
+    inboxes: HashMap<u32, Inbox>,
     head: Vec<u8>,
     pool: Pool,
     copy_ns: u64,
@@ -74,6 +73,19 @@ impl Drop for Leftovers {
     fn drop(&mut self) {
         shm::remove(&self.0.prefix, &PathBuf::from(&self.0.root));
     }
+}
+
+/// Puts something on a list, and takes off what is gone.
+fn remember<T>(list: &Mutex<Vec<Weak<T>>>, one: &Arc<T>) {
+    let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
+    list.retain(|known| known.strong_count() > 0);
+    list.push(Arc::downgrade(one));
+}
+
+/// Takes all that is left of a list.
+fn taken<T>(list: &Mutex<Vec<Weak<T>>>) -> Vec<Arc<T>> {
+    let list = std::mem::take(&mut *list.lock().unwrap_or_else(PoisonError::into_inner));
+    list.iter().filter_map(Weak::upgrade).collect()
 }
 
 fn place(spec: &Spec) -> Result<Place> {
@@ -107,9 +119,6 @@ impl Worker {
         let waker = channel.waker()?;
         let mut command = Command::new(&interpreter.executable);
         command.args(["-c", START]).args(&interpreter.sys_path);
-        interpreter.environment.iter().for_each(|(name, value)| {
-            command.env(name, value);
-        });
         let first = json!({
             "prefix": place.prefix,
             "root": place.root,
@@ -126,7 +135,7 @@ impl Worker {
         let line = Line {
             channel,
             sequence: 0,
-            inboxes: HashMap::from([(WHOLE, VecDeque::new())]),
+            inboxes: HashMap::from([(WHOLE, Inbox::default())]),
             head: Vec::new(),
             pool: Pool::default(),
             copy_ns: 0,
@@ -141,10 +150,7 @@ impl Worker {
         let watched = Watched::start(&spec.node, command, &first.to_string(), ended, move || waker.wake())
             .inspect_err(|_| drop(line.take(Duration::ZERO)))?;
         HOST.store(std::process::id(), Ordering::Relaxed);
-        let mut living = LIVING.lock().unwrap_or_else(PoisonError::into_inner);
-        living.retain(|worker| worker.strong_count() > 0);
-        living.push(Arc::downgrade(&watched));
-        drop(living);
+        remember(&LIVING, &watched);
         let worker = Arc::new(Self {
             spec: spec.clone(),
             watched,
@@ -154,17 +160,14 @@ impl Worker {
             generation,
             host: std::process::id(),
         });
-        let mut workers = WORKERS.lock().unwrap_or_else(PoisonError::into_inner);
-        workers.retain(|worker| worker.strong_count() > 0);
-        workers.push(Arc::downgrade(&worker));
-        drop(workers);
+        remember(&WORKERS, &worker);
         worker.greet(until)?;
         Ok(worker)
     }
 
     fn greet(&self, deadline: i64) -> Result<()> {
         let mut line = self.enter(deadline)?;
-        let hello = self.wait(&mut line, deadline, |line| line.inboxes.get_mut(&WHOLE)?.pop_front());
+        let hello = self.wait(&mut line, deadline, |line| line.inboxes.get_mut(&WHOLE)?.next(0));
         let hello = hello.map_err(|error| self.not_started(error))?;
         let Body::Answer(hello) = hello.body else {
             return Err(Error::new(ErrorKind::WorkerStart, "the worker did not say who it is").at_node(&self.spec.node));
@@ -205,12 +208,10 @@ impl Worker {
     pub fn open(&self, deadline: i64) -> Result<u32> {
         let stream = self.next_stream.fetch_add(1, Ordering::Relaxed);
         let mut line = self.enter(deadline)?;
-        line.inboxes.insert(stream, VecDeque::new());
-        let question = json!({"op": "open", "params": self.spec.params}).to_string().into_bytes();
-        let head = Head::new(FrameKind::Control, stream, 0, question.len());
+        line.inboxes.insert(stream, Inbox::default());
         let opened = self
-            .send_in(&mut line, head, &Payload::Made(question), deadline)
-            .and_then(|_| self.wait(&mut line, deadline, |line| line.inboxes.get_mut(&stream)?.pop_front()));
+            .tell(&mut line, stream, &json!({"op": "open", "params": self.spec.params}), deadline)
+            .and_then(|sequence| self.wait(&mut line, deadline, |line| line.inboxes.get_mut(&stream)?.next(sequence)));
         match opened.map_err(|error| self.not_started(error))?.body {
             Body::Failed(error) => {
                 line.inboxes.remove(&stream);
@@ -239,12 +240,15 @@ impl Worker {
     fn tell_closed(&self, line: &mut Line) {
         for stream in std::mem::take(&mut *self.closing.lock().unwrap_or_else(PoisonError::into_inner)) {
             line.inboxes.remove(&stream);
-            let question = br#"{"op": "close"}"#.to_vec();
-            let head = Head::new(FrameKind::Control, stream, 0, question.len());
-            if let Err(error) = self.send_in(line, head, &Payload::Made(question), deadline(50)) {
+            if let Err(error) = self.tell(line, stream, &json!({"op": "close"}), deadline(50)) {
                 tracing::debug!(%error, stream, "a worker was not told that an instance is not used any more");
             }
         }
+    }
+
+    fn tell(&self, line: &mut Line, stream: u32, message: &Value, deadline: i64) -> Result<u64> {
+        let (head, message) = Payload::control(stream, message);
+        self.send_in(line, head, &message, deadline)
     }
 
     /// Sends a request to an instance; gives its number.
@@ -273,13 +277,7 @@ impl Worker {
     pub fn receive(&self, stream: u32, sequence: u64, deadline: i64, times: &mut Times) -> Result<Reply> {
         let mut line = self.enter(deadline)?;
         line.copy_ns = 0;
-        let reply = self.wait(&mut line, deadline, |line| {
-            let inbox = line.inboxes.get_mut(&stream)?;
-            while inbox.front().is_some_and(|reply| reply.head.sequence < sequence) {
-                inbox.pop_front();
-            }
-            inbox.pop_front()
-        });
+        let reply = self.wait(&mut line, deadline, |line| line.inboxes.get_mut(&stream)?.next(sequence));
         times.copy += line.copy_ns;
         if reply.as_ref().is_err_and(|error| error.kind() == ErrorKind::Timeout) {
             let limit = self.spec.execution.frame_timeout_ms;
@@ -401,7 +399,7 @@ impl Worker {
             line.copy_ns += elapsed(started, now_ns());
             // Of an instance that was closed meanwhile, or of nobody.
             if let Some(inbox) = line.inboxes.get_mut(&reply.head.stream) {
-                inbox.push_back(reply);
+                inbox.put(reply);
             }
         }
         Ok(())
@@ -413,9 +411,7 @@ impl Worker {
             return;
         }
         if let Some(mut line) = self.line.enter(LOOK) {
-            let question = br#"{"op": "stop"}"#.to_vec();
-            let head = Head::new(FrameKind::Control, WHOLE, 0, question.len());
-            let _ = self.send_in(&mut line, head, &Payload::Made(question), deadline(50));
+            let _ = self.tell(&mut line, WHOLE, &json!({"op": "stop"}), deadline(50));
         }
         let after = Duration::from_millis(self.spec.execution.stop_timeout_ms);
         self.watched.end(Some("it was asked to end".to_owned()), after);
@@ -438,10 +434,8 @@ pub fn shutdown(limit: Duration) {
     if HOST.load(Ordering::Relaxed) != std::process::id() {
         return;
     }
-    let workers = std::mem::take(&mut *WORKERS.lock().unwrap_or_else(PoisonError::into_inner));
-    workers.iter().filter_map(Weak::upgrade).for_each(|worker| worker.stop());
-    let living: Vec<_> = std::mem::take(&mut *LIVING.lock().unwrap_or_else(PoisonError::into_inner));
-    let living: Vec<_> = living.iter().filter_map(Weak::upgrade).collect();
+    taken(&WORKERS).iter().for_each(|worker| worker.stop());
+    let living = taken(&LIVING);
     living.iter().for_each(|worker| worker.end(None, limit / 2));
     // One that is idle ends at once; one that is at work gets half of the time.
     let until = std::time::Instant::now() + limit / 2;
@@ -451,18 +445,4 @@ pub fn shutdown(limit: Duration) {
             worker.gone_within(Duration::from_secs(1));
         }
     }
-}
-
-/// So many milliseconds from now.
-pub fn deadline(timeout_ms: u64) -> i64 {
-    now_ns().saturating_add(i64::try_from(timeout_ms).unwrap_or(i64::MAX).saturating_mul(1_000_000))
-}
-
-fn left(deadline: i64) -> Duration {
-    Duration::from_nanos(u64::try_from(deadline.saturating_sub(now_ns())).unwrap_or(0))
-}
-
-/// From one time to another, in ns.
-pub fn elapsed(from_ns: i64, to_ns: i64) -> u64 {
-    u64::try_from(to_ns.saturating_sub(from_ns)).unwrap_or(0)
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+import json
 import os
 import signal
 import sys
@@ -24,7 +24,7 @@ def main() -> int:
 
     from remotemedia._lib import native, version
     from remotemedia.errors import RemoteMediaError
-    from remotemedia.worker._instances import Instances, first_line
+    from remotemedia.worker._instances import Instances, Requests
 
     try:
         serving = native.RawServing(text, f"/dev/fd/{life_line}")
@@ -32,21 +32,17 @@ def main() -> int:
         sys.stderr.write(f"{error.info.reason}; {error.info.hint or ''}\n")
         return 2
     os.close(life_line)
-    first = first_line(text)
+    first = json.loads(text)
     # One request is being looked at, and one more must have room.
     most_kept = max(1, first["frames"] - 2)
     instances = Instances(serving.raw_handle(), first["class"], serving, bool(first["copy_inputs"]), most_kept)
     python = ".".join(map(str, sys.version_info[:3]))
     instances.hello({"pid": os.getpid(), "version": version, "python": python})
 
-    library = ctypes.CDLL(native._UniffiLib._name)
-    next_request = library.remotemedia_node_next
-    next_request.argtypes = [ctypes.c_uint64, ctypes.c_void_p]
-    next_request.restype = ctypes.c_int64
-    found = (ctypes.c_uint64 * 4)()
-    place, handle, answer = ctypes.addressof(found), serving.raw_handle(), instances.answer
+    requests = Requests(serving.raw_handle())
+    found, answer = requests.found, instances.answer
     while not instances.stopped:
-        if next_request(handle, place) != 1:
+        if not requests.next():
             try:
                 serving.fail()
             except native.RemoteMediaError as error:

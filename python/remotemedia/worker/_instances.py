@@ -7,7 +7,6 @@ import ctypes
 import gc
 import importlib
 import inspect
-import json
 import runpy
 import sys
 import threading
@@ -32,16 +31,38 @@ from remotemedia.worker._wire import (
     head_bytes,
     pack_times,
     result_of,
+    stream_of,
 )
-from remotemedia.worker._wire import stream_of as _stream_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
 
-__all__ = ["Instances", "registered"]
+__all__ = ["Instances", "Requests", "registered"]
 
 registered: dict[str, type] = {}
 """The classes that this process has decorated: they need no import."""
+
+
+_next: Any = ctypes.CDLL(native._UniffiLib._name).remotemedia_node_next
+_next.argtypes = [ctypes.c_uint64, ctypes.c_void_p]
+_next.restype = ctypes.c_int64
+
+
+class Requests:
+    """Requests as they come, on one thread that waits for them in native code.
+
+    ``handle`` is what the native call takes, 0 for the nodes of this process.
+    """
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+        self.found = (ctypes.c_uint64 * 4)()
+        """Address and length of the head, address of the payload, whether another thread is wanted."""
+        self._place = ctypes.addressof(self.found)
+
+    def next(self) -> bool:
+        """Wait for a request; whether there is one."""
+        return bool(_next(self._handle, self._place) == 1)
 
 
 def _reply_call(load: type[ctypes.CDLL], payload: Any) -> Any:
@@ -75,7 +96,7 @@ class _Loop:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._lock = threading.Lock()
 
-    def run(self, work: Coroutine[Any, Any, Any]) -> Any:
+    def run(self, work: Awaitable[Any]) -> Any:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
@@ -86,7 +107,7 @@ class _Loop:
         return value
 
 
-async def _caught(work: Coroutine[Any, Any, Any]) -> tuple[Any, BaseException | None]:
+async def _caught(work: Awaitable[Any]) -> tuple[Any, BaseException | None]:
     """Return what comes of it, or what it raises: SystemExit would end the loop for all."""
     try:
         return await work, None
@@ -198,7 +219,7 @@ class Instances:
             self._guard(lent)
 
     def _process(self, head: bytes, form: Any, payload: int, taken_ns: int) -> None:
-        instance = self._instances[_stream_of(head, 20)[0]]
+        instance = self._instances[stream_of(head)]
         if self._kept >= self._most_kept:
             gc.collect()
             if self._kept >= self._most_kept:
@@ -223,7 +244,7 @@ class Instances:
         elif hasattr(value, "__anext__"):
             _loop.run(self._async_out(head, value, taken_ns))
         else:
-            self._one(head, _loop.run(_awaited(value)), taken_ns)
+            self._one(head, _loop.run(value), taken_ns)
         self._reply(head, _wire.NOTHING, _wire.LAST, taken_ns)
 
     async def _async_out(self, head: bytes, values: Any, taken_ns: int) -> None:
@@ -235,7 +256,7 @@ class Instances:
             self._reply(head, result_of(value), 0, taken_ns)
 
     def _reply(self, head: bytes, result: Result, flags: int, taken_ns: int) -> None:
-        text = head_bytes(head, result, flags, taken_ns, monotonic_ns())
+        text = head_bytes(head, result, flags, pack_times(taken_ns, monotonic_ns()))
         memory = result.memory
         if self._send(self._handle, text, len(text), address(memory), memory.nbytes) != 0:
             raise _refused(self._keeper)
@@ -265,20 +286,20 @@ class Instances:
         if op == "open":
             class_ = find_class(question.get("class") or self._class)
             own = self._own or bool(question.get("copy_inputs"))
-            self._instances[_stream_of(head, 20)[0]] = _Instance(class_, question["params"], own)
+            self._instances[stream_of(head)] = _Instance(class_, question["params"], own)
         elif op == "flush":
-            flush = getattr(self._instances[_stream_of(head, 20)[0]].node, "flush", None)
+            flush = getattr(self._instances[stream_of(head)].node, "flush", None)
             value = None if flush is None else flush()
             if _is_streamed(value):
                 self._stream_out(head, value, taken_ns)
                 return
             self._one(head, value, taken_ns)
         elif op == "reset":
-            self._instances[_stream_of(head, 20)[0]].reset()
+            self._instances[stream_of(head)].reset()
         elif op == "set_param":
-            self._instances[_stream_of(head, 20)[0]].set_param(question["name"], question["value"])
+            self._instances[stream_of(head)].set_param(question["name"], question["value"])
         elif op == "close":
-            instance = self._instances.pop(_stream_of(head, 20)[0], None)
+            instance = self._instances.pop(stream_of(head), None)
             if instance is not None:
                 instance.close()
         elif op == "stop":
@@ -306,10 +327,6 @@ class Instances:
         # JSON has no lone surrogates.
         value = {key: text.encode("utf-8", "backslashreplace").decode() for key, text in value.items()}
         self._reply(head, _wire.control(value), _wire.LAST | _wire.ERROR, taken_ns)
-
-
-async def _awaited(value: Any) -> Any:
-    return await value
 
 
 def _refused(keeper: Any) -> Exception:
@@ -375,9 +392,3 @@ class _Script:
 
     def __init__(self, names: dict[str, Any]) -> None:
         self.__dict__.update(names)
-
-
-def first_line(text: str) -> dict[str, Any]:
-    """Read what the host says first."""
-    value: dict[str, Any] = json.loads(text)
-    return value

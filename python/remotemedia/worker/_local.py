@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
+import sys
 import threading
 from collections.abc import Generator
-from typing import Any
 
 from remotemedia._lib import native
-from remotemedia.worker._instances import Instances, after_fork
+from remotemedia.worker._instances import Instances, Requests, after_fork
 
-__all__ = ["install", "take_interrupt"]
+__all__ = ["install", "name_interpreter", "take_interrupt"]
 
 _MOST_THREADS = 32
-
-_library: Any = ctypes.CDLL(native._UniffiLib._name)
-_next: Any = _library.remotemedia_node_next
-_next.argtypes = [ctypes.c_uint64, ctypes.c_void_p]
-_next.restype = ctypes.c_int64
 
 _instances = Instances(0, None, None, False, 1)
 _state = threading.local()
@@ -82,6 +78,11 @@ def install() -> None:
     _start()
 
 
+def name_interpreter() -> None:
+    """Say what workers are started with: they find modules where they are found here now."""
+    native.raw_interpreter(sys.executable, json.dumps([os.path.abspath(path) for path in sys.path]))
+
+
 def _start() -> None:
     global _threads
     with _lock:
@@ -93,9 +94,9 @@ def _start() -> None:
 
 
 def _serve() -> None:
-    found = (ctypes.c_uint64 * 4)()
-    place = ctypes.addressof(found)
-    while _next(0, place) == 1:
+    requests = Requests(0)
+    found = requests.found
+    while requests.next():
         if found[3]:
             _start()
         _call(found[0], found[1], found[2])

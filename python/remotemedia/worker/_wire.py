@@ -6,13 +6,14 @@ import ctypes
 import json
 import weakref
 from struct import Struct
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_args
 
 import numpy as np
 
 from remotemedia import _json
-from remotemedia._arrays import as_array, dense, dtype_code, is_array_like
+from remotemedia._arrays import DTYPES, Exporter, as_array, dense, dtype_code, is_array_like
 from remotemedia._audio import Audio, audio_of
+from remotemedia._formats import PixelFormat
 from remotemedia._video import VideoFrame
 from remotemedia.errors import InputTypeError
 
@@ -37,7 +38,7 @@ __all__ = [
     "stream_of",
 ]
 
-_MAGIC, _VERSION = 0x4D52, 1
+_MAGIC, _VERSION = 0x4D52, 2
 _HEAD = Struct("<HHBBBBQIIqIIqIIQ")
 _BEHIND = Struct("<4I2q")
 pack_times = Struct("<2q").pack
@@ -46,16 +47,11 @@ COPIED_BYTES = 64 * 1024
 """Frames up to this are copied for the node: that takes less time than guarding a view."""
 _SHAPES = [Struct(f"<{axes}Q") for axes in range(65)]
 
-CONTROL, AUDIO, VIDEO, ARRAY, BINARY, TEXT, JSON = range(7)
+AUDIO, VIDEO, ARRAY, TEXT, JSON, BINARY, CONTROL = range(7)
 LAST, ERROR = 1, 2
-_SWAPPED = 100
 
-_PIXELS = ("gray8", "rgb24", "rgba", "nv12", "i420")
-_TYPES = ["?", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8", "c8", "c16"]
-_DTYPES: dict[int, np.dtype[Any]] = {}
-for _number, _type in enumerate(_TYPES):
-    _DTYPES[_number] = np.dtype(_type)
-    _DTYPES[_number + _SWAPPED] = np.dtype(_type).newbyteorder("S")
+_UINT8 = 5
+_PIXELS = get_args(PixelFormat)
 
 
 class Result(NamedTuple):
@@ -68,27 +64,9 @@ class Result(NamedTuple):
     memory: Array
 
 
-class _Lent:
-    """Shows memory that is lent for one call to numpy, read-only. It lives as long as any view of it."""
-
-    __slots__ = ("__array_interface__", "__weakref__")
-
-    def __init__(self, address: int, typestr: str, shape: tuple[int, ...]) -> None:
-        self.__array_interface__ = {
-            "version": 3,
-            "shape": shape,
-            "typestr": typestr,
-            "data": (address, True),
-            "strides": None,
-        }
-
-
 _ECHOED = slice(8, 24)
 """Of a head: number of the request, generation, stream. A reply has the same."""
 _MOST_REMEMBERED = 256
-
-stream_of = Struct("<I").unpack_from
-"""The stream of a head; at 20."""
 
 
 class _Form(NamedTuple):
@@ -106,6 +84,11 @@ _heads: dict[tuple[Any, ...], tuple[bytes, bytes, bytes]] = {}
 _audio_heads: dict[tuple[Any, ...], tuple[bytes, bytes, bytes]] = {}
 
 
+def stream_of(head: bytes) -> int:
+    """Return the stream of a request."""
+    return int.from_bytes(head[20:24], "little")
+
+
 def form_of(head: bytes) -> _Form:
     """Return what a request is made of, from a head that the native side has checked."""
     # Kind, dtype, axes, flags; length, shape, numbers: all but what differs from frame to frame.
@@ -121,17 +104,17 @@ def form_of(head: bytes) -> _Form:
         # Of audio with one channel, the frames.
         if kind == AUDIO and len(shape) == 2 and shape[1] == 1:
             shape = shape[:1]
-        form = _forms[key] = _Form(kind, _DTYPES[dtype], shape, numbers, length)
+        form = _forms[key] = _Form(kind, DTYPES[dtype], shape, numbers, length)
     return form
 
 
-def data_of(form: _Form, payload: int, lend: bool, own: bool) -> tuple[Any, weakref.ref[_Lent] | None]:
+def data_of(form: _Form, payload: int, lend: bool, own: bool) -> tuple[Any, weakref.ref[Exporter] | None]:
     """Return what a node gets for a request, and what tells whether somebody still looks at its memory.
 
     Arrays are read-only. With ``lend``, long ones are views; with ``own``, all are copies that may be written to.
     """
     kind, dtype, shape, numbers, length = form
-    lent: weakref.ref[_Lent] | None = None
+    lent: weakref.ref[Exporter] | None = None
     if kind in (AUDIO, ARRAY, VIDEO):
         if length == 0:
             array = cast("Array", np.empty(shape, dtype))
@@ -140,7 +123,7 @@ def data_of(form: _Form, payload: int, lend: bool, own: bool) -> tuple[Any, weak
             if own:
                 array = array.copy()
         else:
-            owner = _Lent(payload, dtype.str, shape)
+            owner = Exporter(payload, dtype.str, shape, None, read_only=True)
             lent = weakref.ref(owner)
             array = np.asarray(owner)
         if kind == AUDIO:
@@ -175,7 +158,7 @@ def result_of(value: object) -> Result:
     if isinstance(value, VideoFrame):
         pixels = dense(value.data)
         numbers = (value.width, value.height, _PIXELS.index(value.pixel_format))
-        return Result(VIDEO, 5, (pixels.nbytes,), numbers, pixels)
+        return Result(VIDEO, _UINT8, (pixels.nbytes,), numbers, pixels)
     if isinstance(value, (np.ndarray, np.generic)) or is_array_like(value):
         array = dense(as_array(value))
         code = dtype_code(array.dtype)
@@ -189,7 +172,7 @@ def result_of(value: object) -> Result:
 
 
 def _bytes(kind: int, data: bytes) -> Result:
-    return Result(kind, 5, (len(data),), (0, 0, 0), np.frombuffer(data, np.uint8))
+    return Result(kind, _UINT8, (len(data),), (0, 0, 0), np.frombuffer(data, np.uint8))
 
 
 NOTHING = _bytes(CONTROL, b"")
@@ -207,30 +190,33 @@ def audio_reply(request: bytes, audio: Audio, times: bytes) -> tuple[bytes, byte
     key = (audio._rate, samples.shape, samples.dtype)
     parts = _audio_heads.get(key)
     if parts is None:
-        result = result_of(audio)
-        text = head_bytes(request, result, LAST, 0, 0)
-        axes = len(result.shape)
-        tail = 64 + 8 * axes + 16
         if len(_audio_heads) >= _MOST_REMEMBERED:
             _audio_heads.clear()
-        parts = _audio_heads[key] = (text[:8], text[24:tail], text[tail + 16 :])
-    return parts[0] + request[_ECHOED] + parts[1] + times + parts[2], samples.tobytes()
+        parts = _audio_heads[key] = _parts(result_of(audio), LAST)
+    return _joined(parts, request, times), samples.tobytes()
 
 
-def head_bytes(request: bytes, result: Result, flags: int, taken_ns: int, now_ns: int) -> bytes:
+def head_bytes(request: bytes, result: Result, flags: int, times: bytes) -> bytes:
     """Return the head of a reply to the request with this head."""
-    kind, dtype, shape, numbers, memory = result
-    key = (kind, dtype, shape, numbers, flags)
+    key = (*result[:4], flags)
     parts = _heads.get(key)
     if parts is None:
-        axes = len(shape)
-        behind = 64 + 8 * axes + 32
-        offset = behind + 63 & ~63
-        text = _HEAD.pack(
-            _MAGIC, _VERSION, kind, dtype, axes, flags, 0, 0, 0, 0, 1, 1, 0, behind, offset, memory.nbytes
-        )  # fmt: skip
-        shown = text[24:] + _SHAPES[axes].pack(*shape) + _BEHIND.pack(*numbers, 0, 0, 0)[:16]
         if len(_heads) >= _MOST_REMEMBERED:
             _heads.clear()
-        parts = _heads[key] = (text[:8], shown, bytes(offset - behind))
-    return parts[0] + request[_ECHOED] + parts[1] + pack_times(taken_ns, now_ns) + parts[2]
+        parts = _heads[key] = _parts(result, flags)
+    return _joined(parts, request, times)
+
+
+def _parts(result: Result, flags: int) -> tuple[bytes, bytes, bytes]:
+    """Return a head without what differs from reply to reply: before, between and behind that."""
+    kind, dtype, shape, numbers, memory = result
+    axes = len(shape)
+    behind = 64 + 8 * axes + 32
+    offset = behind + 63 & ~63
+    text = _HEAD.pack(_MAGIC, _VERSION, kind, dtype, axes, flags, 0, 0, 0, 0, 1, 1, 0, behind, offset, memory.nbytes)
+    shown = text[24:] + _SHAPES[axes].pack(*shape) + _BEHIND.pack(*numbers, 0, 0, 0)[:16]
+    return text[:8], shown, bytes(offset - behind)
+
+
+def _joined(parts: tuple[bytes, bytes, bytes], request: bytes, times: bytes) -> bytes:
+    return parts[0] + request[_ECHOED] + parts[1] + times + parts[2]
