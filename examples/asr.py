@@ -28,7 +28,7 @@ class SpeechRecognizer:
     """Writes down what is said in each piece of speech, with the time of each word in seconds from its start."""
 
     def setup(self) -> None:
-        """Load the model. A decoder learns from what it hears, so each stream has its own."""
+        """Load the model. Each stream has a decoder of its own."""
         from pocketsphinx import Decoder  # type: ignore[import-untyped,import-not-found,unused-ignore]
 
         self._decoder: Any = Decoder(samprate=16000, loglevel="FATAL")

@@ -16,7 +16,7 @@ use crate::engine::{
 use crate::error::{Error, ErrorKind, Problem, Result, Severity};
 use crate::graph::{self, Graph};
 use crate::manifest::{self, Manifest, Source};
-use crate::node::{NodeType, Registry, Runs};
+use crate::node::{NodeType, Registry};
 
 /// Threads and timers, and the nodes there are.
 ///
@@ -108,7 +108,7 @@ impl Runtime {
 
     /// Where work on a graph is done: not on the compute threads if it waits.
     fn threads(&self, graph: &Graph) -> &Compute {
-        if graph.runs() == Runs::Natively { &self.compute } else { &self.waiting }
+        if graph.waits() { &self.waiting } else { &self.compute }
     }
 
     /// Compute threads that were given up because a node does not return, and have not come back.
@@ -314,7 +314,7 @@ impl Pipeline {
         Live::new(
             &self.graph,
             options,
-            Arc::new(OnThreads { runtime: Arc::downgrade(runtime), waits: self.graph.runs() != Runs::Natively }),
+            Arc::new(OnThreads { runtime: Arc::downgrade(runtime), waits: self.graph.waits() }),
         )
     }
 

@@ -9,11 +9,13 @@ use crate::node::PortId;
 impl Stream {
     /// Gives a packet to a node: as it is, as audio in slices, or around it.
     pub(super) fn deliver_one(&mut self, node: usize, port: PortId, packet: Packet) -> Result<()> {
-        let kinds = self.graph.nodes[node].kind.info().inputs[port.index()].kinds;
+        let at = &self.graph.nodes[node];
+        let kinds = at.kind.info().inputs[port.index()].kinds;
+        let whole = at.takes_pieces[port.index()];
         let kind = packet.data.kind();
         match &packet.data {
             RuntimeData::Audio(audio)
-                if kinds.contains(kind) && audio.frames() > slice_frames(audio.channels().into()) =>
+                if !whole && kinds.contains(kind) && audio.frames() > slice_frames(audio.channels().into()) =>
             {
                 let most = slice_frames(audio.channels().into());
                 let audio = audio.clone();

@@ -119,6 +119,8 @@ pub(super) struct State {
     ending: bool,
     ends_sent: bool,
     pub(super) failed: Option<Error>,
+    /// A failure that the stream goes on after: told once.
+    pub(super) passing: Option<Error>,
     closed: bool,
 }
 
@@ -139,10 +141,17 @@ impl Live {
             return Err(Error::new(ErrorKind::InputValue, "queue is 0, expected at least 1"));
         }
         let entrance = Entrance::new(graph, &options.session.input)?;
-        let stages = graph.stages(|node| node.kind.info().cost_ns_per_frame * USUAL_FRAMES >= HEAVY_NS);
+        let stages = graph.stages(|node| {
+            // What runs elsewhere works while the stages beside it do.
+            node.waits() || node.kind.info().cost_ns_per_frame * USUAL_FRAMES >= HEAVY_NS
+        });
         let mut work = Vec::with_capacity(stages.stages.len());
         for stage in &stages.stages {
-            let mut stream = Stream::new(stage.graph.clone(), stream_options(&options.session))?;
+            let mut stream = {
+                let mut options = stream_options(&options.session);
+                options.opening = options.opening.overlapping();
+                Stream::new(stage.graph.clone(), options)?
+            };
             stream.prepare()?;
             work.push(Work::new(stream, stage));
         }
@@ -158,6 +167,7 @@ impl Live {
             ending: false,
             ends_sent: false,
             failed: None,
+            passing: None,
             closed: false,
         };
         Ok(Self(Arc::new(Shared {
@@ -206,13 +216,17 @@ impl Live {
     /// Takes results that are ready, at most `most`. None: there are none yet, or no more.
     ///
     /// # Errors
-    /// The failure of a node, once the results before it were taken. `Closed`.
+    /// The failure of a node, once the results before it were taken; every time, or once if the stream goes on, as after
+    /// the end of a worker that is started again. `Closed`.
     pub fn take(&self, most: usize) -> Result<Vec<SessionOutput>> {
         let mut state = self.0.lock();
         let count = most.min(state.output.len());
         let outputs: Vec<SessionOutput> = state.output.drain(..count).collect();
         if outputs.is_empty() {
             state.usable()?;
+            if let Some(error) = state.passing.take() {
+                return Err(error);
+            }
         }
         self.0.go_on(state);
         Ok(outputs)
@@ -278,8 +292,14 @@ impl Live {
 
     /// Waits until [`take`](Self::take) gives something, or there is nothing more to come.
     pub async fn ready(&self) {
-        self.until(|state| !state.output.is_empty() || state.finished() || state.failed.is_some() || state.closed)
-            .await;
+        self.until(|state| {
+            !state.output.is_empty()
+                || state.finished()
+                || state.failed.is_some()
+                || state.passing.is_some()
+                || state.closed
+        })
+        .await;
     }
 
     /// Waits until [`push`](Self::push) takes an item.
@@ -347,7 +367,7 @@ impl Shared {
         for stage in 0..state.work.len() {
             if !state.work[stage].running && state.can_run(stage, &self.stages, &self.options) {
                 state.work[stage].running = true;
-                let short = state.work[stage].next_frames() as f64 * state.work[stage].cost_ns_per_frame <= INLINE_NS;
+                let short = state.work[stage].is_short(INLINE_NS);
                 start.push((stage, short && self.options.inline));
             }
         }
@@ -389,7 +409,7 @@ impl State {
     }
 
     fn finished(&self) -> bool {
-        self.output.is_empty() && self.ends_sent && self.work.iter().all(|work| work.ended)
+        self.output.is_empty() && self.passing.is_none() && self.ends_sent && self.work.iter().all(|work| work.ended)
     }
 
     fn restart(&mut self) {
@@ -397,6 +417,7 @@ impl State {
         self.entrance.reset();
         self.input.clear();
         self.output.clear();
+        self.passing = None;
         (self.ending, self.ends_sent, self.dropped) = (false, false, 0);
         for work in &mut self.work {
             work.clear();
@@ -431,7 +452,7 @@ impl State {
 
     /// Whether a stage has something to do, and room for what comes of it.
     pub(super) fn can_run(&self, stage: usize, stages: &Stages, options: &LiveOptions) -> bool {
-        if self.work[stage].queue.is_empty() || self.failed.is_some() || self.closed {
+        if !self.work[stage].has_something() || self.failed.is_some() || self.closed {
             return false;
         }
         stages.stages[stage].exits.iter().flatten().all(|exit| match exit {

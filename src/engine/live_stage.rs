@@ -24,6 +24,8 @@ pub(super) enum Entry {
     End,
     /// A parameter of a node.
     Param(usize, String, Value),
+    /// The answer to the oldest packet that is under way.
+    Settle,
 }
 
 /// A stage, and what waits for it.
@@ -38,7 +40,11 @@ pub(super) struct Work {
     pub(super) upstream: usize,
     ends: usize,
     pub(super) ended: bool,
-    pub(super) cost_ns_per_frame: f64,
+    cost_ns_per_frame: f64,
+    /// Whether its nodes run elsewhere, so that whoever calls them waits.
+    waits: bool,
+    /// Whether packets are under way there.
+    under_way: bool,
 }
 
 impl Work {
@@ -52,20 +58,37 @@ impl Work {
             ends: 0,
             ended: false,
             cost_ns_per_frame: stage.graph.cost_ns(1),
+            waits: stage.graph.waits(),
+            under_way: false,
         }
     }
 
     /// Forgets what waits. Parameters stay: they are not of the old stream.
     pub(super) fn clear(&mut self) {
         self.queue.retain(|entry| matches!(entry, Entry::Param(..)));
-        (self.ends, self.ended) = (0, false);
+        (self.ends, self.ended, self.under_way) = (0, false, false);
     }
 
-    /// Frames in what comes next.
-    pub(super) fn next_frames(&self) -> u64 {
-        match self.queue.front() {
+    /// Whether it has something to do, if only to wait for an answer.
+    pub(super) fn has_something(&self) -> bool {
+        !self.queue.is_empty() || self.under_way
+    }
+
+    /// Whether what comes next takes at most so long.
+    pub(super) fn is_short(&self, limit_ns: f64) -> bool {
+        let frames = match self.queue.front() {
             Some(Entry::Packet(_, _, packet)) => packet.data.frames(),
             _ => 0,
+        };
+        !self.waits && frames as f64 * self.cost_ns_per_frame <= limit_ns
+    }
+
+    /// What is to be done next. What is under way is answered when there is nothing else, and before a parameter
+    /// changes: that is for what comes after it.
+    fn next(&mut self) -> Option<Entry> {
+        match self.queue.front() {
+            None | Some(Entry::Param(..)) if self.under_way => Some(Entry::Settle),
+            _ => self.queue.pop_front(),
         }
     }
 }
@@ -80,7 +103,7 @@ impl Shared {
             }
             let generation = state.generation;
             let work = &mut state.work[stage];
-            let (Some(entry), Some(mut stream)) = (work.queue.pop_front(), work.stream.take()) else { break };
+            let (Some(entry), Some(mut stream)) = (work.next(), work.stream.take()) else { break };
             let stale = work.generation != generation;
             work.generation = generation;
             let last = matches!(entry, Entry::End) && {
@@ -91,10 +114,12 @@ impl Shared {
             let done = self.step(&mut stream, entry, last, stale);
             let mut state = self.lock();
             let results: Vec<_> = stream.take_results().collect();
+            let under_way = stream.is_under_way();
             state.work[stage].stream = Some(stream);
             if state.generation != generation {
                 continue; // Interrupted meanwhile: the stream is reset before its next packet.
             }
+            state.work[stage].under_way = under_way;
             for (result, packet) in results {
                 for exit in &self.stages.stages[stage].exits[result] {
                     match *exit {
@@ -115,9 +140,15 @@ impl Shared {
                     state.work[to].queue.push_back(Entry::End);
                 }
             }
-            if let Err(error) = done {
-                state.failed.get_or_insert(error);
-                state.work.iter_mut().for_each(Work::clear);
+            match done {
+                Err(error) if error.does_session_go_on() => {
+                    state.passing.get_or_insert(error);
+                }
+                Err(error) => {
+                    state.failed.get_or_insert(error);
+                    state.work.iter_mut().for_each(Work::clear);
+                }
+                Ok(()) => {}
             }
         }
         let mut state = self.lock();
@@ -134,6 +165,7 @@ impl Shared {
             Entry::End if last => stream.end(),
             Entry::End => Ok(()),
             Entry::Param(node, name, value) => stream.set_param(node, &name, &value),
+            Entry::Settle => stream.settle(),
         }
     }
 }

@@ -86,6 +86,10 @@ impl Recorder {
     }
 
     /// The call at the end of the stream: its time counts, but no packet came with it.
+    pub(super) fn wait(&mut self, ns: u64) {
+        self.total_ns += ns;
+    }
+
     pub(super) fn end(&mut self, ns: u64) {
         self.total_ns += ns;
         self.end_ns += ns;

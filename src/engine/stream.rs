@@ -12,7 +12,7 @@ use crate::data::{AudioFormat, Format, Kind, Kinds, Packet, Pool, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, GraphNode};
 use crate::manifest::OnError;
-use crate::node::{Clock, Opening, Out, PortId, Processor, Runs};
+use crate::node::{Clock, Opening, Out, PortId, Processor};
 
 /// How a stream behaves.
 #[derive(Debug, Clone, Default)]
@@ -63,6 +63,17 @@ pub(super) struct Running {
     /// Parameters that were changed while running.
     changed: BTreeMap<String, Value>,
     recorder: Recorder,
+}
+
+/// What a processor is called for.
+#[derive(Clone, Copy)]
+enum Call {
+    /// A packet of this item.
+    Packet(usize),
+    /// The answer to a packet of before.
+    Settle,
+    /// The end of an input.
+    End,
 }
 
 /// A stream: processors in their graph. Results pile up until they are taken.
@@ -120,7 +131,7 @@ impl Stream {
     /// # Errors
     /// What a node says.
     pub fn prepare(&mut self) -> Result<()> {
-        if self.graph.runs() == Runs::Natively {
+        if !self.graph.waits() {
             return Ok(());
         }
         let opening = self.options.opening;
@@ -156,6 +167,24 @@ impl Stream {
         self.guarded(|stream| stream.deliver(node, port, packet))
     }
 
+    /// Whether packets are under way in a node that runs elsewhere.
+    pub fn is_under_way(&self) -> bool {
+        self.graph.waits() && self.nodes.iter().any(|node| node.processor.is_under_way())
+    }
+
+    /// Waits for the answer to the oldest packet of the first node that has some under way, and works until nothing
+    /// moves.
+    ///
+    /// # Errors
+    /// As [`push`](Self::push).
+    pub fn settle(&mut self) -> Result<()> {
+        let Some(node) = self.nodes.iter().position(|node| node.processor.is_under_way()) else { return Ok(()) };
+        self.guarded(|stream| {
+            stream.call(node, Call::Settle, |processor, out| processor.settle(out))?;
+            stream.pump()
+        })
+    }
+
     /// Ends the stream: every node gives back what it holds.
     ///
     /// # Errors
@@ -168,7 +197,7 @@ impl Stream {
                 }
                 for port in 0..stream.graph.nodes[node].connected.len() {
                     let port = PortId(u16::try_from(port).unwrap_or(u16::MAX));
-                    stream.call(node, None, |processor, out| processor.end(port, out))?;
+                    stream.call(node, Call::End, |processor, out| processor.end(port, out))?;
                     stream.pump()?;
                 }
             }
@@ -283,7 +312,9 @@ impl Stream {
         let done = work(self);
         if let Err(error) = &done {
             self.failed = Some(error.clone()).filter(|error| !error.does_session_go_on());
-            self.queue.clear();
+            if self.failed.is_some() {
+                self.queue.clear();
+            }
         }
         done
     }
@@ -307,7 +338,7 @@ impl Stream {
         recorder.packets_in += 1;
         recorder.frames_in += packet.data.frames();
         let item = packet.item as usize;
-        self.call(node, Some(item), |processor, out| processor.process(port, packet, out))
+        self.call(node, Call::Packet(item), |processor, out| processor.process(port, packet, out))
     }
 
     /// Whether a node has dropped a packet.
@@ -369,7 +400,7 @@ impl Stream {
     fn call(
         &mut self,
         node: usize,
-        item: Option<usize>,
+        what: Call,
         work: impl FnOnce(&mut dyn Processor, &mut Out) -> Result<()>,
     ) -> Result<()> {
         let started = self.options.clock.as_ref().map(|clock| clock.now_ns());
@@ -379,21 +410,21 @@ impl Stream {
         let done = caught(|| work(running.processor.as_mut(), out));
         if let (Some(clock), Some(started)) = (&self.options.clock, started) {
             let ns = clock.now_ns().saturating_sub(started);
-            if item.is_some() { running.recorder.call(ns) } else { running.recorder.end(ns) }
+            match what {
+                Call::Packet(_) => running.recorder.call(ns),
+                Call::Settle => running.recorder.wait(ns),
+                Call::End => running.recorder.end(ns),
+            }
         }
-        let at = &self.graph.nodes[node];
-        if let Err(error) = done {
-            running.recorder.errors += 1;
-            let mut error = error.at_node(&at.id);
-            if let Some(item) = item {
-                error = error.at_item(item);
-            }
-            if at.on_error == OnError::Fail {
-                self.out.drain().for_each(drop);
-                return Err(error);
-            }
-            tracing::debug!(%error, "packet skipped");
-            running.recorder.dropped += 1;
+        let mut failed = out.take_failed();
+        failed.extend(done.err().map(|error| match what {
+            Call::Packet(item) => error.at_item(item),
+            Call::Settle | Call::End => error,
+        }));
+        let failure = self.failure_of(node, failed);
+        if failure.as_ref().is_some_and(|error| !error.does_session_go_on()) {
+            self.out.drain().for_each(drop);
+            return failure.map_or(Ok(()), Err);
         }
         self.nodes[node].recorder.dropped += self.out.take_skipped();
         let mut packets = self.out.take();
@@ -404,7 +435,24 @@ impl Stream {
             self.route(node, port, packet);
         }
         self.out.refill(packets);
-        Ok(())
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Counts failures of a node. Gives the one that the stream stops for, or else that it goes on after.
+    fn failure_of(&mut self, node: usize, failed: Vec<Error>) -> Option<Error> {
+        let (at, recorder) = (&self.graph.nodes[node], &mut self.nodes[node].recorder);
+        let mut first: Option<Error> = None;
+        for error in failed {
+            let error = error.at_node(&at.id);
+            recorder.errors += 1;
+            if at.on_error == OnError::Skip {
+                tracing::debug!(%error, "packet skipped");
+                recorder.dropped += 1;
+            } else if first.as_ref().is_none_or(|first| first.does_session_go_on() && !error.does_session_go_on()) {
+                first = Some(error);
+            }
+        }
+        first
     }
 
     pub(super) fn route(&mut self, node: usize, port: PortId, packet: Packet) {

@@ -13,7 +13,7 @@ use super::wire::{self, Batch, Buffers};
 use crate::data::{AudioBuffer, RuntimeData, read_samples};
 use crate::engine::{NodeMetrics, RunMetrics, RunOptions, RunResults, VerifyOptions, WarningKind};
 use crate::error::{Error, ErrorKind};
-use crate::node::{MonotonicClock, Runs};
+use crate::node::MonotonicClock;
 use crate::runtime::Runtime;
 
 type Answer<T> = std::result::Result<T, RemoteMediaError>;
@@ -40,7 +40,7 @@ impl Pipeline {
     /// would take longer, and has not run. `options`: 1 lenient, 2 metrics (one number, as each argument costs).
     pub fn raw_try_run(&self, batch: &[u8], options: i32) -> Answer<Blob> {
         let mut batch = EndCall(wire::batch(batch)?);
-        if self.inner.cost_ns(batch.0.frames()) > SHORT_NS || self.inner.graph().runs() != Runs::Natively {
+        if self.inner.cost_ns(batch.0.frames()) > SHORT_NS || self.inner.graph().waits() {
             return Ok(Blob(vec![wire::LATER]));
         }
         let items = std::mem::take(&mut batch.0.items);

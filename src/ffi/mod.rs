@@ -62,7 +62,7 @@ pub use logging::{raw_log_attach, raw_log_detach, raw_log_next};
 #[cfg(all(feature = "python", feature = "ipc"))]
 pub use nodes::{RawServing, raw_interpreter, raw_local_error, raw_nodes_install, raw_register_node};
 #[cfg(all(feature = "python", feature = "ipc"))]
-pub use raw::{remotemedia_node_next, remotemedia_node_reply};
+pub use raw::{remotemedia_node_memory, remotemedia_node_next, remotemedia_node_reply};
 
 #[cfg(feature = "python")]
 pub use calls::{raw_after_fork, raw_shutdown};

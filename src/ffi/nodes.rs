@@ -13,11 +13,11 @@ use crate::runtime::Runtime;
 
 type Answer<T> = std::result::Result<T, RemoteMediaError>;
 
-/// Says how Python nodes of this process are called, and how a wait looks for signals: addresses of C functions, kept for
-/// ever.
+/// Says how Python nodes of this process are called, with any request and with a frame in memory of Python's, and how a
+/// wait looks for signals: addresses of C functions, kept for ever.
 #[uniffi::export]
-pub fn raw_nodes_install(run: u64, look: u64) {
-    if let Some(callback) = Callback::new(run, look) {
+pub fn raw_nodes_install(run: u64, frame: u64, look: u64) {
+    if let Some(callback) = Callback::new(run, frame, look) {
         ipc::install(Box::new(callback));
     }
 }

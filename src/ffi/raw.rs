@@ -194,36 +194,85 @@ mod lane_call {
 #[cfg(all(feature = "python", feature = "ipc"))]
 pub(super) use node_call::Callback;
 #[cfg(all(feature = "python", feature = "ipc"))]
-pub use node_call::{remotemedia_node_next, remotemedia_node_reply};
+pub use node_call::{remotemedia_node_memory, remotemedia_node_next, remotemedia_node_reply};
 
 /// Plain calls between Python nodes and the engine: UniFFI's cost more than a short node.
 #[cfg(all(feature = "python", feature = "ipc"))]
 mod node_call {
+    use std::collections::HashMap;
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
 
     use crate::ffi::nodes::{self, RawServing};
-    use crate::ipc::{self, LocalInterpreter};
+    use crate::ipc::{self, LocalInterpreter, Payload};
 
     /// Functions of Python's that work on a request, and look for signals, on one of Python's threads.
     #[derive(Debug)]
     pub(in crate::ffi) struct Callback {
         run: extern "C" fn(u64, u64, u64) -> i64,
+        frame: extern "C" fn(u64) -> i64,
         look: extern "C" fn(i64) -> i64,
+    }
+
+    /// Where frames of one form lie for a node of this process, by its stream. A stream has one thread at a time.
+    static MEMORY: OnceLock<Mutex<HashMap<u32, Memory>>> = OnceLock::new();
+
+    /// Memory of Python's for frames whose heads are alike.
+    #[derive(Debug, Clone, Copy)]
+    struct Memory {
+        head: *mut u8,
+        head_len: usize,
+        input: *mut u8,
+        output: *const u8,
+        len: usize,
+    }
+
+    // SAFETY: addresses alone, which the facade keeps valid until it takes them back; no thread owns what is there.
+    unsafe impl Send for Memory {}
+
+    /// Of the bytes of a head, those that say what the payload is made of.
+    fn form(head: &[u8]) -> Option<(&[u8], &[u8])> {
+        head.get(4..8).zip(head.get(56..))
+    }
+
+    /// The list, unless it stays locked: a process that forked while another thread of its parent held the lock would
+    /// wait for ever. Such a child goes the longer way.
+    fn known() -> Option<MutexGuard<'static, HashMap<u32, Memory>>> {
+        let list = MEMORY.get_or_init(Mutex::default);
+        for _ in 0..10_000 {
+            match list.try_lock() {
+                Ok(list) => return Some(list),
+                Err(TryLockError::Poisoned(list)) => return Some(list.into_inner()),
+                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+            }
+        }
+        None
+    }
+
+    /// The memory for a frame with this head, if there is any.
+    fn memory(stream: u32, head: &[u8], len: usize) -> Option<Memory> {
+        let known = known()?;
+        let memory = known.get(&stream).copied().filter(|memory| memory.len == len && memory.head_len == head.len())?;
+        drop(known);
+        // SAFETY: the facade keeps so many bytes there, and only this thread works on the stream.
+        let before = unsafe { std::slice::from_raw_parts(memory.head, memory.head_len) };
+        (form(before) == form(head)).then_some(memory)
     }
 
     impl Callback {
         /// The functions at addresses that ctypes gave; `None` for 0.
-        pub(in crate::ffi) fn new(run: u64, look: u64) -> Option<Self> {
+        pub(in crate::ffi) fn new(run: u64, frame: u64, look: u64) -> Option<Self> {
             let at = |address: u64| {
                 let address = usize::try_from(address).ok().filter(|address| *address != 0)?;
                 Some(std::ptr::with_exposed_provenance::<()>(address))
             };
-            let (run, look) = (at(run)?, at(look)?);
+            let (run, frame, look) = (at(run)?, at(frame)?, at(look)?);
             // SAFETY: the facade passes the addresses of functions of these forms, which it keeps for the life of the
             // process.
             Some(unsafe {
                 Self {
                     run: std::mem::transmute::<*const (), extern "C" fn(u64, u64, u64) -> i64>(run),
+                    frame: std::mem::transmute::<*const (), extern "C" fn(u64) -> i64>(frame),
                     look: std::mem::transmute::<*const (), extern "C" fn(i64) -> i64>(look),
                 }
             })
@@ -235,8 +284,66 @@ mod node_call {
             (self.run)(head.as_ptr().expose_provenance() as u64, head.len() as u64, payload);
         }
 
+        fn run_frame(
+            &self,
+            stream: u32,
+            head: &[u8],
+            payload: &Payload<'_>,
+            result: &mut dyn FnMut(&[u8]),
+        ) -> bool {
+            let Some(memory) = memory(stream, head, payload.len()) else { return false };
+            // SAFETY: the facade keeps this memory for the stream until it takes it back or puts other memory there, and
+            // looks at it only in the call below and in what follows from it, on this thread.
+            let (to_head, to_input) = unsafe {
+                (
+                    std::slice::from_raw_parts_mut(memory.head, memory.head_len),
+                    std::slice::from_raw_parts_mut(memory.input, memory.len),
+                )
+            };
+            to_head.copy_from_slice(head);
+            payload.copy_to(to_input);
+            let from = match (self.frame)(stream.into()) {
+                OUTPUT => memory.output,
+                INPUT => memory.input.cast_const(),
+                _ => return true,
+            };
+            // SAFETY: as above; with these answers the facade has put nothing else in its place.
+            result(unsafe { std::slice::from_raw_parts(from, memory.len) });
+            true
+        }
+
         fn is_interrupted(&self) -> bool {
             (self.look)(0) != 0
+        }
+    }
+
+    /// What Python answers to a frame in its memory: the result is in the output, or is the input. Anything else: it was
+    /// sent as replies.
+    const OUTPUT: i64 = 1;
+    const INPUT: i64 = 2;
+
+    /// Says where frames of one form lie for a stream of this process, in place of what was said before; `len` 0 takes
+    /// it back.
+    ///
+    /// # Safety
+    /// There are `head_len` bytes at `head`, with a head of that form in them, and `len` bytes at `input` and at
+    /// `output`, until it is taken back or other memory is put in its place, by the thread that works on the stream.
+    #[unsafe(no_mangle)]
+    pub unsafe extern "C" fn remotemedia_node_memory(
+        stream: u64,
+        head: *mut u8,
+        head_len: u64,
+        input: *mut u8,
+        output: *const u8,
+        len: u64,
+    ) {
+        let stream = u32::try_from(stream).unwrap_or(0);
+        let (Ok(head_len), Ok(len)) = (usize::try_from(head_len), usize::try_from(len)) else { return };
+        let Some(mut known) = known() else { return };
+        if len == 0 || head.is_null() || input.is_null() || output.is_null() {
+            known.remove(&stream);
+        } else {
+            known.insert(stream, Memory { head, head_len, input, output, len });
         }
     }
 

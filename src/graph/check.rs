@@ -324,6 +324,7 @@ fn build(
                 on_error: spec.on_error,
                 declared,
                 connected: vec![false; info.inputs.len()],
+                takes_pieces: vec![false; info.inputs.len()],
                 targets: vec![Vec::new(); info.outputs.len()],
                 result: vec![None; info.outputs.len()],
                 kind,
@@ -332,7 +333,10 @@ fn build(
         .collect();
     for edge in edges {
         nodes[place[edge.from]].targets[edge.from_port.index()].push((place[edge.to], edge.to_port));
-        nodes[place[edge.to]].connected[edge.to_port.index()] = true;
+        let pieces = nodes[place[edge.from]].kind.info().outputs[edge.from_port.index()].pieces;
+        let to = &mut nodes[place[edge.to]];
+        to.connected[edge.to_port.index()] = true;
+        to.takes_pieces[edge.to_port.index()] = pieces;
     }
     let sources =
         nodes.iter().enumerate().filter(|(_, node)| !node.connected.contains(&true)).map(|(i, _)| i).collect();
@@ -351,7 +355,7 @@ fn build(
         let node_id = nodes[node].id.clone();
         results.push(ResultPort { node, port, node_id, port_name, stream: port != PortId::FIRST, pieces });
     }
-    Graph { name: manifest.name.clone().unwrap_or_default(), nodes, sources, results }
+    Graph::new(manifest.name.clone().unwrap_or_default(), nodes, sources, results)
 }
 
 /// The results of a node when the manifest names none: its unconnected outputs.

@@ -33,9 +33,15 @@ pub struct Graph {
     pub sources: Vec<usize>,
     /// The ports whose packets are the results.
     pub results: Vec<ResultPort>,
+    runs: Runs,
 }
 
 impl Graph {
+    fn new(name: String, nodes: Vec<GraphNode>, sources: Vec<usize>, results: Vec<ResultPort>) -> Self {
+        let runs = nodes.iter().map(|node| node.kind.runs()).max().unwrap_or_default();
+        Self { name, nodes, sources, results, runs }
+    }
+
     /// Positions of the sources that take input: a node that makes its own data takes none.
     pub fn takers(&self) -> impl Iterator<Item = usize> + '_ {
         self.sources.iter().copied().filter(|node| !self.nodes[*node].connected.is_empty())
@@ -43,7 +49,12 @@ impl Graph {
 
     /// What runs it: the slowest to reach of what runs its nodes.
     pub fn runs(&self) -> Runs {
-        self.nodes.iter().map(|node| node.kind.runs()).max().unwrap_or_default()
+        self.runs
+    }
+
+    /// Whether a node of it runs elsewhere, in a Python interpreter, so that whoever runs the graph may wait.
+    pub fn waits(&self) -> bool {
+        self.runs != Runs::Natively
     }
 
     /// Estimated CPU time of so many frames through every node, in nanoseconds.
@@ -69,6 +80,8 @@ pub struct GraphNode {
     pub declared: Format,
     /// For each input, how many connections end there: 0 or 1.
     pub connected: Vec<bool>,
+    /// For each input, whether what comes is in pieces, each a thing of its own that stays whole.
+    pub takes_pieces: Vec<bool>,
     /// For each output, where its packets go.
     pub targets: Vec<Vec<(usize, PortId)>>,
     /// For each output, its position among the results.
@@ -76,6 +89,11 @@ pub struct GraphNode {
 }
 
 impl GraphNode {
+    /// Whether it runs elsewhere, in a Python interpreter.
+    pub fn waits(&self) -> bool {
+        self.kind.runs() != Runs::Natively
+    }
+
     /// Whether a parameter may have a value, besides the others.
     ///
     /// # Errors

@@ -101,7 +101,7 @@ impl Graph {
         upstream.dedup();
         let sources =
             members.iter().enumerate().filter(|(_, node)| self.sources.contains(node)).map(|(local, _)| local);
-        let graph = Graph { name: self.name.clone(), sources: sources.collect(), nodes, results };
+        let graph = Graph::new(self.name.clone(), nodes, sources.collect(), results);
         Stage { graph: Arc::new(graph), exits, upstream: upstream.len() }
     }
 }

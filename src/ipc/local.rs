@@ -11,7 +11,7 @@ use super::reply::{Body, Inbox, Reply};
 use super::seat::Seat;
 use super::spec::Spec;
 use super::time::{LOOK, deadline, left};
-use super::wire::{Head, Payload};
+use super::wire::{Head, LAST, Payload};
 use crate::data::Pool;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::{StopWaiting, is_callers_thread};
@@ -21,6 +21,11 @@ pub trait Interpreter: Send + Sync {
     /// Works on a request on this thread, which is one of Python's. The payload lies at this address while it
     /// lasts. Replies come through [`accept`].
     fn run(&self, head: &[u8], payload: u64);
+
+    /// Works on a frame in memory that Python has made ready for frames of this form of the stream. `result` is called
+    /// with a result of the same form; other replies come through [`accept`]. False: there is no such memory, and
+    /// nothing was done.
+    fn run_frame(&self, stream: u32, head: &[u8], payload: &Payload<'_>, result: &mut dyn FnMut(&[u8])) -> bool;
 
     /// Whether a signal asks this thread, the main one, to stop.
     fn is_interrupted(&self) -> bool;
@@ -59,11 +64,23 @@ struct Request {
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Arc<Request>>,
-    running: HashMap<(u32, u64), Arc<Request>>,
+    /// Of each stream at most one.
+    running: HashMap<u32, Arc<Request>>,
     inboxes: HashMap<u32, Inbox>,
     /// Threads of Python's that wait for work.
     idle: usize,
     stopped: bool,
+}
+
+impl State {
+    /// Where the next request is that may begin: an instance works on one at a time, in their order.
+    fn next_waiting(&self) -> Option<usize> {
+        self.waiting.iter().position(|request| !self.running.contains_key(&request.stream))
+    }
+
+    fn take_waiting(&mut self) -> Option<Arc<Request>> {
+        self.next_waiting().and_then(|at| self.waiting.remove(at))
+    }
 }
 
 static STATE: OnceLock<Mutex<State>> = OnceLock::new();
@@ -81,14 +98,15 @@ pub fn next_request() -> Option<[u64; 4]> {
     let mut state = state();
     state.idle += 1;
     let mut state = CHANGED
-        .wait_while(state, |state| state.waiting.is_empty() && !state.stopped)
+        .wait_while(state, |state| state.next_waiting().is_none() && !state.stopped)
         .unwrap_or_else(PoisonError::into_inner);
     state.idle -= 1;
-    let request = state.waiting.pop_front().filter(|_| !state.stopped)?;
-    let more = !state.waiting.is_empty() && state.idle == 0;
+    let request = state.take_waiting().filter(|_| !state.stopped)?;
+    // One thread is always free: a node may run a pipeline with a node in it, and wait for that.
+    let more = state.idle == 0;
     let found = [address(&request.head), request.head.len() as u64, address(&request.payload), more.into()];
     // Kept until it is answered: Python looks at its memory.
-    state.running.insert((request.stream, request.sequence), request);
+    state.running.insert(request.stream, request);
     Some(found)
 }
 
@@ -100,9 +118,11 @@ pub fn accept(head: &[u8], payload: &[u8]) -> Result<()> {
     let (read, _) = Head::read(head, head.len().saturating_add(payload.len()))?;
     let reply = Reply::read(read, payload, &Pool::default())?;
     let mut state = state();
-    let key = (reply.head.stream, reply.head.sequence);
-    let waited_for =
-        if reply.is_last() { state.running.remove(&key).is_some() } else { state.running.contains_key(&key) };
+    let stream = reply.head.stream;
+    let waited_for = state.running.get(&stream).is_some_and(|running| running.sequence == reply.head.sequence);
+    if waited_for && reply.is_last() {
+        state.running.remove(&stream);
+    }
     if let Some(inbox) = state.inboxes.get_mut(&reply.head.stream) {
         inbox.put(reply);
     }
@@ -126,6 +146,10 @@ pub struct LocalSeat {
     spec: Arc<Spec>,
     stream: u32,
     deadline_ns: i64,
+    head: Vec<u8>,
+    /// The result that the frame sent last has given at once.
+    ready: Option<Reply>,
+    pool: Pool,
 }
 
 impl LocalSeat {
@@ -141,7 +165,8 @@ impl LocalSeat {
         }
         let stream = STREAMS.fetch_add(1, Ordering::Relaxed);
         state().inboxes.insert(stream, Inbox::default());
-        let mut seat = Self { spec: spec.clone(), stream, deadline_ns: 0 };
+        let (head, ready, pool) = (Vec::new(), None, Pool::default());
+        let mut seat = Self { spec: spec.clone(), stream, deadline_ns: 0, head, ready, pool };
         let limit = spec.execution.startup_timeout_ms;
         let question = json!({
             "op": "open",
@@ -165,18 +190,26 @@ impl LocalSeat {
         self.deadline_ns = deadline(timeout_ms);
         let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
         (head.stream, head.sequence, head.deadline_ns) = (self.stream, sequence, self.deadline_ns);
-        let mut bytes = Vec::with_capacity(128);
-        head.write(&mut bytes)?;
-        let payload = payload.bytes();
-        match INTERPRETER.get().filter(|_| is_callers_thread()) {
-            Some(interpreter) => interpreter.run(&bytes, address(&payload)),
-            None => {
-                let request = Request { stream: self.stream, sequence, head: bytes, payload: payload.into_owned() };
-                state().waiting.push_back(Arc::new(request));
-                CHANGED.notify_all();
+        head.write(&mut self.head)?;
+        let Some(interpreter) = INTERPRETER.get().filter(|_| is_callers_thread()) else {
+            let (head, payload) = (self.head.clone(), payload.bytes().into_owned());
+            state().waiting.push_back(Arc::new(Request { stream: self.stream, sequence, head, payload }));
+            CHANGED.notify_all();
+            return Ok(sequence);
+        };
+        let (ready, pool) = (&mut self.ready, &self.pool);
+        let mut failed = Ok(());
+        let done = interpreter.run_frame(self.stream, &self.head, payload, &mut |result| {
+            head.flags = LAST;
+            match head.data(result, pool) {
+                Ok(data) => *ready = Some(Reply { head: head.clone(), body: Body::Data(data) }),
+                Err(error) => failed = Err(error),
             }
+        });
+        if !done {
+            interpreter.run(&self.head, address(&payload.bytes()));
         }
-        Ok(sequence)
+        failed.map(|()| sequence)
     }
 }
 
@@ -191,9 +224,16 @@ impl Seat for LocalSeat {
     }
 
     fn receive(&mut self, sequence: u64) -> Result<Reply> {
+        if let Some(reply) = self.ready.take_if(|reply| reply.head.sequence == sequence) {
+            return Ok(reply);
+        }
         let mut state = state();
         loop {
             if let Some(reply) = state.inboxes.get_mut(&self.stream).and_then(|inbox| inbox.next(sequence)) {
+                if reply.is_last() {
+                    // The time of the next one begins when this one is over.
+                    self.deadline_ns = deadline(self.spec.execution.frame_timeout_ms);
+                }
                 return Ok(reply);
             }
             let left = left(self.deadline_ns);

@@ -28,6 +28,7 @@ pub use python::{Declared, Output, PythonNode};
 pub use serve::Serving;
 pub use spec::{ClassRef, Interpreter, set_interpreter};
 pub use sweep::{Leftover, leftovers};
+pub use wire::Payload;
 
 /// Ends everything that this process has started for Python nodes.
 pub fn shutdown(limit: std::time::Duration) {

@@ -165,6 +165,11 @@ impl Seat for WorkerSeat {
             self.times.queue += elapsed(sent, taken);
             self.times.process += elapsed(taken, answered);
             self.times.reply += elapsed(answered, now_ns());
+            // The time of the next one begins when this one is over: until then it has waited for its turn.
+            let begins = deadline(self.taken.pool.spec.execution.frame_timeout_ms);
+            if let Some((_, limit, _)) = self.deadlines.front_mut() {
+                *limit = begins;
+            }
         }
         Ok(reply)
     }

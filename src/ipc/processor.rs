@@ -14,7 +14,7 @@ use super::spec::Spec;
 use super::wire::{Head, Payload};
 use crate::data::{Control, Format, Packet, Pts, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
-use crate::node::{Latency, OnCrash, Opened, Opening, Out, PortId, Processor};
+use crate::node::{Latency, OnCrash, Opened, Opening, Out, PortId, Processor, is_callers_thread};
 
 /// A Python node of one stream.
 pub struct PythonProcessor {
@@ -69,8 +69,7 @@ impl PythonProcessor {
             return Ok(());
         }
         self.seats = match &self.pool {
-            // Somebody waits for each frame of a live stream: there is never more than one under way.
-            Some(pool) if self.declared.stateless && !self.opening.live => {
+            Some(pool) if self.declared.stateless && self.opening.overlaps => {
                 pool.seats()?.into_iter().map(|seat| Box::new(seat) as Box<dyn Seat>).collect()
             }
             Some(pool) => vec![Box::new(pool.seat()?)],
@@ -85,7 +84,14 @@ impl PythonProcessor {
 
     /// Changes a parameter of the instances that there are.
     fn change(&mut self, name: &str, value: &Value) -> Result<()> {
-        self.ask(&json!({"op": "set_param", "name": name, "value": value}), &mut Out::default())
+        self.ask_alone(&json!({"op": "set_param", "name": name, "value": value}))
+    }
+
+    /// Asks every instance something, while nothing is under way.
+    fn ask_alone(&mut self, question: &Value) -> Result<()> {
+        let mut out = Out::default();
+        self.ask(question, &mut out)?;
+        out.take_failed().into_iter().next().map_or(Ok(()), Err)
     }
 
     /// Instances that hold nothing of a stream before.
@@ -93,7 +99,7 @@ impl PythonProcessor {
         if self.stale {
             self.stale = false;
             let lost = self.seats.iter().any(|seat| seat.is_lost());
-            if lost || self.ask(&json!({"op": "reset"}), &mut Out::default()).is_err() {
+            if lost || self.ask_alone(&json!({"op": "reset"})).is_err() {
                 // Another instance begins afresh.
                 self.leave();
             }
@@ -103,7 +109,8 @@ impl PythonProcessor {
 
     /// How many requests may be under way.
     fn window(&self) -> usize {
-        if self.opening.live || self.pool.is_none() { 1 } else { self.spec.execution.max_in_flight * self.seats.len() }
+        let at_once = self.pool.is_none() && is_callers_thread();
+        if self.opening.overlaps && !at_once { self.spec.execution.max_in_flight * self.seats.len() } else { 1 }
     }
 
     /// Gives up the seats: what is still to come from them is nobody's.
@@ -116,7 +123,8 @@ impl PythonProcessor {
         self.under_way.clear();
     }
 
-    /// Puts out everything that the oldest request gives.
+    /// Puts out everything that the oldest request gives. What has failed is told through `out`; an error is the end of
+    /// the node.
     fn answer(&mut self, out: &mut Out) -> Result<()> {
         let Some(UnderWay { seat, sequence, packet }) = self.under_way.pop_front() else { return Ok(()) };
         loop {
@@ -127,11 +135,15 @@ impl PythonProcessor {
             let last = reply.is_last();
             match reply.body {
                 Body::Data(data) => {
-                    self.emit(data, &packet, out).map_err(|error| error.at_item(packet.item as usize))?
+                    if let Err(error) = self.emit(data, &packet, out) {
+                        out.fail(error.at_item(packet.item as usize));
+                        return Ok(());
+                    }
                 }
                 Body::Failed(error) => {
                     self.clock = None;
-                    return Err(error.at_item(packet.item as usize));
+                    out.fail(error.at_item(packet.item as usize));
+                    return Ok(());
                 }
                 Body::Nothing | Body::Answer(_) => {}
             }
@@ -168,7 +180,10 @@ impl PythonProcessor {
             }
         }
         match self.spec.execution.on_crash {
-            OnCrash::Fail => Err(error.session_goes_on()),
+            OnCrash::Fail => {
+                out.fail(error.session_goes_on());
+                Ok(())
+            }
             OnCrash::Skip => {
                 tracing::warn!(%error, in_flight, "frames of a worker that has ended are skipped");
                 out.emit(PortId::FIRST, packet.with(RuntimeData::Control(Control::Discontinuity), packet.pts));
@@ -255,6 +270,14 @@ impl Processor for PythonProcessor {
             return self.answer(out);
         }
         Ok(())
+    }
+
+    fn is_under_way(&self) -> bool {
+        !self.under_way.is_empty()
+    }
+
+    fn settle(&mut self, out: &mut Out) -> Result<()> {
+        self.answer(out)
     }
 
     fn end(&mut self, _: PortId, out: &mut Out) -> Result<()> {

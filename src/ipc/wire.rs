@@ -246,7 +246,8 @@ impl Head {
                 RuntimeData::Numpy(NdArray { bytes, dtype: self.dtype, order: self.order, shape, audio: None })
             }
             Kind::Binary => RuntimeData::Binary(Arc::new(payload.to_vec())),
-            Kind::Text => RuntimeData::text(std::str::from_utf8(payload).map_err(bad)?),
+            // Copied before it is looked at: the other side could still write to it.
+            Kind::Text => RuntimeData::text(String::from_utf8(payload.to_vec()).map_err(bad)?),
             Kind::Json => RuntimeData::json(serde_json::from_slice(payload).map_err(bad)?),
             Kind::Control => return Err(bad("a control message is no data")),
         })

@@ -1,7 +1,7 @@
 //! Where a processor puts what it makes.
 
 use crate::data::{AudioBuffer, AudioFormat, Packet, Pool, Samples};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 use super::PortId;
 
@@ -14,6 +14,7 @@ pub struct Out {
     wanted: u64,
     /// Packets that gave nothing because they were lost.
     skipped: u64,
+    failed: Vec<Error>,
 }
 
 impl Default for Out {
@@ -25,7 +26,7 @@ impl Default for Out {
 impl Out {
     /// An empty one over a session's pool.
     pub fn new(pool: Pool) -> Self {
-        Self { packets: Vec::new(), pool, wanted: u64::MAX, skipped: 0 }
+        Self { packets: Vec::new(), pool, wanted: u64::MAX, skipped: 0, failed: Vec::new() }
     }
 
     /// Whether anybody listens to a port. What a port would give need not be made when nobody does.
@@ -46,6 +47,16 @@ impl Out {
     /// Says that so many packets were lost: they are counted.
     pub fn skipped(&mut self, packets: u64) {
         self.skipped += packets;
+    }
+
+    /// Says that an earlier packet has failed: what this call is about goes on. The error names its item.
+    pub fn fail(&mut self, error: Error) {
+        self.failed.push(error);
+    }
+
+    /// Takes the failures of earlier packets.
+    pub fn take_failed(&mut self) -> Vec<Error> {
+        std::mem::take(&mut self.failed)
     }
 
     /// Takes how many were lost.

@@ -32,15 +32,24 @@ pub struct Opening {
     /// Whether somebody waits for the output, as in a session: then it works in short blocks, and otherwise in those
     /// that cost least. What comes out may differ by rounding between the two, and never within one.
     pub live: bool,
+    /// Whether the next packet may come before the one before it is answered. Otherwise [`process`](Processor::process)
+    /// puts out all that its packet gives.
+    pub overlaps: bool,
 }
 
 impl Opening {
     /// As for a run over files.
-    pub const BATCH: Self = Self { align: Align::Trim, live: false };
+    pub const BATCH: Self = Self { align: Align::Trim, live: false, overlaps: true };
 
     /// As for a session.
     pub fn live(align: Align) -> Self {
-        Self { align, live: true }
+        Self { align, live: true, overlaps: false }
+    }
+
+    /// The same, where results may come later than the call with their packet.
+    #[must_use]
+    pub fn overlapping(self) -> Self {
+        Self { overlaps: true, ..self }
     }
 }
 
@@ -112,6 +121,20 @@ pub trait Processor: Send {
     /// # Errors
     /// Any; the session stops, unless the manifest says to skip.
     fn process(&mut self, port: PortId, packet: Packet, out: &mut Out) -> Result<()>;
+
+    /// Whether packets are under way, in a node that runs elsewhere, that were not answered yet.
+    fn is_under_way(&self) -> bool {
+        false
+    }
+
+    /// Waits for the answer to the oldest packet that is under way, and puts it out.
+    ///
+    /// # Errors
+    /// As [`process`](Self::process).
+    fn settle(&mut self, out: &mut Out) -> Result<()> {
+        let _ = out;
+        Ok(())
+    }
 
     /// This input is over. The last one puts out everything held.
     ///

@@ -17,10 +17,11 @@ from time import monotonic_ns
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from remotemedia._arrays import address
-from remotemedia._audio import Audio
+from remotemedia._audio import Audio, audio_of
 from remotemedia._lib import native
 from remotemedia.errors import RemoteMediaError, RemoteMediaWarning
 from remotemedia.worker import _wire
+from remotemedia.worker._frames import INPUT, OUTPUT, Frames, forget
 from remotemedia.worker._wire import (
     COPIED_BYTES,
     NO_TIMES,
@@ -36,6 +37,8 @@ from remotemedia.worker._wire import (
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+
+    from remotemedia.worker._wire import Form
 
 __all__ = ["Instances", "Requests", "registered"]
 
@@ -197,6 +200,8 @@ class Instances:
         self._has_warned = False
         self._send, self._send_bytes = (_here, _here_bytes) if keeper is None else (_there, _there_bytes)
         self._instances: dict[int, _Instance] = {}
+        self._frames: dict[int, Frames] = {}
+        self._seen: dict[int, Form] = {}
         self.stopped = False
 
     def answer(self, head_address: int, head_len: int, payload: int) -> None:
@@ -218,12 +223,45 @@ class Instances:
             lent, self._lent = self._lent, None
             self._guard(lent)
 
-    def _process(self, head: bytes, form: Any, payload: int, taken_ns: int) -> None:
+    def answer_frame(self, stream: int) -> int:
+        """Answer a request whose payload native code has put into the memory for such frames; say where the result is.
+
+        The usual case, a frame of audio in and one like it out, takes no message and no new memory.
+        """
+        frames, place = self._frames[stream], 0
+        try:
+            data = audio_of(frames.input, frames.rate)
+            value = self._instances[stream].process(data)
+            if value is data:
+                place = INPUT
+            elif type(value) is Audio and frames.takes(value):
+                place = OUTPUT
+            elif _is_streamed(value):
+                self._stream_out(frames.head, value, 0)
+            else:
+                self._reply(frames.head, _wire.NOTHING if value is None else result_of(value), _wire.LAST, 0)
+        except BaseException as error:
+            self._fail(frames.head, error, 0)
+            if isinstance(error, KeyboardInterrupt):
+                raise
+        finally:
+            data = value = None
+            if frames.is_looked_at():
+                # The node has kept it: it is the node's now.
+                if place == INPUT:
+                    frames.output[...] = frames.input
+                    place = OUTPUT
+                frames.renew(stream)
+        return place
+
+    def _process(self, head: bytes, form: Form, payload: int, taken_ns: int) -> None:
         instance = self._instances[stream_of(head)]
         if self._kept >= self._most_kept:
             gc.collect()
             if self._kept >= self._most_kept:
                 raise EscapedError(f"views of {self._kept} earlier inputs are still held, expected none")
+        if self._handle == 0 and not instance.own:
+            self._expect(stream_of(head), head, form)
         data, self._lent = data_of(form, payload, self._keeper is not None, instance.own)
         value = instance.process(data)
         if type(value) is Audio and value._samples.nbytes <= COPIED_BYTES:
@@ -236,7 +274,14 @@ class Instances:
         else:
             self._reply(head, _wire.NOTHING if value is None else result_of(value), _wire.LAST, taken_ns)
 
-    def _stream_out(self, head: bytes, value: Any, taken_ns: int) -> None:
+    def _expect(self, stream: int, head: bytes, form: Form) -> None:
+        """Make memory ready for more frames like this one, when it is the second in a row."""
+        if self._seen.get(stream) is not form:
+            self._seen[stream] = form
+        elif Frames.suits(form) and (stream not in self._frames or self._frames[stream].form is not form):
+            self._frames[stream] = Frames(stream, head, form)
+
+    def _stream_out(self, head: bytes | bytearray, value: Any, taken_ns: int) -> None:
         """Send what a generator or a coroutine gives, as it comes."""
         if inspect.isgenerator(value):
             for one in value:
@@ -247,15 +292,15 @@ class Instances:
             self._one(head, _loop.run(value), taken_ns)
         self._reply(head, _wire.NOTHING, _wire.LAST, taken_ns)
 
-    async def _async_out(self, head: bytes, values: Any, taken_ns: int) -> None:
+    async def _async_out(self, head: bytes | bytearray, values: Any, taken_ns: int) -> None:
         async for one in values:
             self._one(head, one, taken_ns)
 
-    def _one(self, head: bytes, value: object, taken_ns: int) -> None:
+    def _one(self, head: bytes | bytearray, value: object, taken_ns: int) -> None:
         if value is not None:
             self._reply(head, result_of(value), 0, taken_ns)
 
-    def _reply(self, head: bytes, result: Result, flags: int, taken_ns: int) -> None:
+    def _reply(self, head: bytes | bytearray, result: Result, flags: int, taken_ns: int) -> None:
         text = head_bytes(head, result, flags, pack_times(taken_ns, monotonic_ns()))
         memory = result.memory
         if self._send(self._handle, text, len(text), address(memory), memory.nbytes) != 0:
@@ -299,7 +344,12 @@ class Instances:
         elif op == "set_param":
             self._instances[stream_of(head)].set_param(question["name"], question["value"])
         elif op == "close":
-            instance = self._instances.pop(stream_of(head), None)
+            stream = stream_of(head)
+            instance = self._instances.pop(stream, None)
+            self._seen.pop(stream, None)
+            if stream in self._frames:
+                forget(stream)
+                del self._frames[stream]
             if instance is not None:
                 instance.close()
         elif op == "stop":
@@ -321,7 +371,7 @@ class Instances:
         """Say who we are."""
         self._reply(bytes(64), _wire.control(value), _wire.LAST, monotonic_ns())
 
-    def _fail(self, head: bytes, error: BaseException, taken_ns: int) -> None:
+    def _fail(self, head: bytes | bytearray, error: BaseException, taken_ns: int) -> None:
         kind = "Escaped" if isinstance(error, EscapedError) else "Node"
         value = {"kind": kind, "reason": _line(error), "traceback": _traceback(error), "hint": _hint(error)}
         # JSON has no lone surrogates.

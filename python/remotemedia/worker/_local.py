@@ -14,7 +14,8 @@ from remotemedia.worker._instances import Instances, Requests, after_fork
 
 __all__ = ["install", "name_interpreter", "take_interrupt"]
 
-_MOST_THREADS = 32
+_MOST_THREADS = 66
+"""More than the jobs of native code that may wait for one."""
 
 _instances = Instances(0, None, None, False, 1)
 _state = threading.local()
@@ -31,6 +32,15 @@ def _call(head: int, head_len: int, payload: int) -> int:
         # Only what is meant for the caller itself, such as Ctrl-C, comes here. It is raised when the call returns.
         _state.interrupt = error
         return 1
+
+
+def _call_frame(stream: int) -> int:
+    """Work on a frame in memory of ours: called by native code on a thread of Python's."""
+    try:
+        return _instances.answer_frame(stream)
+    except BaseException as error:
+        _state.interrupt = error
+        return 0
 
 
 def _look() -> Generator[int, int, None]:
@@ -54,6 +64,7 @@ def _look() -> Generator[int, int, None]:
 _looks = _look()
 next(_looks)
 _callback = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)(_call)
+_frame_callback = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64)(_call_frame)
 _looking = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(_looks.send)
 _installed = False
 
@@ -73,8 +84,8 @@ def install() -> None:
         if _installed:
             return
         _installed = True
-        run, look = (ctypes.cast(one, ctypes.c_void_p).value or 0 for one in (_callback, _looking))
-        native.raw_nodes_install(run, look)
+        calls = (_callback, _frame_callback, _looking)
+        native.raw_nodes_install(*(ctypes.cast(call, ctypes.c_void_p).value or 0 for call in calls))
     _start()
 
 

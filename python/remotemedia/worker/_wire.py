@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from remotemedia._arrays import Array
 
 __all__ = [
+    "AUDIO",
     "CONTROL",
     "COPIED_BYTES",
     "ERROR",
     "LAST",
     "NOTHING",
     "NO_TIMES",
+    "Form",
     "Result",
     "audio_reply",
     "control",
@@ -69,7 +71,7 @@ _ECHOED = slice(8, 24)
 _MOST_REMEMBERED = 256
 
 
-class _Form(NamedTuple):
+class Form(NamedTuple):
     """What a request is made of; the same for one frame after the other."""
 
     kind: int
@@ -79,7 +81,7 @@ class _Form(NamedTuple):
     payload_len: int
 
 
-_forms: dict[bytes, _Form] = {}
+_forms: dict[bytes, Form] = {}
 _heads: dict[tuple[Any, ...], tuple[bytes, bytes, bytes]] = {}
 _audio_heads: dict[tuple[Any, ...], tuple[bytes, bytes, bytes]] = {}
 
@@ -89,7 +91,7 @@ def stream_of(head: bytes) -> int:
     return int.from_bytes(head[20:24], "little")
 
 
-def form_of(head: bytes) -> _Form:
+def form_of(head: bytes) -> Form:
     """Return what a request is made of, from a head that the native side has checked."""
     # Kind, dtype, axes, flags; length, shape, numbers: all but what differs from frame to frame.
     key = head[4:8] + head[56:]
@@ -104,11 +106,11 @@ def form_of(head: bytes) -> _Form:
         # Of audio with one channel, the frames.
         if kind == AUDIO and len(shape) == 2 and shape[1] == 1:
             shape = shape[:1]
-        form = _forms[key] = _Form(kind, DTYPES[dtype], shape, numbers, length)
+        form = _forms[key] = Form(kind, DTYPES[dtype], shape, numbers, length)
     return form
 
 
-def data_of(form: _Form, payload: int, lend: bool, own: bool) -> tuple[Any, weakref.ref[Exporter] | None]:
+def data_of(form: Form, payload: int, lend: bool, own: bool) -> tuple[Any, weakref.ref[Exporter] | None]:
     """Return what a node gets for a request, and what tells whether somebody still looks at its memory.
 
     Arrays are read-only. With ``lend``, long ones are views; with ``own``, all are copies that may be written to.
@@ -196,7 +198,7 @@ def audio_reply(request: bytes, audio: Audio, times: bytes) -> tuple[bytes, byte
     return _joined(parts, request, times), samples.tobytes()
 
 
-def head_bytes(request: bytes, result: Result, flags: int, times: bytes) -> bytes:
+def head_bytes(request: bytes | bytearray, result: Result, flags: int, times: bytes) -> bytes:
     """Return the head of a reply to the request with this head."""
     key = (*result[:4], flags)
     parts = _heads.get(key)
@@ -218,5 +220,5 @@ def _parts(result: Result, flags: int) -> tuple[bytes, bytes, bytes]:
     return text[:8], shown, bytes(offset - behind)
 
 
-def _joined(parts: tuple[bytes, bytes, bytes], request: bytes, times: bytes) -> bytes:
+def _joined(parts: tuple[bytes, bytes, bytes], request: bytes | bytearray, times: bytes) -> bytes:
     return parts[0] + request[_ECHOED] + parts[1] + times + parts[2]
