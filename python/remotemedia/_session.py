@@ -95,6 +95,8 @@ class Session:
         "_make_live",
         "_native",
         "_one_axis",
+        "_opening",
+        "_params",
         "_ports",
         "_result",
         "_runs",
@@ -110,7 +112,10 @@ class Session:
         self._enter: Callable[[bool], bool] = lock.acquire
         self._exit: Callable[[], None] = lock.release
         try:
-            self._native: NativeSession = pipeline.native.session(config)
+            # A thread that runs an event loop must not wait for workers and models: `async with` does, or the first call.
+            later = pipeline.runs != NATIVELY and asyncio._get_running_loop() is not None
+            make = pipeline.native.raw_session_later if later else pipeline.native.session
+            self._native: NativeSession = make(config)
             self._sources: list[str] = self._native.raw_sources()
         except NativeError as error:
             reraise(error)
@@ -118,6 +123,8 @@ class Session:
         self._runs = pipeline.runs
         self._lane: NativeLane | None = None
         self._live: NativeLive | None = None
+        self._opening = threading.Lock()
+        self._params: dict[tuple[str, str], str] = {}
         make_live = pipeline.native.live
         self._make_live: Callable[[], NativeLive] = lambda: make_live(config, queue, when_full)
         self._lane_possible = len(pipeline.ports) == 1
@@ -281,7 +288,8 @@ class Session:
         >>> asyncio.run(main())
         16000
         """
-        live = self._open_live()
+        live = self._live or await self._await_live()
+        self._check_alive()
         inputs = Inputs((item,))
         batch = inputs.for_call()
         ticks, den = _ticks(pts)
@@ -301,7 +309,8 @@ class Session:
 
     async def next_batch(self, most: int = 64) -> list[Output]:
         """Wait until there is a result; return all that are ready, at most ``most``. Empty: the stream has ended."""
-        live = self._open_live()
+        live = self._live or await self._await_live()
+        self._check_alive()
         if isinstance(most, bool) or not isinstance(most, int) or not 0 < most < 2**31:
             raise InputValueError(f"most is {most!r}, expected a whole number from 1")
         try:
@@ -382,8 +391,10 @@ class Session:
         ...     float(session.process(np.ones(480, np.float32))[-1])
         0.10000000149011612
         """
-        stream = self._native if self._live is None else self._live
-        self._guarded(lambda: stream.set_param(node, name, dumps(value)))
+        stream, text = self._live or self._native, dumps(value)
+        self._guarded(lambda: stream.set_param(node, name, text))
+        if self._live is None:
+            self._params[node, name] = text
 
     def metrics(self) -> dict[str, Any]:
         """Return figures: ``node_metrics`` as those of a run, and what full queues have dropped.
@@ -443,7 +454,14 @@ class Session:
         self.close()
 
     async def __aenter__(self) -> Session:
-        return self.__enter__()
+        session = self.__enter__()
+        if self._runs != NATIVELY:
+            try:
+                await asyncio.to_thread(self._guarded, self._native.raw_prepare)
+            except BaseException:
+                self.close()
+                raise
+        return session
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -469,20 +487,32 @@ class Session:
                 hint="end() flushes",
             )
 
+    async def _await_live(self) -> NativeLive:
+        # Workers are started and models loaded there, unless `async with` has done it.
+        return self._open_live() if self._runs == NATIVELY else await asyncio.to_thread(self._open_live)
+
     def _open_live(self) -> NativeLive:
-        self._check_alive()
-        if self._live is None:
-            if self._lane is not None or self._used:
-                raise UnsupportedError(
-                    "the session is used with process() or feed(): push() and next() are not",
-                    hint="open another session",
-                )
-            try:
-                self._live = self._make_live()
-            except NativeError as error:
-                reraise(error)
-            self._shape = None
-        return self._live
+        with self._opening:
+            self._check_alive()
+            if self._live is None:
+                if self._lane is not None or self._used:
+                    raise UnsupportedError(
+                        "the session is used with process() or feed(): push() and next() are not",
+                        hint="open another session",
+                    )
+                try:
+                    # What was started for this session, and not used, the stream takes over.
+                    self._native.raw_release()
+                    live = self._make_live()
+                    for (node, name), text in self._params.items():
+                        live.set_param(node, name, text)
+                except NativeError as error:
+                    reraise(error)
+                self._live = live
+                self._shape = None
+                if self._dead:
+                    live.shutdown()
+            return self._live
 
     def _guarded(self, call: Callable[[], Any]) -> Any:
         self._check_alive()

@@ -6,6 +6,7 @@
 //! generation again before it hands results on, under the lock: nothing of an older one gets through.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
@@ -19,7 +20,7 @@ use super::stream::Stream;
 use crate::data::{Packet, Pts, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Exit, Graph, Stages};
-use crate::node::PortId;
+use crate::node::{PortId, StopWaiting};
 
 /// A node of at least this cost a frame of 20 ms gets a stage of its own.
 const HEAVY_NS: f64 = 100_000.0;
@@ -103,6 +104,7 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Woken at every change that somebody may wait for.
     changed: Notify,
+    closed: Arc<AtomicBool>,
 }
 
 pub(super) struct State {
@@ -119,8 +121,8 @@ pub(super) struct State {
     ending: bool,
     ends_sent: bool,
     pub(super) failed: Option<Error>,
-    /// A failure that the stream goes on after: told once.
-    pub(super) passing: Option<Error>,
+    /// A failure that the stream goes on after: told once, behind so many results.
+    passing: Option<(usize, Error)>,
     closed: bool,
 }
 
@@ -177,6 +179,7 @@ impl Live {
             spawn,
             state: Mutex::new(state),
             changed: Notify::new(),
+            closed: Arc::default(),
         })))
     }
 
@@ -220,11 +223,13 @@ impl Live {
     /// the end of a worker that is started again. `Closed`.
     pub fn take(&self, most: usize) -> Result<Vec<SessionOutput>> {
         let mut state = self.0.lock();
-        let count = most.min(state.output.len());
+        let before = state.passing.as_ref().map_or(usize::MAX, |(before, _)| *before);
+        let count = most.min(state.output.len()).min(before);
         let outputs: Vec<SessionOutput> = state.output.drain(..count).collect();
+        state.moved_up(count);
         if outputs.is_empty() {
             state.usable()?;
-            if let Some(error) = state.passing.take() {
+            if let Some((_, error)) = state.passing.take() {
                 return Err(error);
             }
         }
@@ -350,8 +355,8 @@ impl Live {
         let mut state = self.0.lock();
         state.restart();
         state.closed = true;
-        drop(state);
-        self.0.changed.notify_waiters();
+        self.0.closed.store(true, Ordering::Release);
+        self.0.go_on(state);
     }
 }
 
@@ -371,8 +376,10 @@ impl Shared {
                 start.push((stage, short && self.options.inline));
             }
         }
+        let nudges: Vec<_> = state.work.iter().filter_map(Work::nudge).collect();
         drop(state);
         self.changed.notify_waiters();
+        nudges.iter().for_each(|nudge| nudge.ask());
         for (stage, inline) in start {
             let shared = self.clone();
             if inline {
@@ -393,6 +400,14 @@ impl Shared {
 
     pub(super) fn queue(&self) -> usize {
         self.options.queue
+    }
+
+    /// While it lives, a wait of a stage ends when the stream is shut down.
+    pub(super) fn waiting(&self, stage: usize) -> Option<StopWaiting> {
+        self.stages.stages[stage].graph.waits().then(|| {
+            let closed = self.closed.clone();
+            StopWaiting::when(move || closed.load(Ordering::Acquire))
+        })
     }
 
     pub(super) fn options(&self) -> &LiveOptions {
@@ -461,6 +476,22 @@ impl State {
         })
     }
 
+    /// Keeps a failure that the stream goes on after.
+    pub(super) fn pass(&mut self, error: Error) {
+        if let Some((_, earlier)) = &self.passing {
+            tracing::warn!(%error, %earlier, "a failure was not told, because one before it was not taken yet");
+        } else {
+            self.passing = Some((self.output.len(), error));
+        }
+    }
+
+    /// So many results have left the front of the queue.
+    fn moved_up(&mut self, results: usize) {
+        if let Some((before, _)) = &mut self.passing {
+            *before = before.saturating_sub(results);
+        }
+    }
+
     fn count_drops(&mut self, count: usize, input: bool) {
         self.dropped = self.dropped.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
         *(if input { &mut self.dropped_in } else { &mut self.dropped_out }) += count as u64;
@@ -480,6 +511,7 @@ impl State {
             WhenFull::Latest => std::mem::take(&mut self.output),
             _ => VecDeque::new(),
         };
+        self.moved_up(drops.len());
         // What a dropped result said of drops before it is not lost with it.
         self.count_drops(drops.len(), false);
         let before: u32 = drops.iter().map(|output| output.dropped).sum();

@@ -10,7 +10,7 @@ use super::stream::Stream;
 use crate::data::Packet;
 use crate::error::Result;
 use crate::graph::{Exit, Stage};
-use crate::node::PortId;
+use crate::node::{Nudge, PortId};
 
 /// Packets that a job works on before it lets others have the thread.
 const TURN: usize = 16;
@@ -43,8 +43,10 @@ pub(super) struct Work {
     cost_ns_per_frame: f64,
     /// Whether its nodes run elsewhere, so that whoever calls them waits.
     waits: bool,
-    /// Whether packets are under way there.
+    /// Whether packets are under way there, and whether the job waits for an answer.
     under_way: bool,
+    settling: bool,
+    nudge: Arc<Nudge>,
 }
 
 impl Work {
@@ -60,6 +62,8 @@ impl Work {
             cost_ns_per_frame: stage.graph.cost_ns(1),
             waits: stage.graph.waits(),
             under_way: false,
+            settling: false,
+            nudge: Arc::default(),
         }
     }
 
@@ -83,6 +87,11 @@ impl Work {
         !self.waits && frames as f64 * self.cost_ns_per_frame <= limit_ns
     }
 
+    /// What calls the job back from its wait, if there is something else to do.
+    pub(super) fn nudge(&self) -> Option<Arc<Nudge>> {
+        (self.settling && !(self.queue.is_empty() && self.under_way)).then(|| self.nudge.clone())
+    }
+
     /// What is to be done next. What is under way is answered when there is nothing else, and before a parameter
     /// changes: that is for what comes after it.
     fn next(&mut self) -> Option<Entry> {
@@ -96,6 +105,7 @@ impl Work {
 impl Shared {
     /// Works on what waits for a stage.
     pub(super) fn run(self: &Arc<Self>, stage: usize) {
+        let _waiting = self.waiting(stage);
         for _ in 0..TURN {
             let mut state = self.lock();
             if !state.can_run(stage, &self.stages, self.options()) {
@@ -106,13 +116,20 @@ impl Shared {
             let (Some(entry), Some(mut stream)) = (work.next(), work.stream.take()) else { break };
             let stale = work.generation != generation;
             work.generation = generation;
+            let nudge = matches!(entry, Entry::Settle).then(|| work.nudge.clone());
+            work.settling = nudge.is_some();
+            work.nudge.clear();
             let last = matches!(entry, Entry::End) && {
                 work.ends += 1;
                 work.ends >= work.upstream.max(1)
             };
             drop(state);
-            let done = self.step(&mut stream, entry, last, stale);
+            let done = match nudge {
+                Some(nudge) => stream.settle(&nudge),
+                None => self.step(&mut stream, entry, last, stale),
+            };
             let mut state = self.lock();
+            state.work[stage].settling = false;
             let results: Vec<_> = stream.take_results().collect();
             let under_way = stream.is_under_way();
             state.work[stage].stream = Some(stream);
@@ -141,14 +158,16 @@ impl Shared {
                 }
             }
             match done {
-                Err(error) if error.does_session_go_on() => {
-                    state.passing.get_or_insert(error);
-                }
+                Err(error) if error.does_session_go_on() => state.pass(error),
                 Err(error) => {
                     state.failed.get_or_insert(error);
                     state.work.iter_mut().for_each(Work::clear);
                 }
                 Ok(()) => {}
+            }
+            if state.work[stage].waits {
+                // The next wait may be long: what can go on beside it does.
+                self.go_on(state);
             }
         }
         let mut state = self.lock();
@@ -165,7 +184,7 @@ impl Shared {
             Entry::End if last => stream.end(),
             Entry::End => Ok(()),
             Entry::Param(node, name, value) => stream.set_param(node, &name, &value),
-            Entry::Settle => stream.settle(),
+            Entry::Settle => Ok(()),
         }
     }
 }

@@ -13,7 +13,7 @@ use super::stream::{Stream, StreamOptions};
 use crate::data::{AudioFormat, Format, Packet, Pts, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
-use crate::node::{Align, Clock, Opening, PortId};
+use crate::node::{Align, Clock, Opening, PortId, StopWaiting};
 
 /// How a session behaves.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +24,9 @@ pub struct SessionOptions {
     pub constant_frames: bool,
     /// A clock, when figures are to be collected.
     pub clock: Option<Arc<dyn Clock>>,
+    /// Workers are started and models loaded with the first packet, not when the session opens: for whoever must not
+    /// wait.
+    pub later: bool,
 }
 
 /// One result of a session.
@@ -66,7 +69,7 @@ pub struct Session {
     options: SessionOptions,
     /// Rises with every interrupt. Work of an older generation is thrown away.
     generation: AtomicU32,
-    closed: AtomicBool,
+    closed: Arc<AtomicBool>,
     inner: Mutex<Inner>,
     /// What [`held_frames`](Self::held_frames) says: the generation in the upper half, the frames in the lower one.
     held: AtomicU64,
@@ -99,13 +102,15 @@ impl Session {
     pub fn new(graph: &Arc<Graph>, idle: &Arc<Idle>, options: SessionOptions) -> Result<Self> {
         let entrance = Entrance::new(graph, &options.input)?;
         let mut stream = idle.take(graph, stream_options(&options))?;
-        stream.prepare()?;
+        if !options.later {
+            stream.prepare()?;
+        }
         Ok(Self {
             graph: graph.clone(),
             idle: idle.clone(),
             options,
             generation: AtomicU32::new(0),
-            closed: AtomicBool::new(false),
+            closed: Arc::default(),
             held: AtomicU64::new(0),
             pending: Mutex::default(),
             has_pending: AtomicBool::new(false),
@@ -166,6 +171,7 @@ impl Session {
         sink: &mut dyn FnMut(usize, Packet),
     ) -> Result<()> {
         let mut inner = self.enter()?;
+        let _waiting = self.waiting();
         let inner = &mut *inner;
         let node = to.map(|id| inner.entrance.find(&self.graph, id)).transpose()?;
         let done = self.push(inner, data, pts, node).and_then(|()| self.give(inner, sink));
@@ -189,6 +195,7 @@ impl Session {
     /// As [`feed`](Self::feed).
     pub fn flush_with(&self, sink: &mut dyn FnMut(usize, Packet)) -> Result<()> {
         let mut inner = self.enter()?;
+        let _waiting = self.waiting();
         let inner = &mut *inner;
         if inner.generation != self.generation() && self.stream(inner)?.failure().is_none() {
             return self.restart(inner);
@@ -202,6 +209,32 @@ impl Session {
     fn count_held(&self, inner: &Inner) {
         let frames = inner.stream.as_ref().map_or(0, Stream::held_frames).min(u32::MAX.into());
         self.held.store(u64::from(inner.generation) << 32 | frames, Ordering::Release);
+    }
+
+    /// Starts workers and loads models, as [`new`](Self::new) does unless it was told not to.
+    ///
+    /// # Errors
+    /// What a node says; `Busy`; `Closed`.
+    pub fn prepare(&self) -> Result<()> {
+        let mut inner = self.enter()?;
+        let _waiting = self.waiting();
+        self.stream(&mut inner)?.prepare()
+    }
+
+    /// While it lives, a wait for what runs elsewhere ends when the session is closed.
+    fn waiting(&self) -> Option<StopWaiting> {
+        self.graph.waits().then(|| {
+            let closed = self.closed.clone();
+            StopWaiting::when(move || closed.load(Ordering::Acquire))
+        })
+    }
+
+    /// Ends the session, and with it its processors, so that what they have started and not used is free.
+    pub fn release(&self) {
+        self.closed.store(true, Ordering::Release);
+        if let Some(mut inner) = self.lock() {
+            inner.stream = None;
+        }
     }
 
     /// Forgets the stream, with everything held, and begins another one at time 0. Plans, weights and changed

@@ -12,7 +12,7 @@ use crate::data::{AudioFormat, Format, Kind, Kinds, Packet, Pool, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, GraphNode};
 use crate::manifest::OnError;
-use crate::node::{Clock, Opening, Out, PortId, Processor};
+use crate::node::{Clock, Nudge, Opening, Out, PortId, Processor};
 
 /// How a stream behaves.
 #[derive(Debug, Clone, Default)]
@@ -173,14 +173,14 @@ impl Stream {
     }
 
     /// Waits for the answer to the oldest packet of the first node that has some under way, and works until nothing
-    /// moves.
+    /// moves. Comes back without it when nudged.
     ///
     /// # Errors
     /// As [`push`](Self::push).
-    pub fn settle(&mut self) -> Result<()> {
+    pub fn settle(&mut self, nudge: &Nudge) -> Result<()> {
         let Some(node) = self.nodes.iter().position(|node| node.processor.is_under_way()) else { return Ok(()) };
         self.guarded(|stream| {
-            stream.call(node, Call::Settle, |processor, out| processor.settle(out))?;
+            stream.call(node, Call::Settle, |processor, out| processor.settle(out, nudge))?;
             stream.pump()
         })
     }

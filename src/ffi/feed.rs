@@ -5,11 +5,12 @@ use std::sync::{Arc, PoisonError};
 use super::audio::blob;
 use super::batch::{EndCall, figures};
 use super::error::RemoteMediaError;
+use super::pipeline::Pipeline;
 use super::raw::{Blob, RawBuffer};
-use super::session::{Session, pts};
+use super::session::{Session, SessionConfig, options, pts};
 use super::{dtype, wire};
 use crate::data::RuntimeData;
-use crate::engine::SessionOutput;
+use crate::engine::{SessionOptions, SessionOutput};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
 
@@ -49,6 +50,14 @@ impl Session {
 }
 
 #[uniffi::export]
+impl Pipeline {
+    /// Opens a session whose workers and models are started with the first packet.
+    pub fn raw_session_later(&self, config: SessionConfig) -> Answer<Arc<Session>> {
+        self.open_session(SessionOptions { later: true, ..options(&config)? })
+    }
+}
+
+#[uniffi::export]
 impl Session {
     /// Takes one item and gives what comes out. `to` is the position among `raw_sources`, or -1 for all; `pts_den` of 0
     /// says that the item follows the one before. Memory is only read until this returns.
@@ -78,6 +87,16 @@ impl Session {
         let bare = bare(dtype, one_axis)?;
         let outputs = self.inner.flush()?;
         self.answer(outputs, bare)
+    }
+
+    /// Starts workers and loads models.
+    pub fn raw_prepare(&self) -> Answer<()> {
+        Ok(self.inner.prepare()?)
+    }
+
+    /// Ends the session, and leaves what was started for it, and not used, to whoever comes next.
+    pub fn raw_release(&self) {
+        self.inner.release();
     }
 
     /// The ids of the nodes that take input.

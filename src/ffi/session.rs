@@ -76,7 +76,7 @@ pub(super) fn options(config: &SessionConfig) -> Result<SessionOptions> {
         }
     };
     let clock = config.metrics.then(|| Arc::new(MonotonicClock::default()) as _);
-    Ok(SessionOptions { input, constant_frames: config.constant_frames, clock })
+    Ok(SessionOptions { input, constant_frames: config.constant_frames, clock, later: false })
 }
 
 /// A time in seconds from ticks; `den` of 0 is none.
@@ -94,9 +94,14 @@ pub(super) fn pts(ticks: i64, den: i32) -> Result<Option<Pts>> {
 impl Pipeline {
     /// Opens a session.
     pub fn session(&self, config: SessionConfig) -> Answer<Arc<Session>> {
-        let inner = Arc::new(self.inner.session(options(&config)?)?);
+        self.open_session(options(&config)?)
+    }
+}
+
+impl Pipeline {
+    pub(super) fn open_session(&self, options: SessionOptions) -> Answer<Arc<Session>> {
         Ok(Arc::new(Session {
-            inner,
+            inner: Arc::new(self.inner.session(options)?),
             #[cfg(feature = "python")]
             buffers: std::sync::Mutex::default(),
         }))

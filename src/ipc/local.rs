@@ -14,7 +14,7 @@ use super::time::{LOOK, deadline, left};
 use super::wire::{Head, LAST, Payload};
 use crate::data::Pool;
 use crate::error::{Error, ErrorKind, Result};
-use crate::node::{StopWaiting, is_callers_thread};
+use crate::node::{Nudge, StopWaiting, is_callers_thread};
 
 /// The interpreter of this process.
 pub trait Interpreter: Send + Sync {
@@ -45,7 +45,7 @@ pub fn install(interpreter: Box<dyn Interpreter>) {
 pub fn check_interrupt() -> Result<()> {
     // Signals are for the main thread alone.
     if StopWaiting::is_asked() {
-        return Err(Error::new(ErrorKind::Closed, "the run was stopped"));
+        return Err(Error::new(ErrorKind::Closed, "the call was stopped"));
     }
     let stop = is_callers_thread()
         && super::os::is_main_thread()
@@ -183,7 +183,8 @@ impl LocalSeat {
     fn ask(&mut self, question: &Value, timeout_ms: u64) -> Result<Body> {
         let (head, question) = Payload::control(self.stream, question);
         let sequence = self.start(head, &question, timeout_ms)?;
-        Ok(self.receive(sequence)?.body)
+        let reply = self.receive(sequence, None)?;
+        reply.map(|reply| reply.body).ok_or_else(|| Error::new(ErrorKind::Internal, "a node was left unasked"))
     }
 
     fn start(&mut self, mut head: Head, payload: &Payload<'_>, timeout_ms: u64) -> Result<u64> {
@@ -223,9 +224,16 @@ impl Seat for LocalSeat {
         self.start(head, payload, limit)
     }
 
-    fn receive(&mut self, sequence: u64) -> Result<Reply> {
+    fn receive(&mut self, sequence: u64, nudge: Option<&Nudge>) -> Result<Option<Reply>> {
         if let Some(reply) = self.ready.take_if(|reply| reply.head.sequence == sequence) {
-            return Ok(reply);
+            return Ok(Some(reply));
+        }
+        if let Some(nudge) = nudge {
+            nudge.wake_with(|| {
+                // Whoever waits has looked before, or is woken: there is no time between.
+                drop(state());
+                CHANGED.notify_all();
+            });
         }
         let mut state = state();
         loop {
@@ -234,7 +242,10 @@ impl Seat for LocalSeat {
                     // The time of the next one begins when this one is over.
                     self.deadline_ns = deadline(self.spec.execution.frame_timeout_ms);
                 }
-                return Ok(reply);
+                return Ok(Some(reply));
+            }
+            if nudge.is_some_and(Nudge::is_asked) {
+                return Ok(None);
             }
             let left = left(self.deadline_ns);
             if state.stopped {
@@ -261,8 +272,12 @@ impl Seat for LocalSeat {
         false
     }
 
-    fn renew(&mut self) -> Result<bool> {
+    fn may_renew(&mut self) -> Result<bool> {
         Ok(false)
+    }
+
+    fn renew(&mut self) -> Result<()> {
+        Err(Error::new(ErrorKind::Internal, "a node of this process is not started again"))
     }
 }
 

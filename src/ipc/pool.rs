@@ -1,9 +1,10 @@
 //! The workers of one node of a pipeline. Sessions are spread over them.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use super::gate::{Gate, Turn};
 use super::local;
 use super::reply::Reply;
 use super::restart::Restarts;
@@ -13,6 +14,7 @@ use super::time::{LOOK, deadline, elapsed, left, now_ns};
 use super::wire::{Head, Payload};
 use super::worker::Worker;
 use crate::error::{Error, ErrorKind, Result};
+use crate::node::Nudge;
 
 /// The workers of a node. They end with the last pipeline and session that uses it.
 #[derive(Debug)]
@@ -22,10 +24,10 @@ pub struct Pool {
     began: Instant,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Slot {
     seats: AtomicUsize,
-    inner: Mutex<Inner>,
+    inner: Gate<Inner>,
 }
 
 #[derive(Debug, Default)]
@@ -33,12 +35,31 @@ struct Inner {
     worker: Option<Arc<Worker>>,
     starts: u32,
     restarts: Restarts,
+    /// When the next one is started in place of this one, which has ended.
+    due_ns: Option<i64>,
+}
+
+impl Slot {
+    /// Waits for the others, but not when Python wants the thread to stop.
+    fn enter(&self, until: i64) -> Result<Turn<'_, Inner>> {
+        loop {
+            if let Some(inner) = self.inner.enter(left(until).min(LOOK)) {
+                return Ok(inner);
+            }
+            local::check_interrupt()?;
+            if left(until).is_zero() {
+                return Err(Error::new(ErrorKind::Timeout, "another session has not started the worker in time"));
+            }
+        }
+    }
 }
 
 impl Pool {
     /// No worker is started before one is needed.
     pub fn new(spec: Arc<Spec>) -> Arc<Self> {
-        let slots = (0..spec.execution.workers).map(|_| Slot::default()).collect();
+        let slots = (0..spec.execution.workers)
+            .map(|_| Slot { seats: AtomicUsize::new(0), inner: Gate::new(Inner::default()) });
+        let slots = slots.collect();
         Arc::new(Self { spec, slots, began: Instant::now() })
     }
 
@@ -64,47 +85,61 @@ impl Pool {
         self.slots[slot].seats.fetch_add(1, Ordering::Relaxed);
         let taken = Taken { pool: self.clone(), slot };
         let until = deadline(self.spec.execution.startup_timeout_ms);
-        let worker = self.worker(slot, until)?;
-        let stream = worker.open(until)?;
-        Ok(WorkerSeat { taken, worker, stream, deadlines: Default::default(), times: Times::default() })
-    }
-
-    /// The worker of a slot; a new one in place of one that has ended.
-    fn worker(&self, slot: usize, until: i64) -> Result<Arc<Worker>> {
-        let mut inner = self.slots[slot].inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(worker) = inner.worker.as_ref().filter(|worker| worker.is_alive()) {
-            return Ok(worker.clone());
+        let (mut worker, was_there) = self.worker(slot, until)?;
+        let mut opened = worker.open(until);
+        // One that others have used may have ended just now, and nobody knew.
+        if was_there && opened.is_err() && !worker.is_alive() {
+            (worker, _) = self.worker(slot, until)?;
+            opened = worker.open(until);
         }
-        self.start(&mut inner, until)
+        Ok(WorkerSeat { taken, worker, stream: opened?, deadlines: Default::default(), times: Times::default() })
     }
 
-    fn start(&self, inner: &mut Inner, until: i64) -> Result<Arc<Worker>> {
+    /// The worker of a slot, and whether it was there; a new one in place of one that has ended.
+    fn worker(&self, slot: usize, until: i64) -> Result<(Arc<Worker>, bool)> {
+        let mut inner = self.slots[slot].enter(until)?;
+        if let Some(worker) = inner.worker.as_ref().filter(|worker| worker.is_alive()) {
+            return Ok((worker.clone(), true));
+        }
         inner.starts += 1;
+        inner.due_ns = None;
         let worker = Worker::start(&self.spec, inner.starts, until)?;
         inner.worker = Some(worker.clone());
-        Ok(worker)
+        Ok((worker, false))
     }
 
-    /// Another worker in place of one that has ended while a session used it, as the policy says.
-    fn replaced(&self, slot: usize, lost: &Worker) -> Result<Option<Arc<Worker>>> {
-        let mut inner = self.slots[slot].inner.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another session was here first: one end is one restart.
-        if let Some(worker) = inner.worker.as_ref().filter(|worker| worker.is_alive()) {
-            return Ok(Some(worker.clone()));
-        }
+    /// Whether one that has ended while a session used it is started again, as the policy says. One end is one
+    /// restart, however many sessions have used it.
+    fn may_replace(&self, slot: usize, lost: &Arc<Worker>) -> Result<bool> {
         lost.wait_for_end();
+        let mut inner = self.slots[slot].enter(deadline(self.spec.execution.startup_timeout_ms))?;
+        let is_replaced = !inner.worker.as_ref().is_some_and(|worker| Arc::ptr_eq(worker, lost));
+        if is_replaced || inner.due_ns.is_some() {
+            return Ok(true);
+        }
         let now_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let failed = lost.ended().unwrap_or(true);
-        let Some(delay_ms) = inner.restarts.next(&self.spec.execution, failed, now_ms) else { return Ok(None) };
-        wait(delay_ms)?;
-        tracing::warn!(node = self.spec.node, delay_ms, "the worker is started again");
-        self.start(&mut inner, deadline(self.spec.execution.startup_timeout_ms)).map(Some)
+        let delay_ms = inner.restarts.next(&self.spec.execution, lost.ended().unwrap_or(true), now_ms);
+        inner.due_ns = delay_ms.map(deadline);
+        Ok(delay_ms.is_some())
+    }
+
+    /// Another worker in place of one that may be replaced, when it is time.
+    fn replaced(&self, slot: usize) -> Result<Arc<Worker>> {
+        let until = deadline(self.spec.execution.startup_timeout_ms);
+        let due_ns = self.slots[slot].enter(until)?.due_ns;
+        if let Some(due_ns) = due_ns {
+            wait(due_ns)?;
+        }
+        let (worker, was_there) = self.worker(slot, deadline(self.spec.execution.startup_timeout_ms))?;
+        if !was_there {
+            tracing::warn!(node = self.spec.node, "the worker was started again");
+        }
+        Ok(worker)
     }
 }
 
 /// Waits, but not when Python wants the thread to stop.
-fn wait(delay_ms: u64) -> Result<()> {
-    let until = deadline(delay_ms);
+fn wait(until: i64) -> Result<()> {
     loop {
         let left = left(until);
         if left.is_zero() {
@@ -149,7 +184,7 @@ impl Seat for WorkerSeat {
         Ok(sequence)
     }
 
-    fn receive(&mut self, sequence: u64) -> Result<Reply> {
+    fn receive(&mut self, sequence: u64, nudge: Option<&Nudge>) -> Result<Option<Reply>> {
         while self.deadlines.front().is_some_and(|(number, ..)| *number < sequence) {
             self.deadlines.pop_front();
         }
@@ -157,34 +192,43 @@ impl Seat for WorkerSeat {
             .deadlines
             .front()
             .ok_or_else(|| Error::new(ErrorKind::Internal, "a reply is waited for that nobody has asked for"))?;
-        let reply = self.worker.receive(self.stream, sequence, limit, &mut self.times)?;
+        let reply = self.worker.receive(self.stream, sequence, limit, &mut self.times, nudge)?;
+        let Some(reply) = reply else { return Ok(None) };
         if reply.is_last() {
             self.deadlines.pop_front();
             let [taken, answered] = reply.head.times_ns;
             self.times.frames += 1;
-            self.times.queue += elapsed(sent, taken);
-            self.times.process += elapsed(taken, answered);
-            self.times.reply += elapsed(answered, now_ns());
+            let of_frame = Times {
+                queue: elapsed(sent, taken),
+                process: elapsed(taken, answered),
+                reply: elapsed(answered, now_ns()),
+                ..Times::default()
+            };
+            self.times = self.times.plus(&of_frame);
             // The time of the next one begins when this one is over: until then it has waited for its turn.
             let begins = deadline(self.taken.pool.spec.execution.frame_timeout_ms);
             if let Some((_, limit, _)) = self.deadlines.front_mut() {
                 *limit = begins;
             }
         }
-        Ok(reply)
+        Ok(Some(reply))
     }
 
     fn is_lost(&self) -> bool {
         !self.worker.is_alive()
     }
 
-    fn renew(&mut self) -> Result<bool> {
+    fn may_renew(&mut self) -> Result<bool> {
+        self.taken.pool.may_replace(self.taken.slot, &self.worker)
+    }
+
+    fn renew(&mut self) -> Result<()> {
         self.deadlines.clear();
-        let Some(worker) = self.taken.pool.replaced(self.taken.slot, &self.worker)? else { return Ok(false) };
+        let worker = self.taken.pool.replaced(self.taken.slot)?;
         self.stream = worker.open(deadline(self.taken.pool.spec.execution.startup_timeout_ms))?;
         self.worker = worker;
         self.times.restarts += 1;
-        Ok(true)
+        Ok(())
     }
 
     fn times(&self) -> Option<&Times> {

@@ -1,7 +1,7 @@
 //! A Python node at work in a pipeline.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -14,12 +14,35 @@ use super::spec::Spec;
 use super::wire::{Head, Payload};
 use crate::data::{Control, Format, Packet, Pts, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
-use crate::node::{Latency, OnCrash, Opened, Opening, Out, PortId, Processor, is_callers_thread};
+use crate::node::{Latency, Nudge, OnCrash, Opened, Opening, Out, PortId, Processor, is_callers_thread};
+
+/// Instances that were made for a stream which then got nothing: the next one takes them.
+#[derive(Default)]
+pub struct Unused(Mutex<Vec<Box<dyn Seat>>>);
+
+impl Unused {
+    fn take(&self) -> Option<Box<dyn Seat>> {
+        let mut seats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        seats.retain(|seat| !seat.is_lost());
+        seats.pop()
+    }
+
+    fn put(&self, seats: impl Iterator<Item = Box<dyn Seat>>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(seats);
+    }
+}
+
+impl std::fmt::Debug for Unused {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Unused")
+    }
+}
 
 /// A Python node of one stream.
 pub struct PythonProcessor {
     spec: Arc<Spec>,
     pool: Option<Arc<Pool>>,
+    unused: Arc<Unused>,
     declared: Declared,
     opening: Opening,
     /// One; of a node without state, one in each worker.
@@ -35,6 +58,8 @@ pub struct PythonProcessor {
     /// The instances still hold the stream before. They are told with the next packet: whoever ends a stream does not
     /// wait for the frames of others.
     stale: bool,
+    /// Of each seat, what its worker ended with when it is to be started again.
+    lost: Vec<Option<Error>>,
     /// Parameters that were changed, for other instances.
     changed: Vec<(String, Value)>,
 }
@@ -47,10 +72,11 @@ struct UnderWay {
 
 impl PythonProcessor {
     /// Nothing is started before it is prepared or opened.
-    pub fn new(spec: Arc<Spec>, pool: Option<Arc<Pool>>, declared: Declared) -> Self {
+    pub fn new(spec: Arc<Spec>, pool: Option<Arc<Pool>>, unused: Arc<Unused>, declared: Declared) -> Self {
         Self {
             spec,
             pool,
+            unused,
             declared,
             opening: Opening::BATCH,
             seats: Vec::new(),
@@ -60,6 +86,7 @@ impl PythonProcessor {
             clock: None,
             last: None,
             stale: false,
+            lost: Vec::new(),
             changed: Vec::new(),
         }
     }
@@ -72,10 +99,14 @@ impl PythonProcessor {
             Some(pool) if self.declared.stateless && self.opening.overlaps => {
                 pool.seats()?.into_iter().map(|seat| Box::new(seat) as Box<dyn Seat>).collect()
             }
-            Some(pool) => vec![Box::new(pool.seat()?)],
-            None => vec![Box::new(LocalSeat::open(&self.spec)?)],
+            pool => vec![match (self.unused.take(), pool) {
+                (Some(seat), _) => seat,
+                (None, Some(pool)) => Box::new(pool.seat()?),
+                (None, None) => Box::new(LocalSeat::open(&self.spec)?),
+            }],
         };
         self.next_seat = 0;
+        self.lost = vec![None; self.seats.len()];
         for (name, value) in self.changed.clone() {
             self.change(&name, &value)?;
         }
@@ -125,11 +156,15 @@ impl PythonProcessor {
 
     /// Puts out everything that the oldest request gives. What has failed is told through `out`; an error is the end of
     /// the node.
-    fn answer(&mut self, out: &mut Out) -> Result<()> {
+    fn answer(&mut self, out: &mut Out, nudge: Option<&Nudge>) -> Result<()> {
         let Some(UnderWay { seat, sequence, packet }) = self.under_way.pop_front() else { return Ok(()) };
         loop {
-            let reply = match self.seats[seat].receive(sequence) {
-                Ok(reply) => reply,
+            let reply = match self.seats[seat].receive(sequence, nudge) {
+                Ok(Some(reply)) => reply,
+                Ok(None) => {
+                    self.under_way.push_front(UnderWay { seat, sequence, packet });
+                    return Ok(());
+                }
                 Err(error) => return self.lost(seat, error, &packet, out),
             };
             let last = reply.is_last();
@@ -156,12 +191,25 @@ impl PythonProcessor {
     /// Puts out everything that is still to come.
     fn answer_all(&mut self, out: &mut Out) -> Result<()> {
         while !self.under_way.is_empty() {
-            self.answer(out)?;
+            self.answer(out, None)?;
         }
         Ok(())
     }
 
-    /// A worker has ended: its frames are lost, and it is started again if the policy says so.
+    /// Starts a worker again that has ended, if the policy has said so.
+    fn renew(&mut self, seat: usize) -> Result<()> {
+        let Some(before) = self.lost[seat].take() else { return Ok(()) };
+        self.seats[seat].renew().map_err(|next| {
+            let both = format!("{}\nafter {}", next.message(), before.message());
+            if next.kind() == ErrorKind::Closed {
+                self.lost[seat] = Some(before); // The wait was stopped.
+                return next;
+            }
+            Error::new(next.kind(), both).at_node(&self.spec.node)
+        })
+    }
+
+    /// A worker has ended: its frames are lost. The next frame starts it again, if the policy says so.
     fn lost(&mut self, seat: usize, error: Error, packet: &Packet, out: &mut Out) -> Result<()> {
         // Also a frame whose time is over before its worker had a turn: the worker is well.
         if !matches!(error.kind(), ErrorKind::WorkerCrashed | ErrorKind::Timeout) || !self.seats[seat].is_lost() {
@@ -171,14 +219,10 @@ impl PythonProcessor {
         self.clock = None;
         self.under_way.retain(|under_way| under_way.seat != seat);
         let error = if in_flight > 1 { with_count(error, in_flight) } else { error };
-        match self.seats[seat].renew() {
-            Ok(true) => {}
-            Ok(false) => return Err(error),
-            Err(next) => {
-                return Err(Error::new(next.kind(), format!("{}\nafter {}", next.message(), error.message()))
-                    .at_node(&self.spec.node));
-            }
+        if !self.seats[seat].may_renew()? {
+            return Err(error);
         }
+        self.lost[seat] = Some(error.clone());
         match self.spec.execution.on_crash {
             OnCrash::Fail => {
                 out.fail(error.session_goes_on());
@@ -213,6 +257,7 @@ impl PythonProcessor {
     fn ask(&mut self, question: &Value, out: &mut Out) -> Result<()> {
         let packet = self.last.clone().unwrap_or_else(|| Packet::new(RuntimeData::text(""), Pts::ZERO));
         for seat in 0..self.seats.len() {
+            self.renew(seat)?;
             // The stream is the seat's to fill in.
             let (mut head, message) = Payload::control(0, question);
             head.pts = packet.pts;
@@ -254,12 +299,13 @@ impl Processor for PythonProcessor {
         }
         self.refresh()?;
         while self.under_way.len() >= self.window() {
-            self.answer(out)?;
+            self.answer(out, None)?;
         }
         let payload = Payload::of(&packet.data)?;
         let head = Head::of(&packet.data, packet.pts, payload.len());
         let seat = self.next_seat;
         self.next_seat = (seat + 1) % self.seats.len();
+        self.renew(seat)?;
         let place = Packet { data: RuntimeData::text(""), ..packet };
         match self.seats[seat].send(head, &payload) {
             Ok(sequence) => self.under_way.push_back(UnderWay { seat, sequence, packet: place.clone() }),
@@ -267,7 +313,7 @@ impl Processor for PythonProcessor {
         }
         self.last = Some(place);
         if self.window() == 1 {
-            return self.answer(out);
+            return self.answer(out, None);
         }
         Ok(())
     }
@@ -276,8 +322,8 @@ impl Processor for PythonProcessor {
         !self.under_way.is_empty()
     }
 
-    fn settle(&mut self, out: &mut Out) -> Result<()> {
-        self.answer(out)
+    fn settle(&mut self, out: &mut Out, nudge: &Nudge) -> Result<()> {
+        self.answer(out, Some(nudge))
     }
 
     fn end(&mut self, _: PortId, out: &mut Out) -> Result<()> {
@@ -289,9 +335,10 @@ impl Processor for PythonProcessor {
     }
 
     fn reset(&mut self) {
-        (self.clock, self.last) = (None, None);
+        self.clock = None;
         self.under_way.clear();
-        self.stale = !self.seats.is_empty();
+        // Instances that got nothing have nothing to forget.
+        self.stale |= self.last.take().is_some() && !self.seats.is_empty();
     }
 
     fn set_param(&mut self, name: &str, value: &Value) -> Result<()> {
@@ -312,5 +359,13 @@ impl Processor for PythonProcessor {
         self.pool.as_ref()?;
         let seats = self.seats.iter().filter_map(|seat| seat.times());
         Some(seats.fold(self.times.clone(), |sum, times| sum.plus(times)).to_json())
+    }
+}
+
+impl Drop for PythonProcessor {
+    fn drop(&mut self) {
+        if self.last.is_none() && !self.stale && self.changed.is_empty() {
+            self.unused.put(self.seats.drain(..));
+        }
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::pool::Pool;
-use super::processor::PythonProcessor;
+use super::processor::{PythonProcessor, Unused};
 use super::spec::{ClassRef, Spec};
 use crate::data::{Format, Kind, Kinds, Pts};
 use crate::error::{Error, ErrorKind, Problem, Result};
@@ -51,16 +51,16 @@ pub struct PythonNode {
     placed: Option<Placed>,
 }
 
-/// The workers for one set of parameters.
-type PoolOf = (Map<String, Value>, Arc<Pool>);
+/// The workers for one set of parameters, if it is for workers, and the instances that nobody has used.
+type SeatsOf = (Map<String, Value>, Option<Arc<Pool>>, Arc<Unused>);
 
 /// As a node of a graph.
 #[derive(Debug, Clone)]
 struct Placed {
     id: String,
     execution: Execution,
-    /// One pool for each set of parameters that was built: one, but for checks.
-    pools: Arc<std::sync::Mutex<Vec<PoolOf>>>,
+    /// For each set of parameters that was built: one, but for checks.
+    seats: Arc<std::sync::Mutex<Vec<SeatsOf>>>,
 }
 
 impl std::fmt::Debug for PythonNode {
@@ -161,9 +161,8 @@ impl NodeType for PythonNode {
             |placed| (placed.id.clone(), placed.execution.clone()),
         );
         let spec = Arc::new(Spec { node: id, class, params: inner, execution });
-        let placed = self.placed.as_ref().filter(|_| self.runs() == Runs::Elsewhere);
-        let pool = placed.map(|placed| placed.pool(params, &spec));
-        Ok(Box::new(PythonProcessor::new(spec, pool, self.declared.clone())))
+        let (pool, unused) = self.placed.as_ref().map(|placed| placed.seats(params, &spec)).unwrap_or_default();
+        Ok(Box::new(PythonProcessor::new(spec, pool, unused, self.declared.clone())))
     }
 
     fn runs(&self) -> Runs {
@@ -193,20 +192,21 @@ impl NodeType for PythonNode {
             params: Params::new(&self.info.params),
             class: self.class.clone(),
             declared: self.declared.clone(),
-            placed: Some(Placed { id: id.to_owned(), execution: execution.clone(), pools: Arc::default() }),
+            placed: Some(Placed { id: id.to_owned(), execution: execution.clone(), seats: Arc::default() }),
         })))
     }
 }
 
 impl Placed {
-    fn pool(&self, params: &Map<String, Value>, spec: &Arc<Spec>) -> Arc<Pool> {
-        let mut pools = self.pools.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some((_, pool)) = pools.iter().find(|(of, _)| of == params) {
-            return pool.clone();
+    fn seats(&self, params: &Map<String, Value>, spec: &Arc<Spec>) -> (Option<Arc<Pool>>, Arc<Unused>) {
+        let mut all = self.seats.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some((_, pool, unused)) = all.iter().find(|(of, ..)| of == params) {
+            return (pool.clone(), unused.clone());
         }
-        let pool = Pool::new(spec.clone());
-        pools.push((params.clone(), pool.clone()));
-        pool
+        let pool = (self.execution.placement == Placement::Process).then(|| Pool::new(spec.clone()));
+        let unused = Arc::new(Unused::default());
+        all.push((params.clone(), pool.clone(), unused.clone()));
+        (pool, unused)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
-use super::wire::{ERROR, Head, LAST};
+use super::wire::{self, ERROR, Head, LAST};
 use crate::data::{Kind, Pool, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
 
@@ -43,7 +43,7 @@ impl Reply {
         } else if payload.is_empty() {
             Body::Nothing
         } else {
-            Body::Answer(serde_json::from_slice(payload).unwrap_or(Value::Null))
+            Body::Answer(wire::json(payload).unwrap_or(Value::Null))
         };
         Ok(Self { head, body })
     }
@@ -75,7 +75,7 @@ impl Inbox {
 
 /// An error as the other side has written it: `{"kind", "reason", "traceback", "hint"}`.
 fn error(payload: &[u8]) -> Error {
-    let value: Value = serde_json::from_slice(payload).unwrap_or(Value::Null);
+    let value = wire::json(payload).unwrap_or(Value::Null);
     let text = |key: &str| value.get(key).and_then(Value::as_str).unwrap_or_default();
     let code = if text("kind") == "Escaped" { "RM0403" } else { "RM0402" };
     let (reason, traceback) = (text("reason"), text("traceback"));

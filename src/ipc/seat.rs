@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::reply::Reply;
 use super::wire::{Head, Payload};
 use crate::error::Result;
+use crate::node::Nudge;
 
 /// An instance of a node. One thread at a time.
 pub trait Seat: Send {
@@ -14,21 +15,26 @@ pub trait Seat: Send {
     /// `WorkerCrashed`, `Timeout`, `Full`.
     fn send(&mut self, head: Head, payload: &Payload<'_>) -> Result<u64>;
 
-    /// Waits for the next reply to a request. Replies to older ones are dropped.
+    /// Waits for the next reply to a request. Replies to older ones are dropped. `None`: nudged.
     ///
     /// # Errors
     /// `WorkerCrashed`, `Timeout`.
-    fn receive(&mut self, sequence: u64) -> Result<Reply>;
+    fn receive(&mut self, sequence: u64, nudge: Option<&Nudge>) -> Result<Option<Reply>>;
 
     /// Whether the instance is lost, and with it what it held.
     fn is_lost(&self) -> bool;
 
-    /// Takes another seat of the same kind in place of a lost one, if the node is to be started again. Says whether it
-    /// was.
+    /// Whether the node of a lost seat is to be started again.
+    ///
+    /// # Errors
+    /// `Closed` when the wait for others was stopped.
+    fn may_renew(&mut self) -> Result<bool>;
+
+    /// Takes another seat in place of a lost one that [`may_renew`](Self::may_renew): waits until it is time.
     ///
     /// # Errors
     /// What the start says.
-    fn renew(&mut self) -> Result<bool>;
+    fn renew(&mut self) -> Result<()>;
 
     /// Where the time of its frames went.
     fn times(&self) -> Option<&Times> {
@@ -54,15 +60,15 @@ pub struct Times {
 }
 
 impl Times {
-    /// The sum of both.
+    /// The sum of both. What another process says of time is not trusted.
     pub fn plus(&self, other: &Self) -> Self {
         Self {
-            frames: self.frames + other.frames,
-            queue: self.queue + other.queue,
-            copy: self.copy + other.copy,
-            process: self.process + other.process,
-            reply: self.reply + other.reply,
-            restarts: self.restarts + other.restarts,
+            frames: self.frames.saturating_add(other.frames),
+            queue: self.queue.saturating_add(other.queue),
+            copy: self.copy.saturating_add(other.copy),
+            process: self.process.saturating_add(other.process),
+            reply: self.reply.saturating_add(other.reply),
+            restarts: self.restarts.saturating_add(other.restarts),
         }
     }
 

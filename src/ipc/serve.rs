@@ -95,7 +95,7 @@ impl Serving {
         self.held().current = None;
         loop {
             if let Some(received) = self.channel.receive()? {
-                let bytes = received.bytes();
+                let bytes = received.bytes(self.max_frame_bytes)?;
                 let (_, payload) = Head::read(bytes, bytes.len())?;
                 let at = bytes.as_ptr().expose_provenance() as u64;
                 let found = [at, payload.start as u64, at + payload.start as u64, 0];

@@ -18,6 +18,7 @@ use iceoryx2::sample::Sample;
 use iceoryx2::sample_mut_uninit::SampleMutUninit;
 use iceoryx2::service::port_factory::event;
 
+use super::wire::MOST_HEAD;
 use crate::error::{Error, ErrorKind, Result};
 
 type Service = ipc_threadsafe::Service;
@@ -44,8 +45,17 @@ pub struct Received(Sample<Service, [u8], ()>);
 
 impl Received {
     /// The bytes, head first.
-    pub fn bytes(&self) -> &[u8] {
-        self.0.payload()
+    ///
+    /// # Errors
+    /// `Internal` for more than a head and a payload of `most` bytes. iceoryx2 takes their number from shared memory,
+    /// where the other side could have written anything: a smaller wrong one is not found.
+    pub fn bytes(&self, most: usize) -> Result<&[u8]> {
+        let bytes = self.0.payload();
+        if bytes.len() > most.saturating_add(MOST_HEAD) {
+            let text = format!("a malformed frame: it has {} bytes, expected at most {most}", bytes.len());
+            return Err(Error::new(ErrorKind::Internal, text));
+        }
+        Ok(bytes)
     }
 }
 
@@ -272,8 +282,8 @@ mod tests {
             host.send(host.loan(len).unwrap(), |memory| memory.fill(len as u8)).unwrap();
             worker.wait(Duration::from_secs(5)).unwrap();
             let received = worker.receive().unwrap().unwrap();
-            assert_eq!(received.bytes(), vec![len as u8; len]);
-            assert_eq!(received.bytes().as_ptr().addr() % ALIGNMENT, 0);
+            assert_eq!(received.bytes(1 << 20).unwrap(), vec![len as u8; len]);
+            assert_eq!(received.bytes(1 << 20).unwrap().as_ptr().addr() % ALIGNMENT, 0);
         }
         // Two have room; the third is refused, and the first two are as they were.
         for byte in [1, 2] {
@@ -281,8 +291,8 @@ mod tests {
         }
         let third = host.loan(8).and_then(|loan| host.send(loan, |memory| memory.fill(3)));
         assert_eq!(third.unwrap_err().kind(), ErrorKind::Full);
-        assert_eq!(worker.receive().unwrap().unwrap().bytes(), [1; 8]);
-        assert_eq!(worker.receive().unwrap().unwrap().bytes(), [2; 8]);
+        assert_eq!(worker.receive().unwrap().unwrap().bytes(8).unwrap(), [1; 8]);
+        assert_eq!(worker.receive().unwrap().unwrap().bytes(8).unwrap(), [2; 8]);
         assert!(worker.receive().unwrap().is_none());
         drop((host, worker));
         remove(&place.prefix, Path::new(&place.root));

@@ -36,6 +36,8 @@ const MAGIC: u16 = 0x4d52;
 pub const HEAD: usize = 64;
 const MOST_AXES: usize = 64;
 const BEHIND_SHAPE: usize = 32;
+/// Where a payload starts at the latest.
+pub const MOST_HEAD: usize = (HEAD + MOST_AXES * 8 + BEHIND_SHAPE).next_multiple_of(HEAD);
 
 /// The last reply to a request.
 pub const LAST: u8 = 1;
@@ -75,6 +77,14 @@ pub struct Head {
 
 fn bad(text: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Internal, format!("a frame of a Python node is malformed: {text}"))
+}
+
+/// JSON of a payload. Copied before it is looked at: the other side could still write to it.
+///
+/// # Errors
+/// `Internal` when it is none.
+pub fn json(payload: &[u8]) -> Result<Value> {
+    serde_json::from_slice(&payload.to_vec()).map_err(bad)
 }
 
 impl Head {
@@ -205,6 +215,11 @@ impl Head {
             return Err(bad(format_args!("its payload of {payload_len} bytes at {offset} is beyond {whole_len}")));
         };
         let elements = shape.iter().try_fold(1_u64, |product, axis| product.checked_mul(*axis));
+        // An axis of 0 hides nothing: numpy takes no array whose other axes are beyond memory.
+        let others = shape.iter().try_fold(dtype.size() as u64, |product, axis| product.checked_mul((*axis).max(1)));
+        if others.is_none_or(|bytes| bytes > isize::MAX as u64) {
+            return Err(bad(format_args!("shape {shape:?} of {dtype} is beyond any memory")));
+        }
         if elements.and_then(|count| count.checked_mul(dtype.size() as u64)) != Some(payload_len) {
             return Err(bad(format_args!("shape {shape:?} of {dtype} is not {payload_len} bytes")));
         }
@@ -248,7 +263,7 @@ impl Head {
             Kind::Binary => RuntimeData::Binary(Arc::new(payload.to_vec())),
             // Copied before it is looked at: the other side could still write to it.
             Kind::Text => RuntimeData::text(String::from_utf8(payload.to_vec()).map_err(bad)?),
-            Kind::Json => RuntimeData::json(serde_json::from_slice(payload).map_err(bad)?),
+            Kind::Json => RuntimeData::json(json(payload)?),
             Kind::Control => return Err(bad("a control message is no data")),
         })
     }

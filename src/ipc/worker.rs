@@ -15,12 +15,13 @@ use super::local;
 use super::os;
 use super::reply::{Body, Inbox, Reply};
 use super::seat::Times;
-use super::shm::{self, Channel, Place};
+use super::shm::{self, Channel, Place, Waker};
 use super::spec::{Interpreter, Spec};
 use super::time::{LOOK, deadline, elapsed, left, now_ns};
 use super::wire::{self, Head, Payload};
 use crate::data::Pool;
 use crate::error::{Error, ErrorKind, Result};
+use crate::node::Nudge;
 
 /// A stream of the worker itself and not of one of its instances.
 pub const WHOLE: u32 = 0;
@@ -48,6 +49,7 @@ pub struct Worker {
     spec: Arc<Spec>,
     watched: Arc<Watched>,
     line: Arc<Gate<Line>>,
+    waker: Arc<Waker>,
     next_stream: AtomicU32,
     /// Instances that nobody uses any more: the worker is told with the next request.
     closing: Mutex<Vec<u32>>,
@@ -116,7 +118,7 @@ impl Worker {
         let place = place(spec)?;
         let leftovers = Leftovers(place.clone());
         let channel = Channel::create(&place)?;
-        let waker = channel.waker()?;
+        let waker = Arc::new(channel.waker()?);
         let mut command = Command::new(&interpreter.executable);
         command.args(["-c", START]).args(&interpreter.sys_path);
         let first = json!({
@@ -147,7 +149,8 @@ impl Worker {
             drop(for_the_end.take(Duration::from_secs(5)));
             drop(leftovers);
         };
-        let watched = Watched::start(&spec.node, command, &first.to_string(), ended, move || waker.wake())
+        let woken = waker.clone();
+        let watched = Watched::start(&spec.node, command, &first.to_string(), ended, move || woken.wake())
             .inspect_err(|_| drop(line.take(Duration::ZERO)))?;
         HOST.store(std::process::id(), Ordering::Relaxed);
         remember(&LIVING, &watched);
@@ -155,6 +158,7 @@ impl Worker {
             spec: spec.clone(),
             watched,
             line,
+            waker,
             next_stream: AtomicU32::new(WHOLE + 1),
             closing: Mutex::default(),
             generation,
@@ -270,14 +274,25 @@ impl Worker {
         Ok(sequence)
     }
 
-    /// Waits for the next reply to a request.
+    /// Waits for the next reply to a request. `None`: nudged.
     ///
     /// # Errors
     /// `WorkerCrashed`; `Timeout`, which ends the worker: it hangs.
-    pub fn receive(&self, stream: u32, sequence: u64, deadline: i64, times: &mut Times) -> Result<Reply> {
+    pub fn receive(
+        &self,
+        stream: u32,
+        sequence: u64,
+        deadline: i64,
+        times: &mut Times,
+        nudge: Option<&Nudge>,
+    ) -> Result<Option<Reply>> {
+        if let Some(nudge) = nudge {
+            let waker = self.waker.clone();
+            nudge.wake_with(move || waker.wake());
+        }
         let mut line = self.enter(deadline)?;
         line.copy_ns = 0;
-        let reply = self.wait(&mut line, deadline, |line| line.inboxes.get_mut(&stream)?.next(sequence));
+        let reply = self.wait_for(&mut line, deadline, nudge, |line| line.inboxes.get_mut(&stream)?.next(sequence));
         times.copy += line.copy_ns;
         if reply.as_ref().is_err_and(|error| error.kind() == ErrorKind::Timeout) {
             let limit = self.spec.execution.frame_timeout_ms;
@@ -370,18 +385,33 @@ impl Worker {
         }
     }
 
-    fn wait<T>(&self, line: &mut Line, deadline: i64, mut done: impl FnMut(&mut Line) -> Option<T>) -> Result<T> {
+    fn wait<T>(&self, line: &mut Line, deadline: i64, done: impl FnMut(&mut Line) -> Option<T>) -> Result<T> {
+        let waited = self.wait_for(line, deadline, None, done)?;
+        waited.ok_or_else(|| Error::new(ErrorKind::Internal, "a wait has ended that nobody has nudged"))
+    }
+
+    /// Waits; `None` when nudged.
+    fn wait_for<T>(
+        &self,
+        line: &mut Line,
+        deadline: i64,
+        nudge: Option<&Nudge>,
+        mut done: impl FnMut(&mut Line) -> Option<T>,
+    ) -> Result<Option<T>> {
         loop {
             if let Some(done) = done(line) {
-                return Ok(done);
+                return Ok(Some(done));
             }
             // Looked at before the last receive: what the worker has said before its end counts.
             let looked = self.look(deadline);
             self.accept_all(line)?;
             if let Some(done) = done(line) {
-                return Ok(done);
+                return Ok(Some(done));
             }
             looked?;
+            if nudge.is_some_and(Nudge::is_asked) {
+                return Ok(None);
+            }
             line.channel.wait(left(deadline).min(LOOK))?;
         }
     }
@@ -390,11 +420,14 @@ impl Worker {
     fn accept_all(&self, line: &mut Line) -> Result<()> {
         while let Some(received) = line.channel.receive()? {
             let started = now_ns();
-            let bytes = received.bytes();
-            let reply = Head::read(bytes, bytes.len())
-                .and_then(|(head, payload)| Reply::read(head, &bytes[payload], &line.pool))
-                .inspect_err(|error| {
+            let reply = received
+                .bytes(self.spec.execution.max_frame_bytes)
+                .and_then(|bytes| Head::read(bytes, bytes.len()).map(|(head, payload)| (head, &bytes[payload])))
+                .and_then(|(head, payload)| Reply::read(head, payload, &line.pool))
+                .map_err(|error| {
                     self.watched.end(Some(error.message().to_owned()), Duration::ZERO);
+                    Error::new(ErrorKind::WorkerCrashed, format!("the worker is ended: {}", error.message()))
+                        .at_node(&self.spec.node)
                 })?;
             line.copy_ns += elapsed(started, now_ns());
             // Of an instance that was closed meanwhile, or of nobody.

@@ -1,6 +1,7 @@
 //! How a node runs, where its type leaves a choice.
 
-use std::sync::LazyLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -189,6 +190,47 @@ impl Drop for StopWaiting {
 impl std::fmt::Debug for StopWaiting {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("StopWaiting")
+    }
+}
+
+type Wake = Arc<dyn Fn() + Send + Sync>;
+
+/// Calls back whoever waits for an answer, because there is something else to do.
+#[derive(Default)]
+pub struct Nudge {
+    asked: AtomicBool,
+    wake: Mutex<Option<Wake>>,
+}
+
+impl Nudge {
+    /// Asks whoever waits to come back.
+    pub fn ask(&self) {
+        self.asked.store(true, Ordering::SeqCst);
+        let wake = self.wake.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(wake) = wake {
+            wake();
+        }
+    }
+
+    /// Whether somebody has asked since the last [`clear`](Self::clear).
+    pub fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// Forgets what was asked.
+    pub fn clear(&self) {
+        self.asked.store(false, Ordering::SeqCst);
+    }
+
+    /// Says what ends the wait that begins now. Look at [`is_asked`](Self::is_asked) once more before it begins.
+    pub fn wake_with(&self, wake: impl Fn() + Send + Sync + 'static) {
+        *self.wake.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(wake));
+    }
+}
+
+impl std::fmt::Debug for Nudge {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Nudge").field("asked", &self.asked).finish_non_exhaustive()
     }
 }
 

@@ -19,7 +19,9 @@ mod processor;
 mod registry;
 
 pub use clock::{Clock, ManualClock, MonotonicClock};
-pub use execution::{Execution, OnCrash, Placement, Restart, Runs, StopWaiting, is_callers_thread, mark_own_thread};
+pub use execution::{
+    Execution, Nudge, OnCrash, Placement, Restart, Runs, StopWaiting, is_callers_thread, mark_own_thread,
+};
 pub use join::{Join, Missing};
 pub use out::Out;
 pub use params::{Params, schema_of};

@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::params::{self, Params};
-use super::{Execution, NodeInfo, Out, Placement, PortId, Runs};
+use super::{Execution, NodeInfo, Nudge, Out, Placement, PortId, Runs};
 use crate::data::{Duration, Format, Packet};
 use crate::error::{Error, ErrorKind, Problem, Result};
 
@@ -127,12 +127,12 @@ pub trait Processor: Send {
         false
     }
 
-    /// Waits for the answer to the oldest packet that is under way, and puts it out.
+    /// Waits for the answer to the oldest packet that is under way, and puts it out. Comes back without it when nudged.
     ///
     /// # Errors
     /// As [`process`](Self::process).
-    fn settle(&mut self, out: &mut Out) -> Result<()> {
-        let _ = out;
+    fn settle(&mut self, out: &mut Out, nudge: &Nudge) -> Result<()> {
+        let _ = (out, nudge);
         Ok(())
     }
 

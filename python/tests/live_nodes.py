@@ -1,0 +1,77 @@
+"""Nodes that the tests of live streams run in worker processes."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import remotemedia as rm
+
+
+class Gated:
+    """Answers a text when the file of that name is there; says in another file that it has begun."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+
+    def process(self, data: Any) -> Any:
+        (self.folder / f"{data}.begun").touch()
+        end = time.monotonic() + 30
+        while not (self.folder / str(data)).exists():
+            if time.monotonic() > end:
+                raise TimeoutError(f"nobody has made {data}")
+            time.sleep(0.002)
+        return [data, os.getpid()]
+
+
+@rm.node(name="LnStateless", stateless=True)
+class Stateless(Gated):
+    """The same, declared to be without state."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(folder)
+
+
+@rm.node(name="LnSettings", changeable=["factor"])
+class Settings:
+    """Multiplies, and says when it is set up."""
+
+    def __init__(self, log: str, factor: int = 1) -> None:
+        self.log, self.factor = log, factor
+
+    def setup(self) -> None:
+        with open(self.log, "a") as log:
+            log.write("setup\n")
+
+    def set_param(self, name: str, value: int) -> None:
+        assert name == "factor"
+        self.factor = value
+
+    def process(self, data: Any) -> Any:
+        return data * self.factor
+
+
+class Fails:
+    """Raises at "bad", ends the process at "die"."""
+
+    def process(self, data: Any) -> Any:
+        if data == "bad":
+            raise ValueError("bad")
+        if data == "die":
+            os._exit(7)
+        return data
+
+
+class Keeps:
+    """Keeps every input, and gives the sum of all of them."""
+
+    def __init__(self) -> None:
+        self.kept: list[np.ndarray[Any, Any]] = []
+
+    def process(self, data: rm.Audio) -> rm.Audio:
+        self.kept.append(data.samples)
+        return rm.Audio(np.sum(self.kept, axis=0, dtype=np.float32), data.sample_rate)
