@@ -227,7 +227,7 @@ def test_nothing_of_before_comes_after_an_interrupt(tmp_path, execution):
     run(main())
 
 
-# --- short frames in this process: their memory is used again, unless the node keeps it ---------------------------------
+# --- short frames in this process: their memory is used again, unless the node keeps it ------------------------------
 
 
 def frames_of(count: int, frames: int = 480, channels: int = 1) -> list[np.ndarray[Any, Any]]:
@@ -346,7 +346,7 @@ def test_two_sessions_in_turns_and_a_child_process():
         np.testing.assert_array_equal(one.process(frames_of(1)[0]), frames_of(1)[0] * 2)
 
 
-# --- pieces -------------------------------------------------------------------------------------------------------------
+# --- pieces ---------------------------------------------------------------------------------------------------------
 
 
 def test_a_segment_comes_whole_however_long_it_is():

@@ -247,8 +247,9 @@ def test_the_error_of_a_crash_does_not_wait_for_the_restart():
 def test_a_session_that_is_closed_is_not_restarted():
     before = set(residue())
     session = ends("Echo", restart="on_failure", restart_delay_ms=2000, on_crash="skip").session()
-    call = Call(session.feed, "die kill")
-    # Its caller waits for the restart when the worker is gone, with all that it had.
+    assert session.feed("die kill")[0].data is None, "the gap"
+    # The next caller waits for the restart, and the worker is gone with all that it had.
+    call = Call(session.feed, "x")
     until(lambda: set(residue()) <= before)
     closed = time.monotonic()
     session.close()

@@ -285,7 +285,7 @@ mod node_call {
         }
 
         fn run_frame(&self, stream: u32, head: &[u8], payload: &Payload<'_>, result: &mut dyn FnMut(&[u8])) -> bool {
-            let Some(memory) = memory(stream, head, payload.len()) else { return false };
+            let Some(memory) = memory(stream, head, payload.byte_len()) else { return false };
             // SAFETY: the facade keeps this memory for the stream until it takes it back or puts other memory there, and
             // looks at it only in the call below and in what follows from it, on this thread.
             let (to_head, to_input) = unsafe {

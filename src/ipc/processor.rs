@@ -302,7 +302,7 @@ impl Processor for PythonProcessor {
             self.answer(out, None)?;
         }
         let payload = Payload::of(&packet.data)?;
-        let head = Head::of(&packet.data, packet.pts, payload.len());
+        let head = Head::of(&packet.data, packet.pts, payload.byte_len());
         let seat = self.next_seat;
         self.next_seat = (seat + 1) % self.seats.len();
         self.renew(seat)?;

@@ -84,7 +84,8 @@ fn bad(text: impl std::fmt::Display) -> Error {
 /// # Errors
 /// `Internal` when it is none.
 pub fn json(payload: &[u8]) -> Result<Value> {
-    serde_json::from_slice(&payload.to_vec()).map_err(bad)
+    let text = String::from_utf8(payload.to_vec()).map_err(bad)?;
+    serde_json::from_str(&text).map_err(bad)
 }
 
 impl Head {
@@ -336,7 +337,7 @@ impl<'a> Payload<'a> {
     }
 
     /// Length in bytes.
-    pub fn len(&self) -> usize {
+    pub fn byte_len(&self) -> usize {
         match self {
             Self::Bytes(bytes) => bytes.len(),
             Self::Made(bytes) => bytes.len(),
@@ -380,7 +381,7 @@ mod tests {
 
     fn frame(data: &RuntimeData) -> (Vec<u8>, Vec<u8>) {
         let payload = Payload::of(data).unwrap();
-        let mut bytes = vec![0; payload.len()];
+        let mut bytes = vec![0; payload.byte_len()];
         payload.copy_to(&mut bytes);
         let mut head = Vec::new();
         Head::of(data, Pts { ticks: -7, num: 1, den: 48_000 }, bytes.len()).write(&mut head).unwrap();

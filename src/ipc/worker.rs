@@ -260,9 +260,9 @@ impl Worker {
     /// # Errors
     /// `WorkerCrashed`, `Timeout`, `InputValue` when it is longer than a frame may be.
     pub fn send(&self, head: Head, payload: &Payload<'_>, times: &mut Times) -> Result<u64> {
-        if payload.len() > self.spec.execution.max_frame_bytes {
+        if payload.byte_len() > self.spec.execution.max_frame_bytes {
             let most = self.spec.execution.max_frame_bytes;
-            let text = format!("the frame has {} bytes, expected at most {most}", payload.len());
+            let text = format!("the frame has {} bytes, expected at most {most}", payload.byte_len());
             return Err(Error::new(ErrorKind::InputValue, text).hint("raise `execution.max_frame_bytes`"));
         }
         let deadline = head.deadline_ns;
@@ -360,7 +360,7 @@ impl Worker {
         (head.sequence, head.generation) = (line.sequence, self.generation);
         let mut bytes = std::mem::take(&mut line.head);
         head.write(&mut bytes)?;
-        let len = bytes.len() + payload.len();
+        let len = bytes.len() + payload.byte_len();
         loop {
             let started = now_ns();
             let sent = line.channel.loan(len).and_then(|loan| {

@@ -1,6 +1,8 @@
 //! Steps with names and times, and one table at the end.
 
 use anyhow::{Result, bail};
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// What became of one step.
@@ -34,6 +36,25 @@ impl Steps {
             }
         };
         self.done.push((name.to_owned(), started.elapsed(), outcome));
+    }
+
+    /// Runs steps that are slow and do not disturb each other, two at a time.
+    pub fn in_pairs<F: FnOnce() -> Result<()> + Send>(&mut self, steps: Vec<(String, F)>) {
+        let (waiting, done) = (Mutex::new(VecDeque::from(steps)), Mutex::new(Vec::new()));
+        let work = || {
+            loop {
+                let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+                let Some((name, action)) = next else { return };
+                let mut alone = Self::new();
+                alone.step(&name, action);
+                done.lock().unwrap_or_else(PoisonError::into_inner).extend(alone.done);
+            }
+        };
+        std::thread::scope(|scope| {
+            scope.spawn(work);
+            scope.spawn(work);
+        });
+        self.done.extend(done.into_inner().unwrap_or_else(PoisonError::into_inner));
     }
 
     /// Notes a step that this machine cannot run.
@@ -77,6 +98,8 @@ mod tests {
             ran = true;
             Ok(())
         });
+        steps.in_pairs((0..5).map(|n| (n.to_string(), || Ok(()))).collect());
+        assert_eq!(steps.done.len(), 7);
         steps.left_out("cannot", "no such tool");
         assert!(ran);
         assert!(steps.finish().is_err());

@@ -66,15 +66,20 @@ fn pythons(steps: &mut Steps, quick: bool) -> Option<Utf8PathBuf> {
         _ => python::all(),
     };
     let main = python::default().ok().map(|python| python.minor);
+    let mut others = Vec::new();
     for minor in python::MINORS {
         let name = format!("pytest on the wheel, CPython 3.{minor}");
         match found.get(&minor) {
             // What no other Python would do differently, on the first one alone.
-            Some(python) => steps.step(&name, || pytest(python, &wheel, main.is_some_and(|main| main != minor))),
+            Some(python) if main.is_some_and(|main| main != minor) => {
+                others.push((name, || pytest(python, &wheel, true)))
+            }
+            Some(python) => steps.step(&name, || pytest(python, &wheel, false)),
             None if quick => {}
             None => steps.left_out(&name, "this Python is not installed"),
         }
     }
+    steps.in_pairs(others);
     if !quick {
         steps.step("demo of the wheel in an empty folder", || demo(&wheel));
         steps.step("speech recognition in a worker process", || speech_recognition(&wheel));
@@ -125,10 +130,13 @@ fn pytest(python: &Python, wheel: &Utf8Path, short: bool) -> Result<()> {
     }
     let mut tests = isolated(&program, &folder)?;
     tests.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]);
-    if short {
-        tests.args(["-m", "not thorough"]);
+    if !short {
+        return run::must(&mut tests);
     }
-    run::must(&mut tests)
+    // Another Python's tests run at the same time: what they say is shown in one piece.
+    let said = run::said(tests.args(["-m", "not thorough"]))?;
+    println!("CPython 3.{}: {}", python.minor, said.lines().last().unwrap_or_default());
+    Ok(())
 }
 
 /// Speech recognition in a worker process, with the model of another package.

@@ -159,6 +159,8 @@ def _round_trips(array: Any, rounds: int, calls: int) -> Row:
             if not np.array_equal(np.ravel(contender.call()), array):  # type: ignore[call-overload]
                 raise AssertionError(f"{contender.name} does not give the array back")
         figures = compare(contenders, rounds, calls)
+        if small:
+            figures.append(_in_the_engine(array, rounds * calls))
     unit = "us" if small else "ms"
     name = "960 float32" if small else "6 MB, an array"
     row = Row(f"worker: round trip of {name}", unit, figures, figures[0].median / figures[1].median)
@@ -166,6 +168,17 @@ def _round_trips(array: Any, rounds: int, calls: int) -> Row:
     row.note = f"{send:.1f} times as fast as Pipe.send; p99 {figures[0].p99 / figures[1].p99:.2f} of raw bytes"
     row.goal = "at most 1.5 of raw bytes; 2 times Pipe.send" if small else "0.33 of raw bytes; 10 times Pipe.send"
     return row
+
+
+def _in_the_engine(array: Any, calls: int) -> Figure:
+    """Measure the round trip where the engine calls the node, without the way from Python and back."""
+    with _pipe("Identity", placement="process").session(sample_rate=48_000, metrics=True) as session:
+        for _ in range(calls):
+            session.process(array)
+        node = session.metrics()["node_metrics"][0]
+    return Figure(
+        "measured in Rust, the mean", node["avg_duration_us"] * 1e3, node["p99_duration_us"] * 1e3, None, calls
+    )
 
 
 def _cpu_ticks(pid: int) -> int:

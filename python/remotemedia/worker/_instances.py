@@ -229,8 +229,9 @@ class Instances:
         The usual case, a frame of audio in and one like it out, takes no message and no new memory.
         """
         frames, place = self._frames[stream], 0
+        data: Any = audio_of(frames.input, frames.rate)
+        value: Any = None
         try:
-            data = audio_of(frames.input, frames.rate)
             value = self._instances[stream].process(data)
             if value is data:
                 place = INPUT
