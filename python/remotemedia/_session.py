@@ -112,7 +112,7 @@ class Session:
         self._enter: Callable[[bool], bool] = lock.acquire
         self._exit: Callable[[], None] = lock.release
         try:
-            # A thread that runs an event loop must not wait for workers and models: `async with` does, or the first call.
+            # A thread with an event loop must not wait for workers and models: `async with` does, or the first call.
             later = pipeline.runs != NATIVELY and asyncio._get_running_loop() is not None
             make = pipeline.native.raw_session_later if later else pipeline.native.session
             self._native: NativeSession = make(config)
