@@ -501,8 +501,9 @@ class Session:
                         hint="open another session",
                     )
                 try:
-                    # What was started for this session, and not used, the stream takes over.
-                    self._native.raw_release()
+                    if self._runs != NATIVELY:
+                        # What was started for this session, and not used, the stream takes over.
+                        self._native.raw_release()
                     live = self._make_live()
                     for (node, name), text in self._params.items():
                         live.set_param(node, name, text)
