@@ -29,8 +29,11 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="worker processes are for Linux"),
 ]
 
-CHILD = "from test_worker_ends import *\nfrom worker_end_nodes import *\n"
-"""What a host of its own starts with."""
+CHILD = (
+    "from test_worker_ends import *\nfrom worker_end_nodes import *\n"
+    "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+)
+"""What a host of its own starts with. Whoever started the tests may ignore Ctrl-C."""
 
 MB64 = 64 << 20
 VIEW = np.zeros(40_000, np.float32)

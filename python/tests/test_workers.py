@@ -136,6 +136,8 @@ def run_script(code: str) -> str:
 
 HOST = """
 import os, sys, time, signal, threading
+# Whoever started the tests may ignore it, as a shell does for what it runs in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import numpy as np, remotemedia as rm
 def pipe_of(name, params=None, **execution):
     node = {"id": "n", "node_type": "Python", "params": {"class": "worker_nodes:" + name, "params": params or {}},
