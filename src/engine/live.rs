@@ -149,11 +149,9 @@ impl Live {
         });
         let mut work = Vec::with_capacity(stages.stages.len());
         for stage in &stages.stages {
-            let mut stream = {
-                let mut options = stream_options(&options.session);
-                options.opening = options.opening.overlapping();
-                Stream::new(stage.graph.clone(), options)?
-            };
+            let mut of_stream = stream_options(&options.session);
+            of_stream.opening = of_stream.opening.overlapping();
+            let mut stream = Stream::new(stage.graph.clone(), of_stream)?;
             stream.prepare()?;
             work.push(Work::new(stream, stage));
         }

@@ -24,8 +24,8 @@ pub(super) enum Entry {
     End,
     /// A parameter of a node.
     Param(usize, String, Value),
-    /// The answer to the oldest packet that is under way.
-    Settle,
+    /// The answer to the oldest packet that is under way, and what calls back from the wait for it.
+    Settle(Arc<Nudge>),
 }
 
 /// A stage, and what waits for it.
@@ -96,7 +96,7 @@ impl Work {
     /// changes: that is for what comes after it.
     fn next(&mut self) -> Option<Entry> {
         match self.queue.front() {
-            None | Some(Entry::Param(..)) if self.under_way => Some(Entry::Settle),
+            None | Some(Entry::Param(..)) if self.under_way => Some(Entry::Settle(self.nudge.clone())),
             _ => self.queue.pop_front(),
         }
     }
@@ -116,18 +116,14 @@ impl Shared {
             let (Some(entry), Some(mut stream)) = (work.next(), work.stream.take()) else { break };
             let stale = work.generation != generation;
             work.generation = generation;
-            let nudge = matches!(entry, Entry::Settle).then(|| work.nudge.clone());
-            work.settling = nudge.is_some();
+            work.settling = matches!(entry, Entry::Settle(_));
             work.nudge.clear();
             let last = matches!(entry, Entry::End) && {
                 work.ends += 1;
                 work.ends >= work.upstream.max(1)
             };
             drop(state);
-            let done = match nudge {
-                Some(nudge) => stream.settle(&nudge),
-                None => self.step(&mut stream, entry, last, stale),
-            };
+            let done = self.step(&mut stream, entry, last, stale);
             let mut state = self.lock();
             state.work[stage].settling = false;
             let results: Vec<_> = stream.take_results().collect();
@@ -184,7 +180,7 @@ impl Shared {
             Entry::End if last => stream.end(),
             Entry::End => Ok(()),
             Entry::Param(node, name, value) => stream.set_param(node, &name, &value),
-            Entry::Settle => Ok(()),
+            Entry::Settle(nudge) => stream.settle(&nudge),
         }
     }
 }

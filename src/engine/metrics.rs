@@ -85,11 +85,12 @@ impl Recorder {
         }
     }
 
-    /// The call at the end of the stream: its time counts, but no packet came with it.
+    /// The wait for the answer to a packet that was counted before.
     pub(super) fn wait(&mut self, ns: u64) {
         self.total_ns += ns;
     }
 
+    /// The call at the end of the stream: its time counts, but no packet came with it.
     pub(super) fn end(&mut self, ns: u64) {
         self.total_ns += ns;
         self.end_ns += ns;

@@ -201,7 +201,7 @@ pub use node_call::{remotemedia_node_memory, remotemedia_node_next, remotemedia_
 mod node_call {
     use std::collections::HashMap;
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::sync::{Mutex, MutexGuard, OnceLock, TryLockError};
+    use std::sync::{Mutex, MutexGuard, OnceLock};
 
     use crate::ffi::nodes::{self, RawServing};
     use crate::ipc::{self, LocalInterpreter, Payload};
@@ -235,18 +235,9 @@ mod node_call {
         head.get(4..8).zip(head.get(56..))
     }
 
-    /// The list, unless it stays locked: a process that forked while another thread of its parent held the lock would
-    /// wait for ever. Such a child goes the longer way.
+    /// All of it. A forked child that cannot have it goes the longer way.
     fn known() -> Option<MutexGuard<'static, HashMap<u32, Memory>>> {
-        let list = MEMORY.get_or_init(Mutex::default);
-        for _ in 0..10_000 {
-            match list.try_lock() {
-                Ok(list) => return Some(list),
-                Err(TryLockError::Poisoned(list)) => return Some(list.into_inner()),
-                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
-            }
-        }
-        None
+        super::locked(MEMORY.get_or_init(Mutex::default))
     }
 
     /// The memory for a frame with this head, if there is any.
@@ -401,11 +392,26 @@ mod node_call {
     }
 }
 
+/// What a lock is for, unless it stays locked: a process that forked while another thread of its parent held the lock would
+/// wait for ever.
+#[cfg(feature = "python")]
+fn locked<T>(lock: &'static std::sync::Mutex<T>) -> Option<std::sync::MutexGuard<'static, T>> {
+    use std::sync::TryLockError;
+    for _ in 0..10_000 {
+        match lock.try_lock() {
+            Ok(guard) => return Some(guard),
+            Err(TryLockError::Poisoned(guard)) => return Some(guard.into_inner()),
+            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
+        }
+    }
+    None
+}
+
 #[cfg(feature = "python")]
 mod python {
     use std::collections::VecDeque;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::sync::{Mutex, MutexGuard, TryLockError};
+    use std::sync::{Mutex, MutexGuard};
 
     use crate::data::ForeignMemory;
     use crate::error::{Error, ErrorKind, Result};
@@ -413,17 +419,9 @@ mod python {
     /// Tokens of memory that is no longer read, for the facade to let go.
     static RELEASED: Mutex<VecDeque<u64>> = Mutex::new(VecDeque::new());
 
-    /// The list, unless it stays locked: a process that forked while another thread of its parent held the lock would
-    /// wait for ever. Such a child loses a token (its array stays alive), nothing else.
+    /// The list. A forked child that cannot have it loses a token (its array stays alive), nothing else.
     fn released() -> Option<MutexGuard<'static, VecDeque<u64>>> {
-        for _ in 0..10_000 {
-            match RELEASED.try_lock() {
-                Ok(list) => return Some(list),
-                Err(TryLockError::Poisoned(list)) => return Some(list.into_inner()),
-                Err(TryLockError::WouldBlock) => std::thread::yield_now(),
-            }
-        }
-        None
+        super::locked(&RELEASED)
     }
 
     /// The token of memory that Rust no longer reads, or 0 when there is none.
