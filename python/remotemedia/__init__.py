@@ -30,7 +30,7 @@ from remotemedia._log import log_to_python
 from remotemedia._output import Output
 from remotemedia._pipeline import Pipeline
 from remotemedia._plan import CopyPlace, NodeLatency, PathLatency
-from remotemedia._python_node import node
+from remotemedia._python_node import empty, node
 from remotemedia._session import Session
 from remotemedia._session_stream import SessionStream
 from remotemedia._stream import AudioStream, stream
@@ -100,6 +100,7 @@ __all__ = [
     "WorkerCrashedError",
     "WorkerStartError",
     "__version__",
+    "empty",
     "errors",
     "info",
     "log_to_python",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import logging
 import os
@@ -11,7 +10,7 @@ import threading
 from remotemedia._lib import NativeError, native, reraise
 from remotemedia.errors import InputTypeError, InputValueError
 
-__all__ = ["log_to_python"]
+__all__ = ["log_to_python", "stop"]
 
 _LEVELS = {"ERROR": logging.ERROR, "WARN": logging.WARNING, "INFO": logging.INFO, "DEBUG": logging.DEBUG, "TRACE": 5}
 _WAIT_MS = 500
@@ -26,6 +25,9 @@ def log_to_python(level: int | str | None = None) -> None:
 
     A daemon thread fetches the records, so they come a little after the call that made them. At most 1024 wait;
     of further ones the number is logged. Call it again to change the level.
+
+    What a worker process prints comes from ``remotemedia.worker``, and records of a logger there, such as ``my_app``,
+    from ``remotemedia.worker.my_app``; the level of a worker is the one that applied when it was started.
 
     Parameters
     ----------
@@ -90,10 +92,13 @@ def _forward() -> None:
                     "%d log records were dropped: they came faster than they were fetched", record["dropped"]
                 )
             name = record["target"].replace("::", ".")
+            if record["logger"]:
+                name = f"{name}.{record['logger']}"
             (logger if name == "remotemedia" else logging.getLogger(name)).log(_LEVELS[record["level"]], record["text"])
 
 
-def _stop() -> None:
+def stop() -> None:
+    """End the bridge, when what waits was handed over."""
     if _thread is not None:
         native.raw_log_detach()
         _thread.join(1.0)
@@ -107,6 +112,5 @@ def _after_fork() -> None:
         _start()
 
 
-atexit.register(_stop)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)

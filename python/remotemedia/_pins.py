@@ -12,6 +12,7 @@ import ctypes
 import itertools
 import os
 
+from remotemedia import _log
 from remotemedia._lib import native
 
 __all__ = ["drain", "held", "pin", "unpin"]
@@ -50,6 +51,8 @@ def drain() -> None:
 def _shutdown() -> None:
     """Stop native work, then let go: compute threads have joined when `raw_shutdown` returns."""
     native.raw_shutdown()
+    # Workers have said their last words.
+    _log.stop()
     drain()
     # A node that never returns may still read the rest: it must not be freed under it.
     for memory in _pins.values():

@@ -5,18 +5,28 @@ from __future__ import annotations
 import inspect
 import itertools
 import json
+import math
 import sys
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
+
+import numpy as np
 
 from remotemedia import _json
+from remotemedia._arrays import dtype_code
 from remotemedia._formats import AudioFormat, VideoFormat
 from remotemedia._lib import NativeError, native, reraise
 from remotemedia.errors import InputTypeError, InputValueError
 
-__all__ = ["node"]
+if TYPE_CHECKING:
+    from numpy.typing import DTypeLike
+
+    from remotemedia._arrays import Array
+    from remotemedia.worker._lent import Lender
+
+__all__ = ["empty", "node"]
 
 Kind = Literal["audio", "video", "array", "text", "json", "binary"]
 Declared = AudioFormat | VideoFormat | Kind
@@ -24,6 +34,11 @@ _Class = TypeVar("_Class", bound=type)
 
 _TYPES: dict[Any, str] = {int: "integer", float: "number", str: "string", bool: "boolean"}
 _numbers = itertools.count(1)
+_SHORT_BYTES = 64 * 1024
+"""Results up to this are copied: that takes less time than to lend memory for them."""
+
+lender: Lender | None = None
+"""In a worker process, who lends memory that the host sees."""
 _KINDS = ("audio", "video", "array", "text", "json", "binary")
 
 
@@ -100,6 +115,51 @@ def node(
         return class_
 
     return register if class_ is None else register(class_)
+
+
+def empty(shape: int | Sequence[int], dtype: DTypeLike) -> Array:
+    """Return an array for the result of a node, not initialised, like `numpy.empty`.
+
+    In a worker process it is in memory that the host sees: a result that was written there, and that is returned whole,
+    as an array or in an `Audio` or `VideoFrame`, is sent without a copy. If the node keeps the array, or a view of it,
+    a copy is sent, so it may be used again. Arrays of at most 64 KiB, those beyond ``max_in_flight`` at a time, and all
+    in other places than a worker are ordinary ones.
+
+    Parameters
+    ----------
+    shape : int or sequence of int
+        The length of each axis.
+    dtype : dtype
+        The element type: one of numbers or bool.
+
+    Raises
+    ------
+    InputTypeError
+        For an element type that is no number.
+    InputValueError
+        In a worker, for more than ``execution.max_frame_bytes``.
+
+    Examples
+    --------
+    >>> import numpy as np, remotemedia as rm
+    >>> class Dark:
+    ...     def process(self, frame):
+    ...         out = rm.empty(frame.data.shape, np.uint8)
+    ...         np.right_shift(frame.data, 1, out=out)
+    ...         return rm.VideoFrame(out, "rgb24")
+    >>> frame = rm.VideoFrame(np.full((2, 2, 3), 200, np.uint8), "rgb24")
+    >>> int(Dark().process(frame).data.max())
+    100
+    """
+    axes = (shape,) if isinstance(shape, int) else tuple(shape)
+    element = np.dtype(dtype)
+    if dtype_code(element) is None:
+        raise InputTypeError(f"the dtype is {element}, expected numbers or bool")
+    if lender is not None and math.prod(axes) * element.itemsize > _SHORT_BYTES and min(axes) > 0:
+        lent = lender.empty(axes, element)
+        if lent is not None:
+            return lent
+    return np.empty(axes, element)
 
 
 def _register(

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from worker_nodes import begin, die
 
-MAGIC = b"RM\x02\0"
+MAGIC = b"RM\x03\0"
 LOOKED_AT = 12 << 20
 """Bytes of a segment that are searched for heads: the first slots are the ones in use."""
 

@@ -354,6 +354,18 @@ class Stateless:
         return {"n": data["n"], "pid": os.getpid()}
 
 
+@rm.node(name="TestCounts")
+class Counts:
+    """Says how many it has had since it began."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def process(self, data: Any) -> Any:
+        self.count += 1
+        return self.count
+
+
 @rm.node(name="TestStatelessDies", stateless=True)
 class StatelessDies:
     """Dies at a frame."""

@@ -23,6 +23,9 @@ const MOST_WAITING: usize = 1024;
 /// Records on their way to the other side, while it wants them.
 static BRIDGE: ArcSwapOption<Bridge> = ArcSwapOption::const_empty();
 
+/// The one before, until what waits in it was taken.
+static ENDED: ArcSwapOption<Bridge> = ArcSwapOption::const_empty();
+
 static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
 #[derive(Default)]
@@ -67,6 +70,7 @@ pub fn raw_log_attach(directives: String) -> Result<(), RemoteMediaError> {
         return Err(Error::new(ErrorKind::Unsupported, "this process logs with a subscriber of its own").into());
     };
     handle.reload(filter).map_err(|error| Error::new(ErrorKind::Internal, format!("no change of level: {error}")))?;
+    ENDED.store(None);
     if BRIDGE.load().is_none() {
         BRIDGE.store(Some(Arc::default()));
     }
@@ -76,7 +80,7 @@ pub fn raw_log_attach(directives: String) -> Result<(), RemoteMediaError> {
 /// The next record as JSON; empty after `timeout_ms` without one; nothing once it is over.
 #[uniffi::export]
 pub fn raw_log_next(timeout_ms: i64) -> Option<String> {
-    let bridge = BRIDGE.load_full()?;
+    let bridge = BRIDGE.load_full().or_else(|| ENDED.load_full())?;
     let limit = Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0));
     let waiting = bridge.waiting.lock().unwrap_or_else(PoisonError::into_inner);
     let nothing = |waiting: &mut VecDeque<String>| waiting.is_empty() && !bridge.ended.load(Ordering::Relaxed);
@@ -84,15 +88,19 @@ pub fn raw_log_next(timeout_ms: i64) -> Option<String> {
         bridge.wake.wait_timeout_while(waiting, limit, nothing).unwrap_or_else(PoisonError::into_inner);
     match waiting.pop_front() {
         Some(record) => Some(record),
-        None if bridge.ended.load(Ordering::Relaxed) => None,
+        None if bridge.ended.load(Ordering::Relaxed) => {
+            ENDED.store(None);
+            None
+        }
         None => Some(String::new()),
     }
 }
 
-/// Records go to stderr again. Who waits for one is released.
+/// Records go to stderr again. Who asks for the next one gets those that wait, and is then released.
 #[uniffi::export]
 pub fn raw_log_detach() {
     if let Some(bridge) = BRIDGE.swap(None) {
+        ENDED.store(Some(bridge.clone()));
         bridge.end();
     }
     if let Some(handle) = FILTER.get() {
@@ -139,6 +147,7 @@ impl<S: Subscriber> Layer<S> for ToBridge {
             json!({
                 "level": metadata.level().as_str(),
                 "target": metadata.target(),
+                "logger": text.logger,
                 "text": text.message + &text.fields,
                 "dropped": bridge.dropped.swap(0, Ordering::Relaxed),
             })
@@ -154,9 +163,19 @@ impl<S: Subscriber> Layer<S> for ToBridge {
 struct Text {
     message: String,
     fields: String,
+    /// Of a record from a worker, the logger there.
+    logger: Option<String>,
 }
 
 impl Visit for Text {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "logger" {
+            self.logger = Some(value.to_owned());
+        } else {
+            self.record_debug(field, &value);
+        }
+    }
+
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         let _ = match field.name() {
             "message" => write!(self.message, "{value:?}"),

@@ -158,6 +158,22 @@ impl RawServing {
         self.inner.release(number);
     }
 
+    /// Memory for the payload of a result: its address; 0 when as much is lent as may be.
+    pub fn lend(&self, payload_len: u64) -> Answer<u64> {
+        let len = usize::try_from(payload_len).unwrap_or(usize::MAX);
+        Ok(self.inner.lend(len)?.unwrap_or(0))
+    }
+
+    /// Sends a reply whose payload was written to memory that was lent, and that nobody looks at any more.
+    pub fn reply_lent(&self, payload: u64, head: Vec<u8>) -> Answer<()> {
+        Ok(self.inner.reply_lent(payload, &head)?)
+    }
+
+    /// Takes back memory that was lent and that nobody looks at any more.
+    pub fn take_back(&self, payload: u64) {
+        self.inner.take_back(payload);
+    }
+
     /// Gives the error of the last call that failed.
     pub fn fail(&self) -> Answer<()> {
         failure(&self.error)

@@ -7,15 +7,22 @@ use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+use tracing::Level;
+
 use super::os;
 use crate::error::{Error, ErrorKind, Result};
 
+/// What the log names as the source of what a worker says.
+const TARGET: &str = "remotemedia::worker";
 /// Lines of its standard error that an error shows.
 const TAIL: usize = 20;
 /// The longest line that is logged whole.
 const MAX_LINE: usize = 64 << 10;
 /// Lines a second that are logged; what is above is counted.
 const LINES_A_SECOND: usize = 200;
+/// What a record of its `logging` begins with on standard error, as in RFC 7464; JSON follows, to the end of the line.
+const RECORD: u8 = 0x1e;
 /// Between asking it to end and making it.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -149,36 +156,43 @@ impl Watched {
             let mut pipe = BufReader::new(pipe);
             let (mut line, mut second, mut count, mut dropped) = (Vec::new(), Instant::now(), 0_usize, 0_usize);
             while pipe.by_ref().take(MAX_LINE as u64).read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-                let text = String::from_utf8_lossy(&line).trim_end().to_owned();
+                let said = Said::of(&line, is_error);
                 line.clear();
                 if is_error {
                     let mut state = self.lock();
-                    state.tail.push_back(text.chars().take(500).collect());
-                    if state.tail.len() > TAIL {
+                    for said in &said {
+                        state.tail.push_back(said.text.chars().take(500).collect());
+                    }
+                    while state.tail.len() > TAIL {
                         state.tail.pop_front();
                     }
                 }
                 if second.elapsed() > Duration::from_secs(1) {
                     if dropped > 0 {
-                        tracing::warn!(node = self.node, dropped, "lines of a worker's output were not logged");
+                        tracing::warn!(target: TARGET, node = self.node, dropped, "lines of a worker's output were not logged");
                     }
                     (second, count, dropped) = (Instant::now(), 0, 0);
                 }
                 count += 1;
-                match (count > LINES_A_SECOND, is_error) {
-                    (true, _) => dropped += 1,
-                    (false, true) => tracing::warn!(node = self.node, "{text}"),
-                    (false, false) => tracing::info!(node = self.node, "{text}"),
+                if count > LINES_A_SECOND {
+                    dropped += 1;
+                } else {
+                    said.iter().for_each(|said| said.log(&self.node));
                 }
             }
             if dropped > 0 {
-                tracing::warn!(node = self.node, dropped, "lines of a worker's output were not logged");
+                tracing::warn!(target: TARGET, node = self.node, dropped, "lines of a worker's output were not logged");
             }
             let _ = done.send(());
         };
         // Without a thread the pipe is closed, and the worker gets an error when it writes.
         let _ = std::thread::Builder::new().name("remotemedia-log".into()).spawn(read);
         ended
+    }
+
+    /// The last lines of its standard error.
+    pub fn last_lines(&self) -> Vec<String> {
+        self.lock().tail.iter().cloned().collect()
     }
 
     /// The process id.
@@ -257,6 +271,65 @@ impl Watched {
     pub fn gone_within(&self, limit: Duration) -> bool {
         let gone = self.changed.wait_timeout_while(self.lock(), limit, |state| !state.gone);
         gone.unwrap_or_else(PoisonError::into_inner).0.gone
+    }
+}
+
+/// Something that a worker has said.
+struct Said {
+    text: String,
+    level: Level,
+    logger: Option<String>,
+}
+
+impl Said {
+    /// What a line of its output says: a record of its `logging`, and before that what a `print` without an end has left.
+    fn of(line: &[u8], is_error: bool) -> Vec<Self> {
+        let plain = |line: &[u8]| {
+            let text = String::from_utf8_lossy(line).trim_end().to_owned();
+            Self { text, level: if is_error { Level::WARN } else { Level::INFO }, logger: None }
+        };
+        let start = line.iter().position(|byte| *byte == RECORD).filter(|_| is_error);
+        let record = start.and_then(|start| Self::record(&line[start + 1..]).map(|record| (start, record)));
+        match record {
+            Some((0, record)) => vec![record],
+            Some((start, record)) => vec![plain(&line[..start]), record],
+            None => vec![plain(line)],
+        }
+    }
+
+    fn record(line: &[u8]) -> Option<Self> {
+        let value: Value = serde_json::from_slice(line).ok()?;
+        let text = |key: &str| value[key].as_str().map(str::to_owned);
+        let level = value["level"].as_str()?.parse().ok()?;
+        Some(Self { text: text("text")?, level, logger: text("logger") })
+    }
+
+    fn log(&self, node: &str) {
+        let Self { text, logger, level } = self;
+        macro_rules! log {
+            ($level:ident) => {
+                tracing::event!(target: TARGET, Level::$level, node, logger, "{text}")
+            };
+        }
+        match *level {
+            Level::ERROR => log!(ERROR),
+            Level::WARN => log!(WARN),
+            Level::INFO => log!(INFO),
+            Level::DEBUG => log!(DEBUG),
+            Level::TRACE => log!(TRACE),
+        }
+    }
+}
+
+/// The least level of what a worker says that is logged here.
+pub fn log_level() -> &'static str {
+    use tracing::enabled;
+    match () {
+        () if enabled!(target: TARGET, Level::TRACE) => "TRACE",
+        () if enabled!(target: TARGET, Level::DEBUG) => "DEBUG",
+        () if enabled!(target: TARGET, Level::INFO) => "INFO",
+        () if enabled!(target: TARGET, Level::WARN) => "WARN",
+        () => "ERROR",
     }
 }
 

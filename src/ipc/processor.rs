@@ -223,18 +223,16 @@ impl PythonProcessor {
             return Err(error);
         }
         self.lost[seat] = Some(error.clone());
+        // The nodes behind are told that something is missing here, whoever else is.
+        out.emit(PortId::FIRST, packet.with(RuntimeData::Control(Control::Discontinuity), packet.pts));
         match self.spec.execution.on_crash {
-            OnCrash::Fail => {
-                out.fail(error.session_goes_on());
-                Ok(())
-            }
+            OnCrash::Fail => out.fail(error.session_goes_on()),
             OnCrash::Skip => {
                 tracing::warn!(%error, in_flight, "frames of a worker that has ended are skipped");
-                out.emit(PortId::FIRST, packet.with(RuntimeData::Control(Control::Discontinuity), packet.pts));
                 out.skipped(in_flight as u64);
-                Ok(())
             }
         }
+        Ok(())
     }
 
     /// Audio is placed by its own count of frames from where the stream began; anything else at its input.

@@ -8,20 +8,21 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::os;
-use super::shm::{Channel, Place, Received};
-use super::wire::{self, Head};
+use super::shm::{Channel, Loan, Place, Received};
+use super::wire::{self, Head, MOST_HEAD};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long a waiting worker sleeps at most before it looks again.
 const LOOK: Duration = Duration::from_secs(5);
-/// How long a reply waits for room at a time.
-const ROOM: Duration = Duration::from_micros(200);
 
 /// A worker process at its work.
 #[derive(Debug)]
 pub struct Serving {
     channel: Channel,
     max_frame_bytes: usize,
+    /// Results that may be written where they are sent from; one more has room for what is not.
+    most_lent: usize,
+    pid: u32,
     held: Mutex<Held>,
 }
 
@@ -32,6 +33,8 @@ struct Held {
     /// Requests that somebody still looks at after the node has returned.
     kept: HashMap<u64, Received>,
     next_kept: u64,
+    /// Memory of results that are still to be sent, by the address of their payload.
+    lent: HashMap<u64, Loan>,
 }
 
 impl std::fmt::Debug for Held {
@@ -67,7 +70,13 @@ impl Serving {
             return Err(Error::new(ErrorKind::Closed, "the host has ended"));
         }
         let channel = Channel::open(&Place { prefix, root, frames, first_bytes: 8_192 })?;
-        Ok(Self { channel, max_frame_bytes, held: Mutex::default() })
+        Ok(Self {
+            channel,
+            max_frame_bytes,
+            most_lent: frames.saturating_sub(1),
+            pid: std::process::id(),
+            held: Mutex::default(),
+        })
     }
 
     /// Ends this process when the host's end of a file is closed: the host is gone, whatever it was that ended it.
@@ -124,31 +133,73 @@ impl Serving {
 
     /// Gives back a request that was kept.
     pub fn release(&self, number: u64) {
-        self.held().kept.remove(&number);
+        if !self.is_forked() {
+            self.held().kept.remove(&number);
+        }
     }
 
-    /// Sends a reply.
+    /// A forked child has copies of what Python holds, and must not give back the memory of its parent.
+    fn is_forked(&self) -> bool {
+        std::process::id() != self.pid
+    }
+
+    fn check_len(&self, payload_len: usize) -> Result<()> {
+        if payload_len <= self.max_frame_bytes {
+            return Ok(());
+        }
+        let text = format!("the result has {payload_len} bytes, expected at most {}", self.max_frame_bytes);
+        Err(Error::new(ErrorKind::InputValue, text).hint("raise `execution.max_frame_bytes`"))
+    }
+
+    /// Sends a reply; waits until there is room for it.
     ///
     /// # Errors
     /// `InputValue` for a frame that is too long; `Internal` for a malformed one; `Io`.
     pub fn reply(&self, head: &[u8], payload: &[u8]) -> Result<()> {
-        if payload.len() > self.max_frame_bytes {
-            let text = format!("the result has {} bytes, expected at most {}", payload.len(), self.max_frame_bytes);
-            return Err(Error::new(ErrorKind::InputValue, text).hint("raise `execution.max_frame_bytes`"));
-        }
+        self.check_len(payload.len())?;
         Head::read(head, head.len().saturating_add(payload.len()))?;
-        loop {
-            let sent = self.channel.loan(head.len() + payload.len()).and_then(|loan| {
-                self.channel.send(loan, |memory| {
-                    memory[..head.len()].copy_from_slice(head);
-                    memory[head.len()..].copy_from_slice(payload);
-                })
-            });
-            match sent {
-                // The host takes what came before as soon as it looks.
-                Err(error) if error.kind() == ErrorKind::Full => std::thread::sleep(ROOM),
-                sent => return sent,
-            }
+        let loan = self.channel.loan(head.len() + payload.len())?;
+        self.channel.send(loan, |memory| {
+            memory[..head.len()].copy_from_slice(head);
+            memory[head.len()..].copy_from_slice(payload);
+        })
+    }
+
+    /// Memory for the payload of a result: its address, for [`reply_lent`](Self::reply_lent) or
+    /// [`take_back`](Self::take_back). `None` when as much is lent as may be.
+    ///
+    /// # Errors
+    /// `InputValue` for more than a frame may have; `Io` when there is no memory.
+    pub fn lend(&self, payload_len: usize) -> Result<Option<u64>> {
+        self.check_len(payload_len)?;
+        let mut held = self.held();
+        if held.lent.len() >= self.most_lent {
+            return Ok(None);
+        }
+        let mut loan = self.channel.loan(MOST_HEAD + payload_len)?;
+        let payload = loan.address() + MOST_HEAD as u64;
+        held.lent.insert(payload, loan);
+        Ok(Some(payload))
+    }
+
+    /// Sends a reply whose payload was written to memory that was lent, and is not looked at any more.
+    ///
+    /// # Errors
+    /// `Internal` when nothing was lent there, and for a malformed head; `Io`.
+    pub fn reply_lent(&self, payload: u64, head: &[u8]) -> Result<()> {
+        let loan = self.held().lent.remove(&payload);
+        let loan = loan.ok_or_else(|| Error::new(ErrorKind::Internal, "no memory was lent at this address"))?;
+        let (_, range) = Head::read(head, loan.byte_len())?;
+        if head.len() != MOST_HEAD || range != (MOST_HEAD..loan.byte_len()) {
+            return Err(Error::new(ErrorKind::Internal, "the head is not that of the memory that was lent"));
+        }
+        self.channel.send(loan, |memory| memory[..MOST_HEAD].copy_from_slice(head))
+    }
+
+    /// Takes back memory that was lent and is not looked at any more.
+    pub fn take_back(&self, payload: u64) {
+        if !self.is_forked() {
+            self.held().lent.remove(&payload);
         }
     }
 }

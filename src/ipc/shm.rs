@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use iceoryx2::config::Config;
+use iceoryx2::port::BackpressureAction;
 use iceoryx2::port::listener::Listener;
 use iceoryx2::port::notifier::Notifier;
 use iceoryx2::port::publisher::Publisher;
@@ -23,6 +24,8 @@ use crate::error::{Error, ErrorKind, Result};
 
 type Service = ipc_threadsafe::Service;
 
+/// How long a worker that finds no room for a reply sleeps before it looks again.
+const ROOM: Duration = Duration::from_micros(200);
 /// Frames start at multiples of this in memory.
 const ALIGNMENT: usize = 64;
 
@@ -61,6 +64,18 @@ impl Received {
 
 /// Memory of a frame that is still to be sent.
 pub struct Loan(SampleMutUninit<Service, [MaybeUninit<u8>], ()>);
+
+impl Loan {
+    /// Where it lies. Whoever writes there does so before it is sent or dropped.
+    pub fn address(&mut self) -> u64 {
+        self.0.payload_mut().as_mut_ptr().expose_provenance() as u64
+    }
+
+    /// Its length in bytes.
+    pub fn byte_len(&self) -> usize {
+        self.0.payload().len()
+    }
+}
 
 /// One side of a channel. Fields are dropped in their order: ports before services, services before the node.
 pub struct Channel {
@@ -159,6 +174,14 @@ impl Channel {
             }
         };
         let (sends, receives) = (frames(to)?, frames(from)?);
+        // A host that finds no room takes replies first. A worker waits: the host takes them as soon as it looks.
+        let no_room = move || {
+            if host {
+                return BackpressureAction::DiscardDataAndFail;
+            }
+            std::thread::sleep(ROOM);
+            BackpressureAction::Retry
+        };
         let (wakes, events) = (event(&format!("wake-{to}"))?, event(&format!("wake-{from}"))?);
         Ok(Self {
             sender: sends
@@ -167,7 +190,7 @@ impl Channel {
                 .initial_max_slice_len(place.first_bytes.max(4_096))
                 .allocation_strategy(AllocationStrategy::PowerOfTwo)
                 .backpressure_strategy(BackpressureStrategy::DiscardData)
-                .set_backpressure_handler(|_| iceoryx2::port::BackpressureAction::DiscardDataAndFail)
+                .set_backpressure_handler(move |_| no_room())
                 .create()
                 .map_err(|error| failed("no sender", error))?,
             receiver: receives.subscriber_builder().create().map_err(|error| failed("no receiver", error))?,
@@ -198,10 +221,11 @@ impl Channel {
         })
     }
 
-    /// Sends a frame that `write` fills. `write` gets all of it, and writes all of it.
+    /// Sends a frame that `write` fills. `write` gets all of it, and writes what was not written through
+    /// [`Loan::address`].
     ///
     /// # Errors
-    /// `Full` when the other side has not taken what came before; `Io`.
+    /// `Full` for a host whose worker has not taken what came before; `Io`.
     pub fn send(&self, mut loan: Loan, write: impl FnOnce(&mut [u8])) -> Result<()> {
         let memory = loan.0.payload_mut();
         // SAFETY: a `MaybeUninit<u8>` may hold any byte, and `write` only ever copies into the slice; the memory behind

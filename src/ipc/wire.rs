@@ -11,7 +11,7 @@
 //! | 16 | u32, u32 | generation, stream (an instance of the node) |
 //! | 24 | i64, u32, u32 | pts: ticks, num, den |
 //! | 40 | i64 | deadline on `CLOCK_MONOTONIC` in ns, 0: none |
-//! | 48 | u32, u32 | length of head and variable part, where the payload starts (a multiple of 64) |
+//! | 48 | u32, u32 | length of head and variable part, where the payload starts (a multiple of 64, at most [`MOST_HEAD`]) |
 //! | 56 | u64 | length of the payload |
 //!
 //! The variable part: the shape (u64 an axis), four u32 that the kind gives a meaning, two i64 (when the worker has
@@ -30,7 +30,7 @@ use crate::data::{
 use crate::error::{Error, ErrorKind, Result};
 
 /// Rises with every change of the form.
-pub const VERSION: u16 = 2;
+pub const VERSION: u16 = 3;
 const MAGIC: u16 = 0x4d52;
 /// Length of the fixed part.
 pub const HEAD: usize = 64;
@@ -202,7 +202,8 @@ impl Head {
         let deadline_ns = reader.u64()? as i64;
         let (behind, offset) = (reader.u32()? as usize, reader.u32()? as usize);
         let payload_len = reader.u64()?;
-        if behind != HEAD + axes * 8 + BEHIND_SHAPE || offset != behind.next_multiple_of(HEAD) {
+        let placed = offset.is_multiple_of(HEAD) && (behind..=MOST_HEAD).contains(&offset);
+        if behind != HEAD + axes * 8 + BEHIND_SHAPE || !placed {
             return Err(bad(format_args!("its head has {behind} bytes and its payload starts at {offset}")));
         }
         let shape: Vec<u64> = (0..axes).map(|_| reader.u64()).collect::<Result<_>>()?;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::child::{Exit, Watched};
+use super::child::{self, Exit, Watched};
 use super::gate::{Gate, Turn};
 use super::local;
 use super::os;
@@ -131,6 +131,7 @@ impl Worker {
             "node": spec.node,
             "generation": generation,
             "class": spec.class.to_json(),
+            "log_level": child::log_level(),
             "copy_inputs": spec.execution.copy_inputs,
             "max_frame_bytes": spec.execution.max_frame_bytes,
         });
@@ -197,7 +198,12 @@ impl Worker {
             ErrorKind::Timeout => {
                 let limit = self.spec.execution.startup_timeout_ms;
                 self.watched.end(Some(format!("it was not ready within {limit} ms")), Duration::ZERO);
-                Error::new(ErrorKind::Timeout, format!("the worker was not ready within {limit} ms"))
+                let mut text = format!("the worker was not ready within {limit} ms");
+                let lines = self.watched.last_lines();
+                if !lines.is_empty() {
+                    text.push_str(&format!("; its last lines:\n  {}", lines.join("\n  ")));
+                }
+                Error::new(ErrorKind::Timeout, text)
                     .at_node(&self.spec.node)
                     .hint("raise `execution.startup_timeout_ms`")
             }

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
+from functools import partial
 from multiprocessing import shared_memory
 from pathlib import Path
 from time import perf_counter_ns
@@ -19,7 +20,7 @@ import numpy as np
 import remotemedia as rm
 from remotemedia._bench.measure import Contender, Figure, Row, compare, percentile, summarise
 
-__all__ = ["Burn", "Identity", "Sleeper", "rows"]
+__all__ = ["Burn", "Identity", "Inverts", "InvertsInPlace", "Sleeper", "rows"]
 
 _FRAME = np.random.default_rng(1).standard_normal(960).astype(np.float32) * 0.1
 _PICTURE = np.random.default_rng(2).integers(0, 256, 1920 * 1080 * 3, np.uint8)
@@ -30,6 +31,20 @@ class Identity:
 
     def process(self, data: Any) -> Any:
         return data
+
+
+class Inverts:
+    """Makes another picture."""
+
+    def process(self, data: Any) -> Any:
+        return np.invert(data)
+
+
+class InvertsInPlace:
+    """Makes another picture where the host sees it."""
+
+    def process(self, data: Any) -> Any:
+        return np.invert(data, out=rm.empty(data.shape, data.dtype))
 
 
 class Sleeper:
@@ -57,7 +72,8 @@ def rows(effort: float) -> Iterator[tuple[str, Callable[[], Row]]]:
 
     yield "worker: round trip of 960 float32", lambda: _round_trips(_FRAME, n(10, 1), 300)
     yield "worker: round trip of 6 MB, an array", lambda: _round_trips(_PICTURE, n(6, 1), n(20, 2))
-    yield "worker: idle CPU of host and worker", lambda: _idle(max(0.5, 10 * effort))
+    yield "worker: 6 MB inverted, into rm.empty", lambda: _into_empty(n(6, 1), n(20, 2))
+    yield "worker: idle CPU of host and worker", lambda: _idle(max(0.5, 60 * effort))
     yield "worker: start to first frame", lambda: _start(n(10, 2))
     yield "worker: two workers against one, work of Python alone", lambda: _two(n(200, 20))
     yield "worker: kill to the error of who waits", lambda: _kill(n(40, 3))
@@ -168,6 +184,24 @@ def _round_trips(array: Any, rounds: int, calls: int) -> Row:
     row.note = f"{send:.1f} times as fast as Pipe.send; p99 {figures[0].p99 / figures[1].p99:.2f} of raw bytes"
     row.goal = "at most 1.5 of raw bytes; 2 times Pipe.send" if small else "0.33 of raw bytes; 10 times Pipe.send"
     return row
+
+
+def _fed(session: rm.Session, picture: Any) -> Any:
+    return session.feed(picture)[0].data
+
+
+def _into_empty(rounds: int, calls: int) -> Row:
+    picture = _PICTURE.reshape(1080, 1920, 3)
+    expected = np.invert(picture)
+    with ExitStack() as stack:
+        contenders: list[Contender] = []
+        for name, text in (("InvertsInPlace", "out=rm.empty(...)"), ("Inverts", "a new array")):
+            session = stack.enter_context(_pipe(name, placement="process").session())
+            contenders.append(Contender(text, partial(_fed, session, picture)))
+            if not np.array_equal(_fed(session, picture), expected):
+                raise AssertionError(f"{name} does not invert")
+        figures = compare(contenders, rounds, calls)
+    return Row("worker: 6 MB inverted, into rm.empty", "ms", figures, figures[0].median / figures[1].median)
 
 
 def _in_the_engine(array: Any, calls: int) -> Figure:

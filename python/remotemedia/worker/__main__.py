@@ -22,9 +22,12 @@ def main() -> int:
     os.close(null)
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
 
+    from remotemedia import _python_node
     from remotemedia._lib import native, version
     from remotemedia.errors import RemoteMediaError
+    from remotemedia.worker import _log
     from remotemedia.worker._instances import Instances, Requests
+    from remotemedia.worker._lent import Lender
 
     try:
         serving = native.RawServing(text, f"/dev/fd/{life_line}")
@@ -33,9 +36,12 @@ def main() -> int:
         return 2
     os.close(life_line)
     first = json.loads(text)
+    _log.install(first["log_level"])
     # One request is being looked at, and one more must have room.
     most_kept = max(1, first["frames"] - 2)
     instances = Instances(serving.raw_handle(), first["class"], serving, bool(first["copy_inputs"]), most_kept)
+    _python_node.lender = Lender(serving)
+    instances.lend_with(_python_node.lender)
     python = ".".join(map(str, sys.version_info[:3]))
     instances.hello({"pid": os.getpid(), "version": version, "python": python})
 

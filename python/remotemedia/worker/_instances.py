@@ -22,6 +22,7 @@ from remotemedia._lib import native
 from remotemedia.errors import RemoteMediaError, RemoteMediaWarning
 from remotemedia.worker import _wire
 from remotemedia.worker._frames import INPUT, OUTPUT, Frames, forget
+from remotemedia.worker._lent import Lender, Lent
 from remotemedia.worker._wire import (
     COPIED_BYTES,
     NO_TIMES,
@@ -38,6 +39,7 @@ from remotemedia.worker._wire import (
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
+    from remotemedia._arrays import Array
     from remotemedia.worker._wire import Form
 
 __all__ = ["Instances", "Requests", "registered"]
@@ -198,11 +200,16 @@ class Instances:
         self._kept = 0
         self._lent: weakref.ref[Any] | None = None
         self._has_warned = False
+        self._lender: Lender | None = None
         self._send, self._send_bytes = (_here, _here_bytes) if keeper is None else (_there, _there_bytes)
         self._instances: dict[int, _Instance] = {}
         self._frames: dict[int, Frames] = {}
         self._seen: dict[int, Form] = {}
         self.stopped = False
+
+    def lend_with(self, lender: Lender) -> None:
+        """Send results without a copy that were written to memory of a lender's."""
+        self._lender = lender
 
     def answer(self, head_address: int, head_len: int, payload: int) -> None:
         """Answer a request, whatever happens."""
@@ -240,7 +247,7 @@ class Instances:
             elif _is_streamed(value):
                 self._stream_out(frames.head, value, 0)
             else:
-                self._reply(frames.head, _wire.NOTHING if value is None else result_of(value), _wire.LAST, 0)
+                self._reply(frames.head, self._result(value), _wire.LAST, 0)
         except BaseException as error:
             self._fail(frames.head, error, 0)
             if isinstance(error, KeyboardInterrupt):
@@ -273,7 +280,9 @@ class Instances:
         elif _is_streamed(value):
             self._stream_out(head, value, taken_ns)
         else:
-            self._reply(head, _wire.NOTHING if value is None else result_of(value), _wire.LAST, taken_ns)
+            result = self._result(value)
+            value = None
+            self._reply(head, result, _wire.LAST, taken_ns)
 
     def _expect(self, stream: int, head: bytes, form: Form) -> None:
         """Make memory ready for more frames like this one, when it is the second in a row."""
@@ -286,25 +295,45 @@ class Instances:
         """Send what a generator or a coroutine gives, as it comes."""
         if inspect.isgenerator(value):
             for one in value:
-                self._one(head, one, taken_ns)
+                result = self._result(one)
+                del one
+                self._one(head, result, taken_ns)
         elif hasattr(value, "__anext__"):
             _loop.run(self._async_out(head, value, taken_ns))
         else:
-            self._one(head, _loop.run(value), taken_ns)
+            self._one(head, self._result(_loop.run(value)), taken_ns)
         self._reply(head, _wire.NOTHING, _wire.LAST, taken_ns)
 
     async def _async_out(self, head: bytes | bytearray, values: Any, taken_ns: int) -> None:
         async for one in values:
-            self._one(head, one, taken_ns)
+            result = self._result(one)
+            del one
+            self._one(head, result, taken_ns)
 
-    def _one(self, head: bytes | bytearray, value: object, taken_ns: int) -> None:
-        if value is not None:
-            self._reply(head, result_of(value), 0, taken_ns)
+    def _one(self, head: bytes | bytearray, result: Result, taken_ns: int) -> None:
+        if result is not _wire.NOTHING:
+            self._reply(head, result, 0, taken_ns)
+
+    def _result(self, value: object) -> Result:
+        """Return what is to be sent. Memory that was lent is not held by it: who lets go of the value saves a copy."""
+        if value is None:
+            return _wire.NOTHING
+        result = result_of(value)
+        lent = None if self._lender is None else self._lender.claim(cast("Array", result.memory))
+        return result if lent is None else result._replace(memory=lent)
 
     def _reply(self, head: bytes | bytearray, result: Result, flags: int, taken_ns: int) -> None:
         text = head_bytes(head, result, flags, pack_times(taken_ns, monotonic_ns()))
         memory = result.memory
-        if self._send(self._handle, text, len(text), address(memory), memory.nbytes) != 0:
+        owner = None
+        if isinstance(memory, Lent):
+            owner = self._lender.send(memory, text) if self._lender is not None else None
+            if owner is None:
+                return
+            place = memory.place
+        else:
+            place = address(memory)
+        if self._send(self._handle, text, len(text), place, memory.nbytes) != 0:
             raise _refused(self._keeper)
 
     def _guard(self, lent: weakref.ref[Any]) -> None:
@@ -339,7 +368,7 @@ class Instances:
             if _is_streamed(value):
                 self._stream_out(head, value, taken_ns)
                 return
-            self._one(head, value, taken_ns)
+            self._one(head, self._result(value), taken_ns)
         elif op == "reset":
             self._instances[stream_of(head)].reset()
         elif op == "set_param":

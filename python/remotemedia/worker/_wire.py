@@ -16,6 +16,7 @@ from remotemedia._audio import Audio, audio_of
 from remotemedia._formats import PixelFormat
 from remotemedia._video import VideoFrame
 from remotemedia.errors import InputTypeError
+from remotemedia.worker._lent import Lent
 
 if TYPE_CHECKING:
     from remotemedia._arrays import Array
@@ -40,13 +41,15 @@ __all__ = [
     "stream_of",
 ]
 
-_MAGIC, _VERSION = 0x4D52, 2
+_MAGIC, _VERSION = 0x4D52, 3
 _HEAD = Struct("<HHBBBBQIIqIIqIIQ")
 _BEHIND = Struct("<4I2q")
 pack_times = Struct("<2q").pack
 NO_TIMES = bytes(16)
 COPIED_BYTES = 64 * 1024
 """Frames up to this are copied for the node: that takes less time than guarding a view."""
+_MOST_HEAD = 640
+"""Where the payload of memory that was lent starts: behind any head."""
 _SHAPES = [Struct(f"<{axes}Q") for axes in range(65)]
 
 AUDIO, VIDEO, ARRAY, TEXT, JSON, BINARY, CONTROL = range(7)
@@ -63,7 +66,7 @@ class Result(NamedTuple):
     dtype: int
     shape: tuple[int, ...]
     numbers: tuple[int, int, int]
-    memory: Array
+    memory: Array | Lent
 
 
 _ECHOED = slice(8, 24)
@@ -200,7 +203,7 @@ def audio_reply(request: bytes, audio: Audio, times: bytes) -> tuple[bytes, byte
 
 def head_bytes(request: bytes | bytearray, result: Result, flags: int, times: bytes) -> bytes:
     """Return the head of a reply to the request with this head."""
-    key = (*result[:4], flags)
+    key = (*result[:4], flags, type(result.memory) is Lent)
     parts = _heads.get(key)
     if parts is None:
         if len(_heads) >= _MOST_REMEMBERED:
@@ -214,7 +217,7 @@ def _parts(result: Result, flags: int) -> tuple[bytes, bytes, bytes]:
     kind, dtype, shape, numbers, memory = result
     axes = len(shape)
     behind = 64 + 8 * axes + 32
-    offset = behind + 63 & ~63
+    offset = _MOST_HEAD if type(memory) is Lent else behind + 63 & ~63
     text = _HEAD.pack(_MAGIC, _VERSION, kind, dtype, axes, flags, 0, 0, 0, 0, 1, 1, 0, behind, offset, memory.nbytes)
     shown = text[24:] + _SHAPES[axes].pack(*shape) + _BEHIND.pack(*numbers, 0, 0, 0)[:16]
     return text[:8], shown, bytes(offset - behind)
