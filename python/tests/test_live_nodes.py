@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Coroutine
 from pathlib import Path
@@ -207,6 +209,52 @@ def test_results_before_a_failure_are_given_first(execution):
             assert (await session.next()).data == "c"  # type: ignore[union-attr]
 
     run(main())
+
+
+class Told(logging.Handler):
+    """Says when a record with certain words has come."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(logging.DEBUG)
+        self.words, self.came = words, threading.Event()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if self.words in record.getMessage():
+            self.came.set()
+
+
+@places
+def test_frames_that_an_interrupt_has_made_useless_are_not_begun(tmp_path, execution):
+    """Whoever speaks next does not wait for what was still to be said before."""
+    told = Told("not wanted any more")
+    logger = logging.getLogger("remotemedia")
+    level = logger.level
+    logger.addHandler(told)
+    logger.setLevel(logging.DEBUG)
+    rm.log_to_python("debug")
+
+    async def main() -> None:
+        async with pipe_of("Gated", execution, folder=str(tmp_path)).session(metrics=True) as session:
+            for name in "abc":
+                await session.push(name)
+            await there(tmp_path / "a.begun")
+            # All three are at the node.
+            while session.metrics()["node_metrics"][0]["frames_in"] < 3:
+                await asyncio.sleep(0.002)
+            session.interrupt()
+            await session.push("d")
+            await asyncio.to_thread(told.came.wait, LIMIT)
+            for name in "ad":
+                (tmp_path / name).touch()
+            assert (await session.next()).data[0] == "d"  # type: ignore[union-attr]
+        assert not (tmp_path / "b.begun").exists() and not (tmp_path / "c.begun").exists()
+
+    try:
+        run(main())
+    finally:
+        logger.removeHandler(told)
+        logger.setLevel(level)
+        rm.log_to_python("info")
 
 
 @places

@@ -53,11 +53,11 @@ def values(outputs: list[rm.Output]) -> list[Any]:
     return [out.data for out in outputs]
 
 
-def until(what: Callable[[], Any], limit: float = 10.0) -> Any:
+def until(what: Callable[[], Any], limit: float = 10.0, instead: Callable[[], Any] | None = None) -> Any:
     """Wait for a condition; it must come true."""
     end = time.monotonic() + limit
     while not (found := what()):
-        assert time.monotonic() < end, f"not within {limit} s"
+        assert time.monotonic() < end, f"not within {limit} s: {instead() if instead else ''}"
         time.sleep(0.002)
     return found
 
@@ -82,8 +82,13 @@ def residue(prefix: str = PREFIX) -> list[str]:
     return [name for folder in ("/dev/shm", "/tmp") for name in os.listdir(folder) if name.startswith(prefix)]
 
 
-def fds() -> int:
-    return len(os.listdir("/proc/self/fd"))
+def fds() -> list[str]:
+    """What this process has open."""
+    found = []
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            found.append(f"{name} {os.readlink(f'/proc/self/fd/{name}')}")
+    return found
 
 
 class Call:
@@ -625,7 +630,7 @@ def test_kills_at_random_moments_leave_nothing():
     rng = random.Random(20)
     pipe = pipe_of("Dies")
     x = np.zeros(50_000, np.float32)
-    errors, before = 0, fds()
+    errors, before = 0, set(fds())
     for _ in range(KILLS):
         session = pipe.session()
         pid = session.feed("pid")[0].data
@@ -651,8 +656,8 @@ def test_kills_at_random_moments_leave_nothing():
     assert errors == KILLS
     del pipe, load
     # All that a worker had open goes with it.
-    until(lambda: fds() <= before + 4, 10)
-    until(only_fixtures, 10)
+    until(lambda: len(fds()) <= len(before) + 4, 10, lambda: sorted(set(fds()) - before))
+    until(only_fixtures, 10, residue)
 
 
 def only_fixtures() -> bool:

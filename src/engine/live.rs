@@ -6,8 +6,8 @@
 //! generation again before it hands results on, under the lock: nothing of an older one gets through.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::Value;
 use tokio::sync::Notify;
@@ -16,11 +16,12 @@ use super::entrance::{Entrance, position};
 use super::live_stage::{Entry, Work};
 use super::metrics::NodeMetrics;
 use super::session::{SessionOptions, SessionOutput, closed, stream_options};
+use super::stop::StopFlag;
 use super::stream::Stream;
 use crate::data::{Packet, Pts, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Exit, Graph, Stages};
-use crate::node::{PortId, StopWaiting};
+use crate::node::PortId;
 
 /// A node of at least this cost a frame of 20 ms gets a stage of its own.
 const HEAVY_NS: f64 = 100_000.0;
@@ -30,6 +31,10 @@ const USUAL_FRAMES: f64 = 960.0;
 
 /// Work of at most this is done by whoever pushes or takes, who may be an event loop.
 const INLINE_NS: f64 = 200_000.0;
+
+/// How often, and after how long, figures look for a stage that is in the middle of a packet.
+const LOOKS: u32 = 20;
+const LOOK_AGAIN: Duration = Duration::from_micros(100);
 
 /// Packets that wait between two stages.
 const BETWEEN: usize = 2;
@@ -104,7 +109,7 @@ pub(super) struct Shared {
     state: Mutex<State>,
     /// Woken at every change that somebody may wait for.
     changed: Notify,
-    closed: Arc<AtomicBool>,
+    pub(super) closed: StopFlag,
 }
 
 pub(super) struct State {
@@ -123,7 +128,8 @@ pub(super) struct State {
     pub(super) failed: Option<Error>,
     /// A failure that the stream goes on after: told once, behind so many results.
     passing: Option<(usize, Error)>,
-    closed: bool,
+    /// That of the stream.
+    closed: StopFlag,
 }
 
 impl std::fmt::Debug for Live {
@@ -155,6 +161,7 @@ impl Live {
             stream.prepare()?;
             work.push(Work::new(stream, stage));
         }
+        let closed = StopFlag::default();
         let state = State {
             entrance,
             generation: 0,
@@ -168,7 +175,7 @@ impl Live {
             ends_sent: false,
             failed: None,
             passing: None,
-            closed: false,
+            closed: closed.clone(),
         };
         Ok(Self(Arc::new(Shared {
             graph: graph.clone(),
@@ -177,7 +184,7 @@ impl Live {
             spawn,
             state: Mutex::new(state),
             changed: Notify::new(),
-            closed: Arc::default(),
+            closed,
         })))
     }
 
@@ -268,7 +275,7 @@ impl Live {
     /// `Closed`, and what a node says when it must be built anew.
     pub fn reset(&self) -> Result<()> {
         let mut state = self.0.lock();
-        if state.closed {
+        if state.closed.is_set() {
             state.usable()?;
         }
         state.failed = None;
@@ -300,7 +307,7 @@ impl Live {
                 || state.finished()
                 || state.failed.is_some()
                 || state.passing.is_some()
-                || state.closed
+                || state.closed.is_set()
         })
         .await;
     }
@@ -308,7 +315,10 @@ impl Live {
     /// Waits until [`push`](Self::push) takes an item.
     pub async fn room(&self) {
         let queue = self.0.options.queue;
-        self.until(|state| state.input.len() < queue || state.ending || state.failed.is_some() || state.closed).await;
+        self.until(|state| {
+            state.input.len() < queue || state.ending || state.failed.is_some() || state.closed.is_set()
+        })
+        .await;
     }
 
     async fn until(&self, done: impl Fn(&State) -> bool) {
@@ -339,22 +349,32 @@ impl Live {
         self.0.lock().generation
     }
 
-    /// The figures of every node whose stage is not at work just now. Empty without a clock.
+    /// The figures of every node; of a stage that waits for another process or is at work for long, those of before that.
+    /// Empty without a clock.
     pub fn metrics(&self) -> Vec<NodeMetrics> {
         if self.0.options.session.clock.is_none() {
             return Vec::new();
         }
-        let state = self.0.lock();
-        state.work.iter().filter_map(|work| work.stream.as_ref()).flat_map(Stream::metrics).collect()
+        for _ in 0..LOOKS {
+            let state = self.0.lock();
+            if state.work.iter().all(Work::has_figures) {
+                return state.work.iter().flat_map(Work::figures).collect();
+            }
+            drop(state);
+            std::thread::sleep(LOOK_AGAIN);
+        }
+        self.0.lock().work.iter().flat_map(Work::figures).collect()
     }
 
     /// Ends it: what is queued or held is dropped. Every later call gives `Closed`.
     pub fn shutdown(&self) {
         let mut state = self.0.lock();
         state.restart();
-        state.closed = true;
-        self.0.closed.store(true, Ordering::Release);
+        state.closed.stop();
+        // Not under the lock: a node that runs elsewhere is told. One at work ends with its job.
+        let streams: Vec<Stream> = state.work.iter_mut().filter_map(|work| work.stream.take()).collect();
         self.0.go_on(state);
+        drop(streams);
     }
 }
 
@@ -400,14 +420,6 @@ impl Shared {
         self.options.queue
     }
 
-    /// While it lives, a wait of a stage ends when the stream is shut down.
-    pub(super) fn waiting(&self, stage: usize) -> Option<StopWaiting> {
-        self.stages.stages[stage].graph.waits().then(|| {
-            let closed = self.closed.clone();
-            StopWaiting::when(move || closed.load(Ordering::Acquire))
-        })
-    }
-
     pub(super) fn options(&self) -> &LiveOptions {
         &self.options
     }
@@ -415,7 +427,7 @@ impl Shared {
 
 impl State {
     fn usable(&self) -> Result<()> {
-        if self.closed {
+        if self.closed.is_set() {
             return Err(closed());
         }
         self.failed.clone().map_or(Ok(()), Err)
@@ -465,7 +477,7 @@ impl State {
 
     /// Whether a stage has something to do, and room for what comes of it.
     pub(super) fn can_run(&self, stage: usize, stages: &Stages, options: &LiveOptions) -> bool {
-        if !self.work[stage].has_something() || self.failed.is_some() || self.closed {
+        if !self.work[stage].has_something() || self.failed.is_some() || self.closed.is_set() {
             return false;
         }
         stages.stages[stage].exits.iter().flatten().all(|exit| match exit {

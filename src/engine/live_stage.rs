@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::live::Shared;
+use super::metrics::NodeMetrics;
 use super::stream::Stream;
 use crate::data::Packet;
 use crate::error::Result;
@@ -47,6 +48,8 @@ pub(super) struct Work {
     under_way: bool,
     settling: bool,
     nudge: Arc<Nudge>,
+    /// The figures of its nodes before the last wait.
+    figures: Vec<NodeMetrics>,
 }
 
 impl Work {
@@ -64,6 +67,7 @@ impl Work {
             under_way: false,
             settling: false,
             nudge: Arc::default(),
+            figures: Vec::new(),
         }
     }
 
@@ -87,6 +91,16 @@ impl Work {
         !self.waits && frames as f64 * self.cost_ns_per_frame <= limit_ns
     }
 
+    /// Whether its figures can be told now: not in the middle of a packet.
+    pub(super) fn has_figures(&self) -> bool {
+        self.stream.is_some() || self.settling
+    }
+
+    /// The figures of its nodes.
+    pub(super) fn figures(&self) -> Vec<NodeMetrics> {
+        self.stream.as_ref().map_or_else(|| self.figures.clone(), Stream::metrics)
+    }
+
     /// What calls the job back from its wait, if there is something else to do.
     pub(super) fn nudge(&self) -> Option<Arc<Nudge>> {
         (self.settling && !(self.queue.is_empty() && self.under_way)).then(|| self.nudge.clone())
@@ -105,7 +119,8 @@ impl Work {
 impl Shared {
     /// Works on what waits for a stage.
     pub(super) fn run(self: &Arc<Self>, stage: usize) {
-        let _waiting = self.waiting(stage);
+        let _waiting = self.closed.ends_waits(&self.stages.stages[stage].graph);
+        let has_clock = self.options().session.clock.is_some();
         for _ in 0..TURN {
             let mut state = self.lock();
             if !state.can_run(stage, &self.stages, self.options()) {
@@ -118,6 +133,9 @@ impl Shared {
             work.generation = generation;
             work.settling = matches!(entry, Entry::Settle(_));
             work.nudge.clear();
+            if has_clock && work.settling {
+                work.figures = stream.metrics();
+            }
             let last = matches!(entry, Entry::End) && {
                 work.ends += 1;
                 work.ends >= work.upstream.max(1)
@@ -126,6 +144,11 @@ impl Shared {
             let done = self.step(&mut stream, entry, last, stale);
             let mut state = self.lock();
             state.work[stage].settling = false;
+            if self.closed.is_set() {
+                drop(state);
+                drop(stream);
+                break;
+            }
             let results: Vec<_> = stream.take_results().collect();
             let under_way = stream.is_under_way();
             state.work[stage].stream = Some(stream);

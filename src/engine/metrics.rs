@@ -29,6 +29,8 @@ pub struct NodeMetrics {
     pub min_ns: u64,
     /// The longest call.
     pub max_ns: u64,
+    /// The median of the calls, to 1 %.
+    pub p50_ns: u64,
     /// The 99th percentile of the calls, to 1 %.
     pub p99_ns: u64,
     /// What the node itself has measured: of a node in a worker process, where the time of its frames went.
@@ -97,7 +99,10 @@ impl Recorder {
     }
 
     pub(super) fn figures(&self, node_id: &str) -> NodeMetrics {
-        let p99_ns = self.spread.as_ref().map_or(0, |spread| spread.value_at_quantile(0.99));
+        let quantile = |of: f64| {
+            let ns = self.spread.as_ref().map_or(0, |spread| spread.value_at_quantile(of));
+            ns.clamp(self.min_ns, self.max_ns)
+        };
         NodeMetrics {
             node_id: node_id.to_owned(),
             calls: self.calls,
@@ -111,7 +116,8 @@ impl Recorder {
             mean_ns: (self.total_ns - self.end_ns) / self.calls.max(1),
             min_ns: self.min_ns,
             max_ns: self.max_ns,
-            p99_ns: p99_ns.clamp(self.min_ns, self.max_ns),
+            p50_ns: quantile(0.5),
+            p99_ns: quantile(0.99),
             worker: None,
         }
     }

@@ -11,7 +11,7 @@ use super::stream::{Stream, StreamOptions, Warning};
 use crate::data::{AudioFormat, Packet, Pts, RuntimeData};
 use crate::error::Result;
 use crate::graph::Graph;
-use crate::node::{Clock, Opening, StopWaiting};
+use crate::node::{Clock, Opening};
 
 /// How a run behaves.
 #[derive(Debug, Clone, Default)]
@@ -59,8 +59,7 @@ pub fn run(graph: &Arc<Graph>, idle: &Idle, items: Vec<RuntimeData>, options: &R
             stop: options.stop.clone(),
         },
     )?;
-    let stop = options.stop.clone();
-    let _waiting = graph.waits().then(|| StopWaiting::when(move || stop.check().is_err()));
+    let _waiting = options.stop.ends_waits(graph);
     stream.prepare()?;
     let shapes: Vec<ItemShape> = items.iter().map(shape).collect();
     let input_bytes: usize = items.iter().map(RuntimeData::bytes).sum();

@@ -13,7 +13,7 @@ use super::stream::{Stream, StreamOptions};
 use crate::data::{AudioFormat, Format, Packet, Pts, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
-use crate::node::{Align, Clock, Opening, PortId, StopWaiting};
+use crate::node::{Align, Clock, Opening, PortId};
 
 /// How a session behaves.
 #[derive(Debug, Clone, Default)]
@@ -69,7 +69,7 @@ pub struct Session {
     options: SessionOptions,
     /// Rises with every interrupt. Work of an older generation is thrown away.
     generation: AtomicU32,
-    closed: Arc<AtomicBool>,
+    closed: StopFlag,
     inner: Mutex<Inner>,
     /// What [`held_frames`](Self::held_frames) says: the generation in the upper half, the frames in the lower one.
     held: AtomicU64,
@@ -110,7 +110,7 @@ impl Session {
             idle: idle.clone(),
             options,
             generation: AtomicU32::new(0),
-            closed: Arc::default(),
+            closed: StopFlag::default(),
             held: AtomicU64::new(0),
             pending: Mutex::default(),
             has_pending: AtomicBool::new(false),
@@ -171,7 +171,7 @@ impl Session {
         sink: &mut dyn FnMut(usize, Packet),
     ) -> Result<()> {
         let mut inner = self.enter()?;
-        let _waiting = self.waiting();
+        let _waiting = self.closed.ends_waits(&self.graph);
         let inner = &mut *inner;
         let node = to.map(|id| inner.entrance.find(&self.graph, id)).transpose()?;
         let done = self.push(inner, data, pts, node).and_then(|()| self.give(inner, sink));
@@ -195,7 +195,7 @@ impl Session {
     /// As [`feed`](Self::feed).
     pub fn flush_with(&self, sink: &mut dyn FnMut(usize, Packet)) -> Result<()> {
         let mut inner = self.enter()?;
-        let _waiting = self.waiting();
+        let _waiting = self.closed.ends_waits(&self.graph);
         let inner = &mut *inner;
         if inner.generation != self.generation() && self.stream(inner)?.failure().is_none() {
             return self.restart(inner);
@@ -217,21 +217,13 @@ impl Session {
     /// What a node says; `Busy`; `Closed`.
     pub fn prepare(&self) -> Result<()> {
         let mut inner = self.enter()?;
-        let _waiting = self.waiting();
+        let _waiting = self.closed.ends_waits(&self.graph);
         self.stream(&mut inner)?.prepare()
-    }
-
-    /// While it lives, a wait for what runs elsewhere ends when the session is closed.
-    fn waiting(&self) -> Option<StopWaiting> {
-        self.graph.waits().then(|| {
-            let closed = self.closed.clone();
-            StopWaiting::when(move || closed.load(Ordering::Acquire))
-        })
     }
 
     /// Ends the session, and with it its processors, so that what they have started and not used is free.
     pub fn release(&self) {
-        self.closed.store(true, Ordering::Release);
+        self.closed.stop();
         if let Some(mut inner) = self.lock() {
             inner.stream = None;
         }
@@ -267,7 +259,7 @@ impl Session {
     /// `Closed`.
     pub fn set_param(&self, node: &str, name: &str, value: &Value) -> Result<()> {
         let position = position(&self.graph, node)?;
-        if self.closed.load(Ordering::Acquire) {
+        if self.closed.is_set() {
             return Err(closed());
         }
         // Tried on a processor of its own, so that the error comes here and the stream is left alone.
@@ -309,7 +301,7 @@ impl Session {
 
     /// Ends the session: what is held is dropped. Every later call gives `Closed`.
     pub fn shutdown(&self) {
-        self.closed.store(true, Ordering::Release);
+        self.closed.stop();
         if let Some(mut inner) = self.lock() {
             self.give_back(&mut inner);
         }
@@ -329,14 +321,14 @@ impl Session {
     }
 
     fn enter(&self) -> Result<MutexGuard<'_, Inner>> {
-        if self.closed.load(Ordering::Acquire) {
+        if self.closed.is_set() {
             return Err(closed());
         }
         match self.lock() {
             Some(inner) if inner.stream.is_some() => Ok(inner),
             Some(_) => Err(closed()),
             // Who is in may be the thread that closes: a closed session is never busy.
-            None if self.closed.load(Ordering::Acquire) => Err(closed()),
+            None if self.closed.is_set() => Err(closed()),
             None => {
                 Err(Error::new(ErrorKind::Busy, "another thread is in the session").hint("a session each, or a lock"))
             }

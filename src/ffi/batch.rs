@@ -197,6 +197,7 @@ pub(super) fn figures(nodes: &[NodeMetrics]) -> Value {
                 "avg_duration_us": us(node.mean_ns),
                 "min_duration_us": us(node.min_ns),
                 "max_duration_us": us(node.max_ns),
+                "p50_duration_us": us(node.p50_ns),
                 "p99_duration_us": us(node.p99_ns),
                 "frames_in": node.frames_in,
                 "frames_out": node.frames_out,

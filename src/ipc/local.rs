@@ -11,7 +11,7 @@ use super::reply::{Body, Inbox, Reply};
 use super::seat::Seat;
 use super::spec::Spec;
 use super::time::{LOOK, deadline, left};
-use super::wire::{Head, LAST, Payload};
+use super::wire::{ABANDONS, Head, LAST, Payload};
 use crate::data::Pool;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::{Nudge, StopWaiting, is_callers_thread};
@@ -192,6 +192,9 @@ impl LocalSeat {
         let sequence = SEQUENCE.fetch_add(1, Ordering::Relaxed);
         (head.stream, head.sequence, head.deadline_ns) = (self.stream, sequence, self.deadline_ns);
         head.write(&mut self.head)?;
+        if head.flags & ABANDONS != 0 {
+            state().waiting.retain(|request| request.stream != self.stream);
+        }
         let Some(interpreter) = INTERPRETER.get().filter(|_| is_callers_thread()) else {
             let (head, payload) = (self.head.clone(), payload.bytes().into_owned());
             state().waiting.push_back(Arc::new(Request { stream: self.stream, sequence, head, payload }));
@@ -283,7 +286,8 @@ impl Seat for LocalSeat {
 
 impl Drop for LocalSeat {
     fn drop(&mut self) {
-        let (head, question) = Payload::control(self.stream, &json!({"op": "close"}));
+        let (mut head, question) = Payload::control(self.stream, &json!({"op": "close"}));
+        head.flags = ABANDONS;
         let sent = self.start(head, &question, 1_000);
         let mut state = state();
         state.inboxes.remove(&self.stream);

@@ -11,7 +11,7 @@ use super::python::Declared;
 use super::reply::Body;
 use super::seat::{Seat, Times};
 use super::spec::Spec;
-use super::wire::{Head, Payload};
+use super::wire::{ABANDONS, Head, Payload};
 use crate::data::{Control, Format, Packet, Pts, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::{Latency, Nudge, OnCrash, Opened, Opening, Out, PortId, Processor, is_callers_thread};
@@ -115,13 +115,13 @@ impl PythonProcessor {
 
     /// Changes a parameter of the instances that there are.
     fn change(&mut self, name: &str, value: &Value) -> Result<()> {
-        self.ask_alone(&json!({"op": "set_param", "name": name, "value": value}))
+        self.ask_alone(&json!({"op": "set_param", "name": name, "value": value}), 0)
     }
 
     /// Asks every instance something, while nothing is under way.
-    fn ask_alone(&mut self, question: &Value) -> Result<()> {
+    fn ask_alone(&mut self, question: &Value, flags: u8) -> Result<()> {
         let mut out = Out::default();
-        self.ask(question, &mut out)?;
+        self.ask(question, flags, &mut out)?;
         out.take_failed().into_iter().next().map_or(Ok(()), Err)
     }
 
@@ -130,7 +130,7 @@ impl PythonProcessor {
         if self.stale {
             self.stale = false;
             let lost = self.seats.iter().any(|seat| seat.is_lost());
-            if lost || self.ask_alone(&json!({"op": "reset"})).is_err() {
+            if lost || self.ask_alone(&json!({"op": "reset"}), ABANDONS).is_err() {
                 // Another instance begins afresh.
                 self.leave();
             }
@@ -252,17 +252,20 @@ impl PythonProcessor {
         Ok(())
     }
 
-    fn ask(&mut self, question: &Value, out: &mut Out) -> Result<()> {
+    fn ask(&mut self, question: &Value, flags: u8, out: &mut Out) -> Result<()> {
         let packet = self.last.clone().unwrap_or_else(|| Packet::new(RuntimeData::text(""), Pts::ZERO));
         for seat in 0..self.seats.len() {
             self.renew(seat)?;
             // The stream is the seat's to fill in.
             let (mut head, message) = Payload::control(0, question);
-            head.pts = packet.pts;
+            (head.pts, head.flags) = (packet.pts, flags);
             let sequence = match self.seats[seat].send(head, &message) {
                 Ok(sequence) => sequence,
                 Err(error) => return self.lost(seat, error, &packet, out),
             };
+            if flags & ABANDONS != 0 {
+                tracing::debug!(node = self.spec.node, "what waits at the node is not wanted any more");
+            }
             self.under_way.push_back(UnderWay { seat, sequence, packet: packet.clone() });
         }
         self.answer_all(out)
@@ -329,7 +332,7 @@ impl Processor for PythonProcessor {
         if self.stale {
             return Ok(()); // Nothing of this stream has come.
         }
-        self.ask(&json!({"op": "flush"}), out)
+        self.ask(&json!({"op": "flush"}), 0, out)
     }
 
     fn reset(&mut self) {

@@ -1,6 +1,6 @@
 //! The worker's side of the channel: requests are looked at where they lie, replies are written where they are read.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io::Read as _;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::os;
 use super::shm::{Channel, Loan, Place, Received};
-use super::wire::{self, Head, MOST_HEAD};
+use super::wire::{self, ABANDONS, Head, MOST_HEAD};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long a waiting worker sleeps at most before it looks again.
@@ -22,14 +22,25 @@ pub struct Serving {
     max_frame_bytes: usize,
     /// Results that may be written where they are sent from; one more has room for what is not.
     most_lent: usize,
+    /// Requests that are taken out of the channel before their turn.
+    most_waiting: usize,
     pid: u32,
     held: Mutex<Held>,
+}
+
+/// A request that was not begun yet.
+struct Waiting {
+    received: Received,
+    stream: u32,
+    payload_offset: usize,
 }
 
 /// Memory of the channel that Python looks at.
 #[derive(Default)]
 struct Held {
     current: Option<Received>,
+    /// Requests that have come, in order.
+    waiting: VecDeque<Waiting>,
     /// Requests that somebody still looks at after the node has returned.
     kept: HashMap<u64, Received>,
     next_kept: u64,
@@ -74,6 +85,7 @@ impl Serving {
             channel,
             max_frame_bytes,
             most_lent: frames.saturating_sub(1),
+            most_waiting: frames,
             pid: std::process::id(),
             held: Mutex::default(),
         })
@@ -103,16 +115,31 @@ impl Serving {
     pub fn next(&self) -> Result<[u64; 4]> {
         self.held().current = None;
         loop {
-            if let Some(received) = self.channel.receive()? {
-                let bytes = received.bytes(self.max_frame_bytes)?;
-                let (_, payload) = Head::read(bytes, bytes.len())?;
-                let at = bytes.as_ptr().expose_provenance() as u64;
-                let found = [at, payload.start as u64, at + payload.start as u64, 0];
-                self.held().current = Some(received);
-                return Ok(found);
+            let mut held = self.held();
+            self.take_all(&mut held)?;
+            if let Some(Waiting { received, payload_offset, .. }) = held.waiting.pop_front() {
+                let at = received.bytes(self.max_frame_bytes)?.as_ptr().expose_provenance() as u64;
+                held.current = Some(received);
+                return Ok([at, payload_offset as u64, at + payload_offset as u64, 0]);
             }
+            drop(held);
             self.channel.wait(LOOK)?;
         }
+    }
+
+    /// Takes what has come. Requests that a later one says are not wanted any more are given back unanswered: nobody
+    /// waits for them.
+    fn take_all(&self, held: &mut Held) -> Result<()> {
+        while held.waiting.len() < self.most_waiting {
+            let Some(received) = self.channel.receive()? else { return Ok(()) };
+            let bytes = received.bytes(self.max_frame_bytes)?;
+            let (head, payload) = Head::read(bytes, bytes.len())?;
+            if head.flags & ABANDONS != 0 {
+                held.waiting.retain(|waiting| waiting.stream != head.stream);
+            }
+            held.waiting.push_back(Waiting { received, stream: head.stream, payload_offset: payload.start });
+        }
+        Ok(())
     }
 
     /// Keeps the request that was taken last: its number, for [`release`](Self::release). Whoever calls it sees to it
@@ -201,5 +228,53 @@ impl Serving {
         if !self.is_forked() {
             self.held().lent.remove(&payload);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ipc::shm;
+    use crate::ipc::wire::Payload;
+
+    fn request(host: &Channel, stream: u32, flags: u8) {
+        let (mut head, message) = Payload::control(stream, &serde_json::json!({}));
+        head.flags = flags;
+        let mut bytes = Vec::new();
+        head.write(&mut bytes).unwrap();
+        bytes.extend_from_slice(&message.bytes());
+        host.send(host.loan(bytes.len()).unwrap(), |memory| memory.copy_from_slice(&bytes)).unwrap();
+    }
+
+    #[test]
+    fn what_is_not_wanted_any_more_is_not_begun() {
+        let name = format!("rm_test_{}_serve", std::process::id());
+        let place = Place { prefix: format!("{name}_"), root: format!("/tmp/{name}"), frames: 8, first_bytes: 8_192 };
+        let host = Channel::create(&place).unwrap();
+        let worker = Serving {
+            channel: Channel::open(&place).unwrap(),
+            max_frame_bytes: 1 << 20,
+            most_lent: 1,
+            most_waiting: 8,
+            pid: std::process::id(),
+            held: Mutex::default(),
+        };
+        let stream = |worker: &Serving| {
+            worker.next().unwrap();
+            let held = worker.held();
+            let bytes = held.current.as_ref().unwrap().bytes(1 << 20).unwrap();
+            Head::read(bytes, bytes.len()).unwrap().0.stream
+        };
+        for of in [1, 1, 2, 1] {
+            request(&host, of, 0);
+        }
+        assert_eq!(stream(&worker), 1);
+        request(&host, 1, ABANDONS);
+        request(&host, 1, 0);
+        // The other stream goes on; of this one, what says so and what came after it.
+        assert_eq!([stream(&worker), stream(&worker), stream(&worker)], [2, 1, 1]);
+        assert!(worker.held().waiting.is_empty());
+        drop((host, worker));
+        shm::remove(&place.prefix, std::path::Path::new(&place.root));
     }
 }

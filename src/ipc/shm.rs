@@ -154,7 +154,8 @@ impl Channel {
                 .enable_safe_overflow(false)
                 .history_size(0)
                 .subscriber_max_buffer_size(place.frames)
-                .subscriber_max_borrowed_samples(place.frames)
+                // A worker takes requests before their turn.
+                .subscriber_max_borrowed_samples(2 * place.frames)
                 .max_publishers(1)
                 .max_subscribers(1)
                 .max_nodes(2);

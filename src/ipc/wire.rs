@@ -44,6 +44,9 @@ pub const LAST: u8 = 1;
 /// A reply that is an error: JSON.
 pub const ERROR: u8 = 2;
 
+/// Of a request: what was asked of its stream before, and was not begun, is not wanted any more.
+pub const ABANDONS: u8 = 4;
+
 /// Head and variable part of a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
@@ -53,7 +56,7 @@ pub struct Head {
     pub dtype: DType,
     /// Byte order of the payload.
     pub order: ByteOrder,
-    /// [`LAST`], [`ERROR`].
+    /// [`LAST`], [`ERROR`], [`ABANDONS`].
     pub flags: u8,
     /// The number of the request, which its replies carry as well.
     pub sequence: u64,
@@ -190,7 +193,7 @@ impl Head {
         let kind = *Kind::ALL.get(usize::from(kind)).ok_or_else(|| bad(format_args!("there is no kind {kind}")))?;
         let (dtype, order) = DType::from_number(dtype).ok_or_else(|| bad(format_args!("there is no dtype {dtype}")))?;
         let axes = usize::from(axes);
-        if axes > MOST_AXES || flags & !(LAST | ERROR) != 0 {
+        if axes > MOST_AXES || flags & !(LAST | ERROR | ABANDONS) != 0 {
             return Err(bad(format_args!("it has {axes} axes and flags {flags:#b}")));
         }
         let sequence = reader.u64()?;

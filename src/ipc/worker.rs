@@ -18,7 +18,7 @@ use super::seat::Times;
 use super::shm::{self, Channel, Place, Waker};
 use super::spec::{Interpreter, Spec};
 use super::time::{LOOK, deadline, elapsed, left, now_ns};
-use super::wire::{self, Head, Payload};
+use super::wire::{self, ABANDONS, Head, Payload};
 use crate::data::Pool;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::Nudge;
@@ -250,7 +250,9 @@ impl Worker {
     fn tell_closed(&self, line: &mut Line) {
         for stream in std::mem::take(&mut *self.closing.lock().unwrap_or_else(PoisonError::into_inner)) {
             line.inboxes.remove(&stream);
-            if let Err(error) = self.tell(line, stream, &json!({"op": "close"}), deadline(50)) {
+            let (mut head, message) = Payload::control(stream, &json!({"op": "close"}));
+            head.flags = ABANDONS;
+            if let Err(error) = self.send_in(line, head, &message, deadline(50)) {
                 tracing::debug!(%error, stream, "a worker was not told that an instance is not used any more");
             }
         }
