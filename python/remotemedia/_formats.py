@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
-__all__ = ["AudioFormat", "Format", "PixelFormat", "VideoFormat"]
+__all__ = ["PIXEL_FORMATS", "AudioFormat", "Format", "PixelFormat", "VideoFormat"]
 
 PixelFormat = Literal["gray8", "rgb24", "rgba", "nv12", "i420"]
 """How the pixels of a video frame lie in memory; 8 bits a sample."""
+
+PIXEL_FORMATS: tuple[PixelFormat, ...] = get_args(PixelFormat)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,9 @@ enum Outcome {
     Left(String),
 }
 
+/// What a step does.
+pub type Action<'a> = Box<dyn FnOnce() -> Result<()> + Send + 'a>;
+
 /// The steps of one command.
 pub struct Steps {
     started: Instant,
@@ -39,7 +42,7 @@ impl Steps {
     }
 
     /// Runs steps that are slow and do not disturb each other, two at a time.
-    pub fn in_pairs<F: FnOnce() -> Result<()> + Send>(&mut self, steps: Vec<(String, F)>) {
+    pub fn in_pairs(&mut self, steps: Vec<(String, Action<'_>)>) {
         let (waiting, done) = (Mutex::new(VecDeque::from(steps)), Mutex::new(Vec::new()));
         let work = || {
             loop {
@@ -98,7 +101,8 @@ mod tests {
             ran = true;
             Ok(())
         });
-        steps.in_pairs((0..5).map(|n| (n.to_string(), || Ok(()))).collect());
+        let well = |n: i32| -> (String, Action<'static>) { (n.to_string(), Box::new(|| Ok(()))) };
+        steps.in_pairs((0..5).map(well).collect());
         assert_eq!(steps.done.len(), 7);
         steps.left_out("cannot", "no such tool");
         assert!(ran);

@@ -2,7 +2,7 @@
 //! out; `--mobile` runs these three alone; `--integrations` runs the tests with other frameworks, else left to CI.
 
 use crate::python::{self, Python};
-use crate::steps::Steps;
+use crate::steps::{Action, Steps};
 use crate::{check, files, fuzz, metadata, mobile, paths, run, sanitize, sdist, wheel};
 use anyhow::{Context, Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -66,28 +66,33 @@ fn pythons(steps: &mut Steps, quick: bool) -> Option<Utf8PathBuf> {
         _ => python::all(),
     };
     let main = python::default().ok().map(|python| python.minor);
-    let mut others = Vec::new();
+    let mut others: Vec<(String, Action<'_>)> = Vec::new();
     for minor in python::MINORS {
         let name = format!("pytest on the wheel, CPython 3.{minor}");
         match found.get(&minor) {
             // What no other Python would do differently, on the first one alone.
             Some(python) if main.is_some_and(|main| main != minor) => {
-                others.push((name, || pytest(python, &wheel, true)))
+                others.push((name, Box::new(|| pytest(python, &wheel, true))))
             }
             Some(python) => steps.step(&name, || pytest(python, &wheel, false)),
             None if quick => {}
             None => steps.left_out(&name, "this Python is not installed"),
         }
     }
+    if !quick {
+        let mut more = |name: &str, action: Action<'static>| others.push((name.to_owned(), action));
+        let of = wheel.clone();
+        more("speech recognition in a worker process", Box::new(move || speech_recognition(&of)));
+        // Some 300 MB of packages, so not for everybody.
+        let of = wheel.clone();
+        match std::env::var_os("CI") {
+            Some(_) => more("pytest with pipecat", Box::new(move || pipecat(&of))),
+            None => steps.left_out("pytest with pipecat", "say `cargo xtask test --integrations`"),
+        }
+    }
     steps.in_pairs(others);
     if !quick {
         steps.step("demo of the wheel in an empty folder", || demo(&wheel));
-        steps.step("speech recognition in a worker process", || speech_recognition(&wheel));
-        // Some 300 MB of packages, so not for everybody.
-        match std::env::var_os("CI") {
-            Some(_) => steps.step("pytest with pipecat", || pipecat(&wheel)),
-            None => steps.left_out("pytest with pipecat", "say `cargo xtask test --integrations`"),
-        }
         steps.step("no network", || no_network(&wheel));
     }
     Some(wheel)

@@ -174,12 +174,15 @@ def _round_trips(array: Any, rounds: int, calls: int) -> Row:
         for contender in contenders:
             if not np.array_equal(np.ravel(contender.call()), array):  # type: ignore[call-overload]
                 raise AssertionError(f"{contender.name} does not give the array back")
+        timed: rm.Session | None = None
         if small:
             # The same again, for the time of the node alone: without the way from Python to the engine and back.
-            timed = _pipe("Identity", placement="process").session(sample_rate=rate, metrics=True)
-            contenders.append(Contender("the same, in Rust", partial(stack.enter_context(timed).process, array)))
+            timed = stack.enter_context(
+                _pipe("Identity", placement="process").session(sample_rate=rate, metrics=True)
+            )
+            contenders.append(Contender("the same, in Rust", partial(timed.process, array)))
         figures = compare(contenders, rounds, calls)
-        if small:
+        if timed is not None:
             node = timed.metrics()["node_metrics"][0]
             times = (node["p50_duration_us"] * 1e3, node["p99_duration_us"] * 1e3)
             figures[-1] = Figure("the same, in Rust", *times, None, node["execution_count"])

@@ -6,14 +6,14 @@ import ctypes
 import json
 import weakref
 from struct import Struct
-from typing import TYPE_CHECKING, Any, NamedTuple, cast, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
 from remotemedia import _json
 from remotemedia._arrays import DTYPES, Exporter, as_array, dense, dtype_code, is_array_like
 from remotemedia._audio import Audio, audio_of
-from remotemedia._formats import PixelFormat
+from remotemedia._formats import PIXEL_FORMATS
 from remotemedia._video import VideoFrame
 from remotemedia.errors import InputTypeError
 from remotemedia.worker._lent import Lent
@@ -56,7 +56,6 @@ AUDIO, VIDEO, ARRAY, TEXT, JSON, BINARY, CONTROL = range(7)
 LAST, ERROR = 1, 2
 
 _UINT8 = 5
-_PIXELS = get_args(PixelFormat)
 
 
 class Result(NamedTuple):
@@ -135,7 +134,7 @@ def data_of(form: Form, payload: int, lend: bool, own: bool) -> tuple[Any, weakr
             return audio_of(array, numbers[0]), lent
         if kind == ARRAY:
             return array, lent
-        frame = VideoFrame(array, cast("Any", _PIXELS[numbers[2]]), width=numbers[0], height=numbers[1])
+        frame = VideoFrame(array, cast("Any", PIXEL_FORMATS[numbers[2]]), width=numbers[0], height=numbers[1])
         return frame, lent
     data = ctypes.string_at(payload, length)
     if kind == TEXT:
@@ -162,7 +161,7 @@ def result_of(value: object) -> Result:
         return _bytes(BINARY, bytes(cast("bytes", value)))
     if isinstance(value, VideoFrame):
         pixels = dense(value.data)
-        numbers = (value.width, value.height, _PIXELS.index(value.pixel_format))
+        numbers = (value.width, value.height, PIXEL_FORMATS.index(value.pixel_format))
         return Result(VIDEO, _UINT8, (pixels.nbytes,), numbers, pixels)
     if isinstance(value, (np.ndarray, np.generic)) or is_array_like(value):
         array = dense(as_array(value))
