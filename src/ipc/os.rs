@@ -31,6 +31,15 @@ pub fn signal(pid: u32, signal: i32) {
     }
 }
 
+/// The core that this thread runs on, from 1; 0 where the system does not say.
+pub fn core() -> i64 {
+    #[cfg(target_os = "linux")]
+    // SAFETY: a plain call without memory. It gives -1 when it does not know.
+    return i64::from(unsafe { libc::sched_getcpu() }) + 1;
+    #[cfg(not(target_os = "linux"))]
+    0
+}
+
 /// Whether this thread is the first of its process.
 pub fn is_main_thread() -> bool {
     #[cfg(target_os = "linux")]

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::os;
 use super::shm::{Channel, Loan, Place, Received};
-use super::wire::{self, ABANDONS, Head, MOST_HEAD};
+use super::wire::{self, ABANDONS, CORE, Head, MOST_HEAD};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long a waiting worker sleeps at most before it looks again.
@@ -187,7 +187,7 @@ impl Serving {
         Head::read(head, head.len().saturating_add(payload.len()))?;
         let loan = self.channel.loan(head.len() + payload.len())?;
         self.channel.send(loan, |memory| {
-            memory[..head.len()].copy_from_slice(head);
+            write_head(memory, head);
             memory[head.len()..].copy_from_slice(payload);
         })
     }
@@ -220,7 +220,7 @@ impl Serving {
         if head.len() != MOST_HEAD || range != (MOST_HEAD..loan.byte_len()) {
             return Err(Error::new(ErrorKind::Internal, "the head is not that of the memory that was lent"));
         }
-        self.channel.send(loan, |memory| memory[..MOST_HEAD].copy_from_slice(head))
+        self.channel.send(loan, |memory| write_head(memory, head))
     }
 
     /// Takes back memory that was lent and is not looked at any more.
@@ -229,6 +229,12 @@ impl Serving {
             self.held().lent.remove(&payload);
         }
     }
+}
+
+/// Writes the head of a reply.
+fn write_head(memory: &mut [u8], head: &[u8]) {
+    memory[..head.len()].copy_from_slice(head);
+    memory[CORE].copy_from_slice(&os::core().to_le_bytes());
 }
 
 #[cfg(test)]

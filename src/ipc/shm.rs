@@ -253,6 +253,12 @@ impl Channel {
         self.receiver.receive().map(|sample| sample.map(Received)).map_err(|error| failed("nothing received", error))
     }
 
+    /// Whether a frame has come.
+    pub fn has_come(&self) -> bool {
+        // An error is told by `receive`.
+        self.receiver.has_samples().unwrap_or(true)
+    }
+
     /// Waits until something has come or somebody wakes this side, at most so long.
     ///
     /// # Errors

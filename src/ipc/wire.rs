@@ -10,7 +10,7 @@
 //! | 8 | u64 | sequence number of the request |
 //! | 16 | u32, u32 | generation, stream (an instance of the node) |
 //! | 24 | i64, u32, u32 | pts: ticks, num, den |
-//! | 40 | i64 | deadline on `CLOCK_MONOTONIC` in ns, 0: none |
+//! | 40 | i64 | deadline on `CLOCK_MONOTONIC` in ns, 0: none; of a worker's reply, the core that it ran on, from 1 |
 //! | 48 | u32, u32 | length of head and variable part, where the payload starts (a multiple of 64, at most [`MOST_HEAD`]) |
 //! | 56 | u64 | length of the payload |
 //!
@@ -44,6 +44,9 @@ pub const LAST: u8 = 1;
 /// A reply that is an error: JSON.
 pub const ERROR: u8 = 2;
 
+/// Where a worker's reply says which core it ran on.
+pub const CORE: Range<usize> = 40..48;
+
 /// Of a request: what was asked of its stream before, and was not begun, is not wanted any more.
 pub const ABANDONS: u8 = 4;
 
@@ -66,7 +69,7 @@ pub struct Head {
     pub stream: u32,
     /// Media time.
     pub pts: Pts,
-    /// When the caller stops waiting, on `CLOCK_MONOTONIC` in ns; 0: never.
+    /// When the caller stops waiting, on `CLOCK_MONOTONIC` in ns; 0: never. Of a worker's reply, see [`CORE`].
     pub deadline_ns: i64,
     /// The shape of the payload.
     pub shape: Vec<u64>,

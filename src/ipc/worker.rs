@@ -43,6 +43,11 @@ const START: &str = "import sys; sys.path[:] = sys.argv[1:] or [p for p in sys.p
 /// The process that [`LIVING`] is of: a forked child has a copy, whose lock may be locked for ever.
 static HOST: AtomicU32 = AtomicU32::new(0);
 
+/// How long a thread looks for an answer that comes from another core before it sleeps. To be woken from there takes longer.
+const AWAKE_NS: i64 = 40_000;
+/// An answer that took less came soon: then the next one is looked for.
+const SOON_NS: u64 = 100_000;
+
 /// A running worker.
 #[derive(Debug)]
 pub struct Worker {
@@ -66,6 +71,24 @@ pub struct Line {
     head: Vec<u8>,
     pool: Pool,
     copy_ns: u64,
+    /// The core that the worker ran on when it answered last.
+    core: i64,
+    /// Whether the next answer is to be looked for before a sleep: the last one came soon, and from another core.
+    comes_soon: bool,
+}
+
+impl Line {
+    /// Looks for something for a while without sleeping.
+    fn comes_while_awake(&self, nudge: Option<&Nudge>) -> bool {
+        let until = now_ns() + AWAKE_NS;
+        while now_ns() < until {
+            if self.channel.has_come() || nudge.is_some_and(Nudge::is_asked) {
+                return true;
+            }
+            std::hint::spin_loop();
+        }
+        false
+    }
 }
 
 /// Ends what is left of a run: its files in shared memory and its folder.
@@ -142,6 +165,8 @@ impl Worker {
             head: Vec::new(),
             pool: Pool::default(),
             copy_ns: 0,
+            core: 0,
+            comes_soon: false,
         };
         let line = Arc::new(Gate::new(line));
         let for_the_end = line.clone();
@@ -406,6 +431,20 @@ impl Worker {
         nudge: Option<&Nudge>,
         mut done: impl FnMut(&mut Line) -> Option<T>,
     ) -> Result<Option<T>> {
+        let began = now_ns();
+        let found = self.wait_awake_or_asleep(line, deadline, nudge, &mut done);
+        line.comes_soon = line.core != os::core() && elapsed(began, now_ns()) < SOON_NS;
+        found
+    }
+
+    fn wait_awake_or_asleep<T>(
+        &self,
+        line: &mut Line,
+        deadline: i64,
+        nudge: Option<&Nudge>,
+        done: &mut impl FnMut(&mut Line) -> Option<T>,
+    ) -> Result<Option<T>> {
+        let mut awake = line.comes_soon;
         loop {
             if let Some(done) = done(line) {
                 return Ok(Some(done));
@@ -419,6 +458,9 @@ impl Worker {
             looked?;
             if nudge.is_some_and(Nudge::is_asked) {
                 return Ok(None);
+            }
+            if std::mem::take(&mut awake) && line.comes_while_awake(nudge) {
+                continue;
             }
             line.channel.wait(left(deadline).min(LOOK))?;
         }
@@ -438,6 +480,7 @@ impl Worker {
                         .at_node(&self.spec.node)
                 })?;
             line.copy_ns += elapsed(started, now_ns());
+            line.core = reply.head.deadline_ns;
             // Of an instance that was closed meanwhile, or of nobody.
             if let Some(inbox) = line.inboxes.get_mut(&reply.head.stream) {
                 inbox.put(reply);
