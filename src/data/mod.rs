@@ -16,7 +16,7 @@ pub use audio::AudioBuffer;
 pub use convert::{ClipCount, read_samples, write_samples};
 pub use format::{AudioFormat, Format, Kind, Kinds, VideoFormat};
 pub use packet::{Control, Packet, RuntimeData};
-pub(crate) use pages::{keep_room, with_room};
+pub(crate) use pages::{copy_of, keep_room, with_room};
 pub use pool::Pool;
 pub(crate) use pts::gcd;
 pub use pts::{Duration, Pts};

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use super::VideoFormat;
+use super::{VideoFormat, copy_of, keep_room};
 use crate::error::{Error, ErrorKind, Result};
 
 /// The longest side of a frame, in pixels.
@@ -88,8 +88,18 @@ pub struct Plane {
 /// One picture. Planes lie one after another, rows without padding, in shared memory.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VideoFrame {
-    bytes: Arc<Vec<u8>>,
+    bytes: Arc<Planes>,
     format: VideoFormat,
+}
+
+/// Memory of a frame, which the next one gets.
+#[derive(Debug, PartialEq, Eq)]
+struct Planes(Vec<u8>);
+
+impl Drop for Planes {
+    fn drop(&mut self) {
+        keep_room(std::mem::take(&mut self.0));
+    }
 }
 
 impl VideoFrame {
@@ -125,7 +135,7 @@ impl VideoFrame {
                 ),
             ));
         }
-        Ok(Self { bytes: Arc::new(bytes), format })
+        Ok(Self { bytes: Arc::new(Planes(bytes)), format })
     }
 
     /// Size and pixel layout.
@@ -135,12 +145,12 @@ impl VideoFrame {
 
     /// All planes, one after another.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        &self.bytes.0
     }
 
     /// All planes, moved out when no other frame shares them.
     pub fn into_bytes(self) -> Vec<u8> {
-        Arc::try_unwrap(self.bytes).unwrap_or_else(|shared| shared.to_vec())
+        Arc::try_unwrap(self.bytes).map_or_else(|shared| copy_of(&shared.0), |mut own| std::mem::take(&mut own.0))
     }
 
     /// Where each plane lies.

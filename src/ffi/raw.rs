@@ -560,8 +560,9 @@ mod python {
 
     impl Drop for RawBuffer {
         fn drop(&mut self) {
-            if let Memory::Samples(samples) = &mut self._memory {
-                crate::data::keep_room(std::mem::take(samples));
+            match &mut self._memory {
+                Memory::Samples(samples) => crate::data::keep_room(std::mem::take(samples)),
+                Memory::Bytes(bytes) => crate::data::keep_room(std::mem::take(bytes)),
             }
         }
     }

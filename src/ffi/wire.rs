@@ -184,7 +184,8 @@ fn axis(frames: u64) -> Result<usize> {
 
 fn copied(memory: &PinnedMemory) -> Vec<u8> {
     use crate::data::ForeignMemory as _;
-    let mut bytes = vec![0; memory.len()];
+    let mut bytes = crate::data::with_room(memory.len());
+    bytes.resize(memory.len(), 0);
     memory.read(0, &mut bytes);
     bytes
 }

@@ -25,7 +25,7 @@ use serde_json::Value;
 
 use crate::data::{
     ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, ForeignMemory, Kind, NdArray, PixelFormat, Pool, Pts,
-    RuntimeData, VideoFormat, VideoFrame,
+    RuntimeData, VideoFormat, VideoFrame, copy_of,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -261,14 +261,14 @@ impl Head {
                 let pixel_format = PixelFormat::ALL.get(pixels as usize).copied();
                 let pixel_format = pixel_format.ok_or_else(|| bad("there is no such pixel format"))?;
                 let format = VideoFormat { width, height, pixel_format };
-                VideoFrame::new(payload.to_vec(), format)?.into()
+                VideoFrame::new(copy_of(payload), format)?.into()
             }
             Kind::Array => {
                 let shape = self.shape.iter().map(|axis| usize::try_from(*axis).map_err(bad)).collect::<Result<_>>()?;
-                let bytes = ArrayBytes::Owned(Arc::new(payload.to_vec()));
+                let bytes = ArrayBytes::Owned(Arc::new(copy_of(payload)));
                 RuntimeData::Numpy(NdArray { bytes, dtype: self.dtype, order: self.order, shape, audio: None })
             }
-            Kind::Binary => RuntimeData::Binary(Arc::new(payload.to_vec())),
+            Kind::Binary => RuntimeData::Binary(Arc::new(copy_of(payload))),
             // Copied before it is looked at: the other side could still write to it.
             Kind::Text => RuntimeData::text(String::from_utf8(payload.to_vec()).map_err(bad)?),
             Kind::Json => RuntimeData::json(json(payload)?),

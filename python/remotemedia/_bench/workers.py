@@ -177,10 +177,11 @@ def _round_trips(array: Any, rounds: int, calls: int) -> Row:
         timed: rm.Session | None = None
         if small:
             # The same again, for the time of the node alone: without the way from Python to the engine and back.
-            timed = stack.enter_context(
-                _pipe("Identity", placement="process").session(sample_rate=rate, metrics=True)
-            )
+            timed = stack.enter_context(_pipe("Identity", placement="process").session(sample_rate=rate, metrics=True))
             contenders.append(Contender("the same, in Rust", partial(timed.process, array)))
+        else:
+            frame = rm.VideoFrame(array.reshape(1080, 1920, 3), "rgb24")
+            contenders.append(Contender("a node in a worker, a VideoFrame", lambda: session.feed(frame)[0].data))
         figures = compare(contenders, rounds, calls)
         if timed is not None:
             node = timed.metrics()["node_metrics"][0]
