@@ -6,11 +6,12 @@ import inspect
 import itertools
 import json
 import math
+import operator
 import sys
 import types
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeVar, cast, overload
 
 import numpy as np
 
@@ -117,13 +118,13 @@ def node(
     return register if class_ is None else register(class_)
 
 
-def empty(shape: int | Sequence[int], dtype: DTypeLike) -> Array:
+def empty(shape: SupportsIndex | Sequence[SupportsIndex], dtype: DTypeLike) -> Array:
     """Return an array for the result of a node, not initialised, like `numpy.empty`.
 
     In a worker process it is in memory that the host sees: a result that was written there, and that is returned whole,
     as an array or in an `Audio` or `VideoFrame`, is sent without a copy. If the node keeps the array, or a view of it,
-    a copy is sent, so it may be used again. Arrays of at most 64 KiB, those beyond ``max_in_flight`` at a time, and all
-    in other places than a worker are ordinary ones.
+    a copy is sent, so it may be used again; a generator keeps the variable that it yields. Arrays of at most 64 KiB,
+    those beyond ``max_in_flight`` at a time, and all in other places than a worker are ordinary ones.
 
     Parameters
     ----------
@@ -151,7 +152,9 @@ def empty(shape: int | Sequence[int], dtype: DTypeLike) -> Array:
     >>> int(Dark().process(frame).data.max())
     100
     """
-    axes = (shape,) if isinstance(shape, int) else tuple(shape)
+    # Numbers of numpy's would overflow in silence.
+    whole = operator.index
+    axes = (whole(shape),) if isinstance(shape, SupportsIndex) else tuple(whole(axis) for axis in shape)
     element = np.dtype(dtype)
     if dtype_code(element) is None:
         raise InputTypeError(f"the dtype is {element}, expected numbers or bool")

@@ -35,6 +35,10 @@ class Adds:
     def array(self, data: Any) -> Any:
         return self.sum(data)
 
+    def flushes(self, data: Any) -> Any:
+        self.last = data.copy()
+        return self.sum(data)
+
     def flat(self, data: Any) -> Any:
         return self.sum(data).reshape(-1)
 
@@ -89,6 +93,19 @@ class Adds:
         if isinstance(data, str):
             raise ValueError("on purpose")
         out[...] = data
+
+    def wraps(self, data: Any) -> Any:
+        return rm.empty((np.int32(65_536), np.int32(65_552)), np.uint8)
+
+    def forks(self, data: Any) -> Any:
+        child = os.fork()
+        if child == 0:
+            out = rm.empty(1 << 20, np.uint8)
+            os._exit(0 if out.flags.owndata else 1)
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+    def flush(self) -> Any:
+        return self.flushes(self.last) if self.how == "flushes" else None
 
     def too_long(self, data: Any) -> Any:
         return rm.empty(2 << 20, np.uint8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -75,3 +76,73 @@ class Keeps:
     def process(self, data: rm.Audio) -> rm.Audio:
         self.kept.append(data.samples)
         return rm.Audio(np.sum(self.kept, axis=0, dtype=np.float32), data.sample_rate)
+
+
+class Steps:
+    """Yields, and goes on when a file is there."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+
+    def process(self, data: Any) -> Any:
+        for step in range(3):
+            yield [data, step]
+            wait_for(self.folder / f"{data}{step}")
+
+
+class Closes:
+    """Writes on what thread it is closed, and whether it was at work then."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder, self.works = Path(folder), False
+
+    def process(self, data: Any) -> Any:
+        self.works = True
+        (self.folder / f"{data}.begun").touch()
+        wait_for(self.folder / str(data))
+        self.works = False
+        return data
+
+    def close(self) -> None:
+        (self.folder / "closed.part").write_text(
+            f"{threading.current_thread() is threading.main_thread()} {self.works}"
+        )
+        (self.folder / "closed.part").rename(self.folder / "closed")
+
+
+def wait_for(path: Path) -> None:
+    end = time.monotonic() + 30
+    while not path.exists():
+        if time.monotonic() > end:
+            raise TimeoutError(f"nobody has made {path.name}")
+        time.sleep(0.002)
+
+
+@rm.node(name="LnFactor", changeable=["factor"])
+class Factor:
+    """Multiplies; dies when told."""
+
+    def __init__(self, factor: float = 1.0) -> None:
+        self.factor = factor
+
+    def set_param(self, name: str, value: Any) -> None:
+        self.factor = value
+
+    def process(self, data: Any) -> Any:
+        if data == "die":
+            os._exit(7)
+        return data * self.factor
+
+
+@rm.node(name="LnOnce", stateless=True)
+class Once:
+    """Dies at the first frame that holds a certain sample, once."""
+
+    def __init__(self, once: str) -> None:
+        self.once = Path(once)
+
+    def process(self, data: Any) -> Any:
+        if data.samples[0] == 0 and not self.once.exists():
+            self.once.touch()
+            os._exit(7)
+        return data

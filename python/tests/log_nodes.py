@@ -40,6 +40,12 @@ class Says:
             os.write(2, b"\x1enot json\n")
         elif data == "odd":
             log.info("a\nb\x1ec \U0001f3b5")
+        elif data == "surrogate":
+            log.info("\udce9")
+        elif data == "much":
+            for number in range(400):
+                log.info("%d", number)
+            log.error("at last")
         elif data == "die":
             for text in ("about to", "end"):
                 log.error(text)

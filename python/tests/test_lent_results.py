@@ -128,6 +128,26 @@ def test_a_killed_worker_takes_what_it_was_lent_with_it():
         assert session.feed("sent")[-1].data == 0
 
 
+def test_what_flush_gives_is_sent_without_a_copy():
+    with session_of("flushes") as session:
+        session.feed(FRAME)
+        assert np.array_equal(session.flush()[0].data, FRAME + 1)
+        assert sent(session) == 2
+
+
+def test_whole_numbers_of_numpy_are_lengths():
+    assert rm.empty((np.int32(3), np.int64(4)), "u1").shape == (3, 4)
+    assert rm.empty(np.int64(5), "f4").shape == (5,)
+    with session_of("wraps", max_frame_bytes=1 << 24) as session, pytest.raises(rm.NodeError, match="4296015872 bytes"):
+        session.feed("now")
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform has no fork")
+def test_a_forked_child_gets_ordinary_arrays():
+    with session_of("forks") as session:
+        assert [session.feed("now")[0].data for _ in range(30)] == [0] * 30
+
+
 def test_elsewhere_it_is_an_ordinary_array():
     out = rm.empty((100, 400, 3), "u1")
     assert out.flags.owndata and out.shape == (100, 400, 3) and out.dtype == np.uint8

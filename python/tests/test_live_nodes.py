@@ -242,8 +242,8 @@ def test_frames_that_an_interrupt_has_made_useless_are_not_begun(tmp_path, execu
             while session.metrics()["node_metrics"][0]["frames_in"] < 3:
                 await asyncio.sleep(0.002)
             session.interrupt()
-            await session.push("d")
             await asyncio.to_thread(told.came.wait, LIMIT)
+            await session.push("d")
             for name in "ad":
                 (tmp_path / name).touch()
             assert (await session.next()).data[0] == "d"  # type: ignore[union-attr]
@@ -270,6 +270,77 @@ def test_nothing_of_before_comes_after_an_interrupt(tmp_path, execution):
             await session.push("d")
             session.end()
             assert [(out.data[0], out.generation) async for out in session] == [("d", 1)]
+
+    run(main())
+
+
+@places
+def test_what_a_generator_yields_comes_as_it_is_yielded(tmp_path, execution):
+    async def main() -> None:
+        async with pipe_of("Steps", execution, folder=str(tmp_path)).session() as session:
+            await session.push("a")
+            for step in range(3):
+                assert (await session.next()).data == ["a", step]  # type: ignore[union-attr]
+                (tmp_path / f"a{step}").touch()
+
+    run(main())
+
+
+def test_a_node_is_closed_when_it_has_done_its_work_and_not_by_the_loop(tmp_path):
+    async def main() -> None:
+        session = pipe_of("Closes", {"max_in_flight": 2}, folder=str(tmp_path)).session(queue=1)
+        (tmp_path / "a").touch()
+        for name in "abc":
+            await session.push(name)
+        await there(tmp_path / "b.begun")
+        session.close()
+        (tmp_path / "b").touch()
+        (tmp_path / "c").touch()
+        await there(tmp_path / "closed")
+        assert (tmp_path / "closed").read_text() == "False False"
+
+    run(main())
+
+
+@linux
+@pytest.mark.parametrize("on_crash", ["fail", "skip"])
+def test_a_changed_parameter_outlives_its_worker(on_crash):
+    execution = {**IN_WORKER, "restart": "always", "restart_delay_ms": 1, "on_crash": on_crash}
+    with named("LnFactor", execution).session() as session:
+        assert session.feed(2)[0].data == 2
+        session.set_param("n", "factor", 5)
+        assert session.feed(2)[0].data == 10
+        try:
+            assert [out.data for out in session.feed("die")] == [None]
+        except rm.WorkerCrashedError:
+            assert on_crash == "fail"
+        assert session.feed(2)[-1].data == 10
+
+
+@linux
+def test_frames_behind_lost_ones_keep_their_times(tmp_path):
+    """Every second frame was in the worker that has ended."""
+    execution = {
+        **IN_WORKER,
+        "workers": 2,
+        "restart": "always",
+        "restart_delay_ms": 1,
+        "on_crash": "skip",
+        "max_in_flight": 4,
+    }
+
+    async def main() -> None:
+        pipe = named("LnOnce", execution, once=str(tmp_path / "once"))
+        found = []
+        async with pipe.session(sample_rate=8000) as session:
+            for n in range(8):
+                await session.push(rm.Audio(np.full(800, n, np.float32), 8000))
+            session.end()
+            async for out in session:
+                if out.data is not None:
+                    found.append((int(out.data.samples[0]), out.pts))
+        assert len(found) >= 4 and found[0][0] > 0
+        assert [(n, pts) for n, pts in found if pts * 10 != n] == []
 
     run(main())
 

@@ -85,12 +85,19 @@ def test_prints_and_warnings_and_tracebacks():
 
 def test_lines_that_are_odd():
     """A record behind a line without an end, one that is long, one that is no JSON, and any character."""
-    said = records("feed('partial', 'long', 'broken', 'odd')")[1:]
+    said = records("feed('partial', 'long', 'broken', 'odd', 'surrogate')")[1:]
     texts = [text.removesuffix(' node="python"') for _, _, text in said]
     assert texts[:2] == ["no end", "a record"]
     assert texts[2].endswith("... (100000 characters)") and len(texts[2]) < 5_100
     assert "not json" in texts[3] and said[3][:2] == ["remotemedia.worker", "WARNING"]
     assert texts[4] == "a\nb\x1ec \U0001f3b5"
+    assert texts[5] == "\\udce9" and said[5][1] == "INFO"
+
+
+def test_an_error_is_told_behind_much_else():
+    said = records("feed('much')")
+    assert ["remotemedia.worker.log_nodes", "ERROR", 'at last node="python"'] in said
+    assert 150 <= len(said) < 410 and "dropped=2" in said[-1][2]
 
 
 def test_records_are_the_last_lines_of_an_error():

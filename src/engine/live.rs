@@ -349,7 +349,8 @@ impl Live {
         self.0.lock().generation
     }
 
-    /// The figures of every node; of a stage that waits for another process or is at work for long, those of before that.
+    /// The figures of every node; of a stage that waits for another process, those of before that. One that is at work for
+    /// long is left out.
     /// Empty without a clock.
     pub fn metrics(&self) -> Vec<NodeMetrics> {
         if self.0.options.session.clock.is_none() {
@@ -371,10 +372,10 @@ impl Live {
         let mut state = self.0.lock();
         state.restart();
         state.closed.stop();
-        // Not under the lock: a node that runs elsewhere is told. One at work ends with its job.
+        // Nodes end on another thread: whoever closes may be an event loop. A stage at work ends with its job.
         let streams: Vec<Stream> = state.work.iter_mut().filter_map(|work| work.stream.take()).collect();
         self.0.go_on(state);
-        drop(streams);
+        self.0.spawn.spawn(Box::new(move || drop(streams)));
     }
 }
 

@@ -48,12 +48,13 @@ pub(super) struct Work {
     under_way: bool,
     settling: bool,
     nudge: Arc<Nudge>,
-    /// The figures of its nodes before the last wait.
+    /// The figures of its nodes before the last packet, if they run elsewhere.
     figures: Vec<NodeMetrics>,
 }
 
 impl Work {
     pub(super) fn new(stream: Stream, stage: &Stage) -> Self {
+        let figures = stream.metrics();
         Self {
             queue: VecDeque::new(),
             stream: Some(stream),
@@ -67,7 +68,7 @@ impl Work {
             under_way: false,
             settling: false,
             nudge: Arc::default(),
-            figures: Vec::new(),
+            figures,
         }
     }
 
@@ -93,7 +94,7 @@ impl Work {
 
     /// Whether its figures can be told now: not in the middle of a packet.
     pub(super) fn has_figures(&self) -> bool {
-        self.stream.is_some() || self.settling
+        self.stream.is_some() || self.waits
     }
 
     /// The figures of its nodes.
@@ -133,7 +134,7 @@ impl Shared {
             work.generation = generation;
             work.settling = matches!(entry, Entry::Settle(_));
             work.nudge.clear();
-            if has_clock && work.settling {
+            if has_clock && work.waits {
                 work.figures = stream.metrics();
             }
             let last = matches!(entry, Entry::End) && {
@@ -149,12 +150,20 @@ impl Shared {
                 drop(stream);
                 break;
             }
+            if state.generation != generation {
+                // Interrupted meanwhile: what waits at its nodes is given up now, and not with the next packet.
+                drop(state);
+                let is_fresh = stream.reset();
+                state = self.lock();
+                if is_fresh {
+                    state.work[stage].generation = state.generation;
+                }
+                state.work[stage].stream = Some(stream);
+                continue;
+            }
             let results: Vec<_> = stream.take_results().collect();
             let under_way = stream.is_under_way();
             state.work[stage].stream = Some(stream);
-            if state.generation != generation {
-                continue; // Interrupted meanwhile: the stream is reset before its next packet.
-            }
             state.work[stage].under_way = under_way;
             for (result, packet) in results {
                 for exit in &self.stages.stages[stage].exits[result] {

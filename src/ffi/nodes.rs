@@ -158,20 +158,21 @@ impl RawServing {
         self.inner.release(number);
     }
 
-    /// Memory for the payload of a result: its address; 0 when as much is lent as may be.
-    pub fn lend(&self, payload_len: u64) -> Answer<u64> {
+    /// Memory for the payload of a result, by a number that was not used before: its address; 0 when as much is lent as
+    /// may be.
+    pub fn lend(&self, number: u64, payload_len: u64) -> Answer<u64> {
         let len = usize::try_from(payload_len).unwrap_or(usize::MAX);
-        Ok(self.inner.lend(len)?.unwrap_or(0))
+        Ok(self.inner.lend(number, len)?.unwrap_or(0))
     }
 
     /// Sends a reply whose payload was written to memory that was lent, and that nobody looks at any more.
-    pub fn reply_lent(&self, payload: u64, head: Vec<u8>) -> Answer<()> {
-        Ok(self.inner.reply_lent(payload, &head)?)
+    pub fn reply_lent(&self, number: u64, head: Vec<u8>) -> Answer<()> {
+        Ok(self.inner.reply_lent(number, &head)?)
     }
 
     /// Takes back memory that was lent and that nobody looks at any more.
-    pub fn take_back(&self, payload: u64) {
-        self.inner.take_back(payload);
+    pub fn take_back(&self, number: u64) {
+        self.inner.take_back(number);
     }
 
     /// Gives the error of the last call that failed.

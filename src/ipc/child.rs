@@ -21,6 +21,8 @@ const TAIL: usize = 20;
 const MAX_LINE: usize = 64 << 10;
 /// Lines a second that are logged; what is above is counted.
 const LINES_A_SECOND: usize = 200;
+/// The same for records of its `logging` that are warnings or errors.
+const MOST_URGENT: usize = 2_000;
 /// What a record of its `logging` begins with on standard error, as in RFC 7464; JSON follows, to the end of the line.
 const RECORD: u8 = 0x1e;
 /// Between asking it to end and making it.
@@ -174,7 +176,9 @@ impl Watched {
                     (second, count, dropped) = (Instant::now(), 0, 0);
                 }
                 count += 1;
-                if count > LINES_A_SECOND {
+                // Records of what went wrong have more room than what is printed.
+                let urgent = said.iter().any(|said| said.logger.is_some() && said.level <= Level::WARN);
+                if count > if urgent { MOST_URGENT } else { LINES_A_SECOND } {
                     dropped += 1;
                 } else {
                     said.iter().for_each(|said| said.log(&self.node));

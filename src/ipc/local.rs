@@ -11,7 +11,7 @@ use super::reply::{Body, Inbox, Reply};
 use super::seat::Seat;
 use super::spec::Spec;
 use super::time::{LOOK, deadline, left};
-use super::wire::{ABANDONS, Head, LAST, Payload};
+use super::wire::{self, ABANDONS, Head, LAST, Payload};
 use crate::data::Pool;
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::{Nudge, StopWaiting, is_callers_thread};
@@ -59,6 +59,13 @@ struct Request {
     sequence: u64,
     head: Vec<u8>,
     payload: Vec<u8>,
+}
+
+impl Request {
+    /// Whether it is about the node: what it says is not given up with the frames.
+    fn is_control(&self) -> bool {
+        wire::is_control(&self.head)
+    }
 }
 
 #[derive(Default)]
@@ -193,7 +200,7 @@ impl LocalSeat {
         (head.stream, head.sequence, head.deadline_ns) = (self.stream, sequence, self.deadline_ns);
         head.write(&mut self.head)?;
         if head.flags & ABANDONS != 0 {
-            state().waiting.retain(|request| request.stream != self.stream);
+            self.abandon();
         }
         let Some(interpreter) = INTERPRETER.get().filter(|_| is_callers_thread()) else {
             let (head, payload) = (self.head.clone(), payload.bytes().into_owned());
@@ -269,6 +276,10 @@ impl Seat for LocalSeat {
             check_interrupt()?;
             state = CHANGED.wait_timeout(state, left.min(LOOK)).unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    fn abandon(&mut self) {
+        state().waiting.retain(|request| request.stream != self.stream || request.is_control());
     }
 
     fn is_lost(&self) -> bool {

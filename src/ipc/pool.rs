@@ -214,6 +214,10 @@ impl Seat for WorkerSeat {
         Ok(Some(reply))
     }
 
+    fn abandon(&mut self) {
+        self.worker.abandon(self.stream);
+    }
+
     fn is_lost(&self) -> bool {
         !self.worker.is_alive()
     }

@@ -1,6 +1,6 @@
 //! A Python node at work in a pipeline.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
@@ -60,6 +60,11 @@ pub struct PythonProcessor {
     stale: bool,
     /// Of each seat, what its worker ended with when it is to be started again.
     lost: Vec<Option<Error>>,
+    /// What came out while a question was asked, for the next output.
+    due: Vec<Packet>,
+    due_skipped: u64,
+    /// The last thing that came out was a gap: lost frames in a row leave one.
+    in_gap: bool,
     /// Parameters that were changed, for other instances.
     changed: Vec<(String, Value)>,
 }
@@ -68,6 +73,14 @@ struct UnderWay {
     seat: usize,
     sequence: u64,
     packet: Packet,
+    /// It was in a worker that has ended: a gap is in its place.
+    is_lost: bool,
+}
+
+impl UnderWay {
+    fn new(seat: usize, sequence: u64, packet: Packet) -> Self {
+        Self { seat, sequence, packet, is_lost: false }
+    }
 }
 
 impl PythonProcessor {
@@ -87,6 +100,9 @@ impl PythonProcessor {
             last: None,
             stale: false,
             lost: Vec::new(),
+            due: Vec::new(),
+            due_skipped: 0,
+            in_gap: false,
             changed: Vec::new(),
         }
     }
@@ -115,14 +131,22 @@ impl PythonProcessor {
 
     /// Changes a parameter of the instances that there are.
     fn change(&mut self, name: &str, value: &Value) -> Result<()> {
-        self.ask_alone(&json!({"op": "set_param", "name": name, "value": value}), 0)
+        self.ask_alone(&set_param(name, value), 0)
     }
 
-    /// Asks every instance something, while nothing is under way.
+    /// Asks every instance something. What comes out meanwhile is kept for the next output.
     fn ask_alone(&mut self, question: &Value, flags: u8) -> Result<()> {
         let mut out = Out::default();
-        self.ask(question, flags, &mut out)?;
-        out.take_failed().into_iter().next().map_or(Ok(()), Err)
+        let asked = self.ask(question, flags, &mut out);
+        self.due.extend(out.drain().map(|(_, packet)| packet));
+        self.due_skipped += out.take_skipped();
+        asked.and_then(|()| out.take_failed().into_iter().next().map_or(Ok(()), Err))
+    }
+
+    /// Puts out what has come out while a question was asked.
+    fn put_due(&mut self, out: &mut Out) {
+        self.due.drain(..).for_each(|packet| out.emit(PortId::FIRST, packet));
+        out.skipped(std::mem::take(&mut self.due_skipped));
     }
 
     /// Instances that hold nothing of a stream before.
@@ -154,46 +178,83 @@ impl PythonProcessor {
         self.under_way.clear();
     }
 
-    /// Puts out everything that the oldest request gives. What has failed is told through `out`; an error is the end of
-    /// the node.
-    fn answer(&mut self, out: &mut Out, nudge: Option<&Nudge>) -> Result<()> {
-        let Some(UnderWay { seat, sequence, packet }) = self.under_way.pop_front() else { return Ok(()) };
-        loop {
-            let reply = match self.seats[seat].receive(sequence, nudge) {
-                Ok(Some(reply)) => reply,
-                Ok(None) => {
-                    self.under_way.push_front(UnderWay { seat, sequence, packet });
-                    return Ok(());
-                }
-                Err(error) => return self.lost(seat, error, &packet, out),
-            };
-            let last = reply.is_last();
-            match reply.body {
-                Body::Data(data) => {
-                    if let Err(error) = self.emit(data, &packet, out) {
-                        out.fail(error.at_item(packet.item as usize));
-                        return Ok(());
-                    }
-                }
-                Body::Failed(error) => {
-                    self.clock = None;
+    /// Waits for the next reply to the oldest request, and puts it out. What has failed is told through `out`; an error
+    /// is the end of the node.
+    fn step(&mut self, out: &mut Out, nudge: Option<&Nudge>) -> Result<()> {
+        let Some(UnderWay { seat, sequence, packet, is_lost }) = self.under_way.pop_front() else { return Ok(()) };
+        if is_lost {
+            self.gap(&packet, out);
+            return Ok(());
+        }
+        let reply = match self.seats[seat].receive(sequence, nudge) {
+            Ok(Some(reply)) => reply,
+            Ok(None) => {
+                self.under_way.push_front(UnderWay::new(seat, sequence, packet));
+                return Ok(());
+            }
+            Err(error) => {
+                self.lost(seat, error, 1, out)?;
+                self.gap(&packet, out);
+                return Ok(());
+            }
+        };
+        let last = reply.is_last();
+        match reply.body {
+            Body::Data(data) => {
+                if let Err(error) = self.emit(data, &packet, out) {
                     out.fail(error.at_item(packet.item as usize));
                     return Ok(());
                 }
-                Body::Nothing | Body::Answer(_) => {}
             }
-            if last {
+            Body::Failed(error) => {
+                self.clock = None;
+                out.fail(error.at_item(packet.item as usize));
                 return Ok(());
             }
+            Body::Nothing | Body::Answer(_) => {}
         }
+        if !last {
+            self.under_way.push_front(UnderWay::new(seat, sequence, packet));
+        }
+        Ok(())
+    }
+
+    /// Puts out everything that the oldest request gives.
+    fn answer(&mut self, out: &mut Out) -> Result<()> {
+        let before = self.under_way.len();
+        while self.under_way.len() == before && before > 0 {
+            self.step(out, None)?;
+        }
+        Ok(())
     }
 
     /// Puts out everything that is still to come.
     fn answer_all(&mut self, out: &mut Out) -> Result<()> {
         while !self.under_way.is_empty() {
-            self.answer(out, None)?;
+            self.step(out, None)?;
         }
         Ok(())
+    }
+
+    /// Marks the place of a frame that was lost: the nodes behind are told, whoever else is.
+    fn gap(&mut self, packet: &Packet, out: &mut Out) {
+        self.clock = None;
+        if self.spec.execution.on_crash == OnCrash::Skip {
+            out.skipped(1);
+        }
+        if !std::mem::replace(&mut self.in_gap, true) {
+            out.emit(PortId::FIRST, packet.with(RuntimeData::Control(Control::Discontinuity), packet.pts));
+        }
+    }
+
+    /// Asks one instance, of which nothing is under way.
+    fn tell(&mut self, seat: usize, question: &Value) -> Result<()> {
+        let (head, message) = Payload::control(0, question);
+        let sequence = self.seats[seat].send(head, &message)?;
+        match self.seats[seat].receive(sequence, None)?.map(|reply| reply.body) {
+            Some(Body::Failed(error)) => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Starts a worker again that has ended, if the policy has said so.
@@ -206,31 +267,33 @@ impl PythonProcessor {
                 return next;
             }
             Error::new(next.kind(), both).at_node(&self.spec.node)
-        })
+        })?;
+        for (name, value) in self.changed.clone() {
+            self.tell(seat, &set_param(&name, &value))?;
+        }
+        Ok(())
     }
 
-    /// A worker has ended: its frames are lost. The next frame starts it again, if the policy says so.
-    fn lost(&mut self, seat: usize, error: Error, packet: &Packet, out: &mut Out) -> Result<()> {
+    /// A worker has ended: its frames are lost, so many besides those that are noted as under way. The next frame starts
+    /// it again, if the policy says so.
+    fn lost(&mut self, seat: usize, error: Error, besides: usize, out: &mut Out) -> Result<()> {
         // Also a frame whose time is over before its worker had a turn: the worker is well.
         if !matches!(error.kind(), ErrorKind::WorkerCrashed | ErrorKind::Timeout) || !self.seats[seat].is_lost() {
             return Err(error);
         }
-        let in_flight = 1 + self.under_way.iter().filter(|under_way| under_way.seat == seat).count();
-        self.clock = None;
-        self.under_way.retain(|under_way| under_way.seat != seat);
+        let mut in_flight = besides;
+        for under_way in self.under_way.iter_mut().filter(|under_way| under_way.seat == seat && !under_way.is_lost) {
+            under_way.is_lost = true;
+            in_flight += 1;
+        }
         let error = if in_flight > 1 { with_count(error, in_flight) } else { error };
         if !self.seats[seat].may_renew()? {
             return Err(error);
         }
         self.lost[seat] = Some(error.clone());
-        // The nodes behind are told that something is missing here, whoever else is.
-        out.emit(PortId::FIRST, packet.with(RuntimeData::Control(Control::Discontinuity), packet.pts));
         match self.spec.execution.on_crash {
             OnCrash::Fail => out.fail(error.session_goes_on()),
-            OnCrash::Skip => {
-                tracing::warn!(%error, in_flight, "frames of a worker that has ended are skipped");
-                out.skipped(in_flight as u64);
-            }
+            OnCrash::Skip => tracing::warn!(%error, in_flight, "frames of a worker that has ended are skipped"),
         }
         Ok(())
     }
@@ -248,6 +311,7 @@ impl PythonProcessor {
             }
             _ => packet.pts,
         };
+        self.in_gap = false;
         out.emit(PortId::FIRST, packet.with(data, pts));
         Ok(())
     }
@@ -259,17 +323,21 @@ impl PythonProcessor {
             // The stream is the seat's to fill in.
             let (mut head, message) = Payload::control(0, question);
             (head.pts, head.flags) = (packet.pts, flags);
-            let sequence = match self.seats[seat].send(head, &message) {
-                Ok(sequence) => sequence,
-                Err(error) => return self.lost(seat, error, &packet, out),
+            let asked = match self.seats[seat].send(head, &message) {
+                Ok(sequence) => UnderWay::new(seat, sequence, packet.clone()),
+                Err(error) => {
+                    self.lost(seat, error, 1, out)?;
+                    UnderWay { is_lost: true, ..UnderWay::new(seat, 0, packet.clone()) }
+                }
             };
-            if flags & ABANDONS != 0 {
-                tracing::debug!(node = self.spec.node, "what waits at the node is not wanted any more");
-            }
-            self.under_way.push_back(UnderWay { seat, sequence, packet: packet.clone() });
+            self.under_way.push_back(asked);
         }
         self.answer_all(out)
     }
+}
+
+fn set_param(name: &str, value: &Value) -> Value {
+    json!({"op": "set_param", "name": name, "value": value})
 }
 
 fn with_count(error: Error, in_flight: usize) -> Error {
@@ -299,8 +367,9 @@ impl Processor for PythonProcessor {
             return Ok(());
         }
         self.refresh()?;
+        self.put_due(out);
         while self.under_way.len() >= self.window() {
-            self.answer(out, None)?;
+            self.answer(out)?;
         }
         let payload = Payload::of(&packet.data)?;
         let head = Head::of(&packet.data, packet.pts, payload.byte_len());
@@ -309,12 +378,17 @@ impl Processor for PythonProcessor {
         self.renew(seat)?;
         let place = Packet { data: RuntimeData::text(""), ..packet };
         match self.seats[seat].send(head, &payload) {
-            Ok(sequence) => self.under_way.push_back(UnderWay { seat, sequence, packet: place.clone() }),
-            Err(error) => return self.lost(seat, error, &place, out),
+            Ok(sequence) => {
+                self.under_way.push_back(UnderWay::new(seat, sequence, place.clone()));
+                self.last = Some(place);
+            }
+            Err(error) => {
+                self.lost(seat, error, 1, out)?;
+                self.under_way.push_back(UnderWay { is_lost: true, ..UnderWay::new(seat, 0, place) });
+            }
         }
-        self.last = Some(place);
         if self.window() == 1 {
-            return self.answer(out, None);
+            return self.answer(out);
         }
         Ok(())
     }
@@ -324,7 +398,7 @@ impl Processor for PythonProcessor {
     }
 
     fn settle(&mut self, out: &mut Out, nudge: &Nudge) -> Result<()> {
-        self.answer(out, Some(nudge))
+        self.step(out, Some(nudge))
     }
 
     fn end(&mut self, _: PortId, out: &mut Out) -> Result<()> {
@@ -332,12 +406,19 @@ impl Processor for PythonProcessor {
         if self.stale {
             return Ok(()); // Nothing of this stream has come.
         }
+        self.put_due(out);
         self.ask(&json!({"op": "flush"}), 0, out)
     }
 
     fn reset(&mut self) {
         self.clock = None;
+        for seat in self.under_way.iter().map(|under_way| under_way.seat).collect::<BTreeSet<_>>() {
+            self.seats[seat].abandon();
+            tracing::debug!(node = self.spec.node, "what waits at the node is not wanted any more");
+        }
         self.under_way.clear();
+        self.due.clear();
+        (self.due_skipped, self.in_gap) = (0, false);
         // Instances that got nothing have nothing to forget.
         self.stale |= self.last.take().is_some() && !self.seats.is_empty();
     }

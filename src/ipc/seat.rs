@@ -21,6 +21,9 @@ pub trait Seat: Send {
     /// `WorkerCrashed`, `Timeout`.
     fn receive(&mut self, sequence: u64, nudge: Option<&Nudge>) -> Result<Option<Reply>>;
 
+    /// Gives up what was asked and not begun, if that can be said at once. Nobody waits for it any more.
+    fn abandon(&mut self);
+
     /// Whether the instance is lost, and with it what it held.
     fn is_lost(&self) -> bool;
 

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::os;
 use super::shm::{Channel, Loan, Place, Received};
 use super::wire::{self, ABANDONS, CORE, Head, MOST_HEAD};
+use crate::data::Kind;
 use crate::error::{Error, ErrorKind, Result};
 
 /// How long a waiting worker sleeps at most before it looks again.
@@ -32,6 +33,7 @@ pub struct Serving {
 struct Waiting {
     received: Received,
     stream: u32,
+    is_control: bool,
     payload_offset: usize,
 }
 
@@ -44,7 +46,7 @@ struct Held {
     /// Requests that somebody still looks at after the node has returned.
     kept: HashMap<u64, Received>,
     next_kept: u64,
-    /// Memory of results that are still to be sent, by the address of their payload.
+    /// Memory of results that are still to be sent, by its number.
     lent: HashMap<u64, Loan>,
 }
 
@@ -135,9 +137,15 @@ impl Serving {
             let bytes = received.bytes(self.max_frame_bytes)?;
             let (head, payload) = Head::read(bytes, bytes.len())?;
             if head.flags & ABANDONS != 0 {
-                held.waiting.retain(|waiting| waiting.stream != head.stream);
+                held.waiting.retain(|waiting| waiting.stream != head.stream || waiting.is_control);
             }
-            held.waiting.push_back(Waiting { received, stream: head.stream, payload_offset: payload.start });
+            let is_control = head.kind == Kind::Control;
+            held.waiting.push_back(Waiting {
+                received,
+                stream: head.stream,
+                is_control,
+                payload_offset: payload.start,
+            });
         }
         Ok(())
     }
@@ -192,30 +200,34 @@ impl Serving {
         })
     }
 
-    /// Memory for the payload of a result: its address, for [`reply_lent`](Self::reply_lent) or
-    /// [`take_back`](Self::take_back). `None` when as much is lent as may be.
+    /// Memory for the payload of a result, by a number that was not used before: its address. Then
+    /// [`reply_lent`](Self::reply_lent) or [`take_back`](Self::take_back). `None` when as much is lent as may be, and in a
+    /// forked child.
     ///
     /// # Errors
     /// `InputValue` for more than a frame may have; `Io` when there is no memory.
-    pub fn lend(&self, payload_len: usize) -> Result<Option<u64>> {
+    pub fn lend(&self, number: u64, payload_len: usize) -> Result<Option<u64>> {
         self.check_len(payload_len)?;
+        if self.is_forked() {
+            return Ok(None);
+        }
         let mut held = self.held();
         if held.lent.len() >= self.most_lent {
             return Ok(None);
         }
         let mut loan = self.channel.loan(MOST_HEAD + payload_len)?;
         let payload = loan.address() + MOST_HEAD as u64;
-        held.lent.insert(payload, loan);
+        held.lent.insert(number, loan);
         Ok(Some(payload))
     }
 
     /// Sends a reply whose payload was written to memory that was lent, and is not looked at any more.
     ///
     /// # Errors
-    /// `Internal` when nothing was lent there, and for a malformed head; `Io`.
-    pub fn reply_lent(&self, payload: u64, head: &[u8]) -> Result<()> {
-        let loan = self.held().lent.remove(&payload);
-        let loan = loan.ok_or_else(|| Error::new(ErrorKind::Internal, "no memory was lent at this address"))?;
+    /// `Internal` when nothing was lent by this number, and for a malformed head; `Io`.
+    pub fn reply_lent(&self, number: u64, head: &[u8]) -> Result<()> {
+        let loan = self.held().lent.remove(&number);
+        let loan = loan.ok_or_else(|| Error::new(ErrorKind::Internal, "no memory was lent by this number"))?;
         let (_, range) = Head::read(head, loan.byte_len())?;
         if head.len() != MOST_HEAD || range != (MOST_HEAD..loan.byte_len()) {
             return Err(Error::new(ErrorKind::Internal, "the head is not that of the memory that was lent"));
@@ -224,9 +236,9 @@ impl Serving {
     }
 
     /// Takes back memory that was lent and is not looked at any more.
-    pub fn take_back(&self, payload: u64) {
+    pub fn take_back(&self, number: u64) {
         if !self.is_forked() {
-            self.held().lent.remove(&payload);
+            self.held().lent.remove(&number);
         }
     }
 }
@@ -246,6 +258,9 @@ mod tests {
     fn request(host: &Channel, stream: u32, flags: u8) {
         let (mut head, message) = Payload::control(stream, &serde_json::json!({}));
         head.flags = flags;
+        if flags == 0 {
+            head.kind = Kind::Binary;
+        }
         let mut bytes = Vec::new();
         head.write(&mut bytes).unwrap();
         bytes.extend_from_slice(&message.bytes());

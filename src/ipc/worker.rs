@@ -272,6 +272,20 @@ impl Worker {
         }
     }
 
+    /// Says that what was asked of an instance and not begun is not wanted any more, if the worker can be told at once.
+    pub fn abandon(&self, stream: u32) {
+        if std::process::id() != self.host || self.watched.has_ended() {
+            return;
+        }
+        if let Some(mut line) = self.line.enter(Duration::ZERO) {
+            let (mut head, message) = Payload::control(stream, &json!({"op": "abandon"}));
+            head.flags = ABANDONS;
+            if let Err(error) = self.send_in(&mut line, head, &message, deadline(50)) {
+                tracing::debug!(%error, stream, "a worker was not told that frames are not wanted any more");
+            }
+        }
+    }
+
     fn tell_closed(&self, line: &mut Line) {
         for stream in std::mem::take(&mut *self.closing.lock().unwrap_or_else(PoisonError::into_inner)) {
             line.inboxes.remove(&stream);

@@ -368,7 +368,9 @@ class Instances:
             if _is_streamed(value):
                 self._stream_out(head, value, taken_ns)
                 return
-            self._one(head, self._result(value), taken_ns)
+            result = self._result(value)
+            value = None
+            self._one(head, result, taken_ns)
         elif op == "reset":
             self._instances[stream_of(head)].reset()
         elif op == "set_param":

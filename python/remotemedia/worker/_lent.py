@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import weakref
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,6 +24,14 @@ class Lent(NamedTuple):
 
     place: int
     nbytes: int
+    number: int
+
+
+class _Owner(Exporter):
+    """Keeps memory lent: all arrays over it refer to it."""
+
+    __slots__ = ("lent",)
+    lent: Lent
 
 
 class Lender:
@@ -30,55 +39,55 @@ class Lender:
 
     def __init__(self, serving: RawServing) -> None:
         self._serving = serving
-        # By address. Who asked for the memory has an array over it, which keeps the exporter alive.
-        self._owners: dict[int, weakref.ref[Exporter]] = {}
-        self._sizes: dict[int, int] = {}
+        self._numbers = itertools.count(1)
+        # By number and not by address: an address is used again while the end of the array before is still on its way.
+        self._owners: dict[int, weakref.ref[_Owner]] = {}
         self._claimed: set[int] = set()
         self.sent = 0
         """Results that were sent without a copy."""
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
         """Return an array over shared memory; None when as much is lent as may be."""
-        nbytes = prod(shape) * dtype.itemsize
+        nbytes, number = prod(shape) * dtype.itemsize, next(self._numbers)
         try:
-            place = self._serving.lend(nbytes)
+            place = self._serving.lend(number, nbytes)
         except NativeError as error:
             reraise(error)
         if place == 0:
             return None
-        owner = Exporter(place, dtype.str, shape, None)
-        self._sizes[place] = nbytes
-        self._owners[place] = weakref.ref(owner, lambda _: self._ended(place))
+        owner = _Owner(place, dtype.str, shape, None)
+        owner.lent = Lent(place, nbytes, number)
+        self._owners[number] = weakref.ref(owner, lambda _: self._ended(number))
         return np.asarray(owner)
 
-    def _ended(self, place: int) -> None:
-        self._owners.pop(place, None)
-        if place not in self._claimed:
-            self._sizes.pop(place, None)
-            self._serving.take_back(place)
+    def _ended(self, number: int) -> None:
+        self._owners.pop(number, None)
+        if number not in self._claimed:
+            self._serving.take_back(number)
 
     def claim(self, memory: Array) -> Lent | None:
         """Return what was lent, if this is all of it. It stays where it is until `send`, whoever else lets go of it."""
-        if not self._sizes:
+        base: Any = memory
+        while isinstance(base, np.ndarray):
+            base = base.base
+        if type(base) is not _Owner or (address(memory), memory.nbytes) != base.lent[:2]:
             return None
-        place = address(memory)
-        if self._sizes.get(place) != memory.nbytes:
-            return None
-        self._claimed.add(place)
-        return Lent(place, memory.nbytes)
+        self._claimed.add(base.lent.number)
+        return base.lent
 
     def send(self, lent: Lent, head: bytes) -> Exporter | None:
         """Send what was claimed, if nobody looks at it any more; else return its owner, and it is to be copied."""
-        place = lent.place
-        reference = self._owners.get(place)
+        reference = self._owners.get(lent.number)
         owner = reference() if reference is not None else None
-        self._claimed.discard(place)
         if owner is not None:
+            self._claimed.discard(lent.number)
             return owner
-        self._sizes.pop(place, None)
+        # Whoever is in `_ended` for it finds it claimed until it is sent.
         try:
-            self._serving.reply_lent(place, head)
+            self._serving.reply_lent(lent.number, head)
         except NativeError as error:
             reraise(error)
+        finally:
+            self._claimed.discard(lent.number)
         self.sent += 1
         return None

@@ -23,7 +23,9 @@ class _ToHost(logging.Handler):
             if len(text) > _MOST_CHARACTERS:
                 text = f"{text[:_MOST_CHARACTERS]}... ({len(text)} characters)"
             level = next((name for least, name in _LEVELS if record.levelno >= least), "TRACE")
-            line = json.dumps({"level": level, "logger": record.name, "text": text})
+            value = {"level": level, "logger": record.name, "text": text}
+            # JSON has no lone surrogates.
+            line = json.dumps({key: text.encode("utf-8", "backslashreplace").decode() for key, text in value.items()})
             os.write(2, b"\x1e%s\n" % line.encode())
         except Exception:
             self.handleError(record)
