@@ -123,8 +123,8 @@ def empty(shape: SupportsIndex | Sequence[SupportsIndex], dtype: DTypeLike) -> A
 
     In a worker process it is in memory that the host sees: a result that was written there, and that is returned whole,
     as an array or in an `Audio` or `VideoFrame`, is sent without a copy. If the node keeps the array, or a view of it,
-    a copy is sent, so it may be used again; a generator keeps the variable that it yields. Arrays of at most 64 KiB,
-    those beyond ``max_in_flight`` at a time, and all in other places than a worker are ordinary ones.
+    a copy is sent, so it may be used again; so it is of what a generator yields. Arrays of at most 64 KiB, those beyond
+    ``max_in_flight`` at a time, and all in other places than a worker are ordinary ones.
 
     Parameters
     ----------

@@ -146,3 +146,39 @@ class Once:
             self.once.touch()
             os._exit(7)
         return data
+
+
+class Endless:
+    """Yields for ever; says in files how often, and that it was ended."""
+
+    def __init__(self, folder: str) -> None:
+        self.folder = Path(folder)
+        self.file = os.open(self.folder / "count", os.O_CREAT | os.O_WRONLY)
+
+    def count(self, step: int) -> None:
+        os.pwrite(self.file, b"%12d" % step, 0)
+
+    def close(self) -> None:
+        os.close(self.file)
+
+    def process(self, data: Any) -> Any:
+        step = 0
+        try:
+            while True:
+                self.count(step)
+                yield [data, step]
+                step += 1
+        finally:
+            (self.folder / f"{data}.ended").touch()
+
+
+class EndlessLater(Endless):
+    """The same, asynchronous."""
+
+    async def process(self, data: Any) -> Any:
+        try:
+            for step in range(10**9):
+                self.count(step)
+                yield [data, step]
+        finally:
+            (self.folder / f"{data}.ended").touch()

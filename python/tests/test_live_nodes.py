@@ -345,6 +345,43 @@ def test_frames_behind_lost_ones_keep_their_times(tmp_path):
     run(main())
 
 
+@places
+@pytest.mark.parametrize("name", ["Endless", "EndlessLater"])
+@pytest.mark.parametrize("how", ["interrupt", "close"])
+def test_a_generator_that_nobody_listens_to_any_more_ends(tmp_path, execution, name, how):
+    """Barge-in: what comes next does not wait for the rest of what was being said."""
+
+    async def main() -> None:
+        pipe = pipe_of(name, execution, folder=str(tmp_path))
+        async with pipe.session(queue=2) as session:
+            await session.push("a")
+            assert (await session.next()).data == ["a", 0]  # type: ignore[union-attr]
+            if how == "interrupt":
+                session.interrupt()
+                await session.push("b")
+                assert (await session.next()).data == ["b", 0]  # type: ignore[union-attr]
+                (tmp_path / "a.ended").unlink()
+        await there(tmp_path / ("b.ended" if how == "interrupt" else "a.ended"))
+
+    run(main())
+
+
+@places
+@pytest.mark.parametrize("name", ["Endless", "EndlessLater"])
+def test_a_generator_waits_for_who_takes_its_results(tmp_path, execution, name):
+    """However fast it is: what it has yielded does not pile up."""
+
+    async def main() -> None:
+        async with pipe_of(name, execution, folder=str(tmp_path)).session(queue=2) as session:
+            await session.push("a")
+            for step in range(300):
+                assert (await session.next()).data == ["a", step]  # type: ignore[union-attr]
+                # Two in the queue, some in the channel or the inbox, some between.
+                assert int((tmp_path / "count").read_text()) <= step + 40
+
+    run(main())
+
+
 # --- short frames in this process: their memory is used again, unless the node keeps it ------------------------------
 
 

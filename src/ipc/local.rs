@@ -1,7 +1,7 @@
 //! Python nodes in this process: on the thread that calls, when it is Python's own; else on threads that Python has
 //! started and that wait here for work. No thread of ours ever calls Python.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -73,6 +73,8 @@ struct State {
     waiting: VecDeque<Arc<Request>>,
     /// Of each stream at most one.
     running: HashMap<u32, Arc<Request>>,
+    /// Streams whose running request is not wanted any more.
+    abandoned: HashSet<u32>,
     inboxes: HashMap<u32, Inbox>,
     /// Threads of Python's that wait for work.
     idle: usize,
@@ -89,6 +91,9 @@ impl State {
         self.next_waiting().and_then(|at| self.waiting.remove(at))
     }
 }
+
+/// Results of one request that wait; a generator waits with the next one.
+const MOST_REPLIES: usize = 16;
 
 static STATE: OnceLock<Mutex<State>> = OnceLock::new();
 static CHANGED: Condvar = Condvar::new();
@@ -120,7 +125,7 @@ pub fn next_request() -> Option<[u64; 4]> {
 /// Takes a reply of a node in this process.
 ///
 /// # Errors
-/// `Internal` when it is malformed.
+/// `Internal` when it is malformed. One of several: `Full` when it must wait, `Closed` when nobody wants them any more.
 pub fn accept(head: &[u8], payload: &[u8]) -> Result<()> {
     let (read, _) = Head::read(head, head.len().saturating_add(payload.len()))?;
     let reply = Reply::read(read, payload, &Pool::default())?;
@@ -129,6 +134,11 @@ pub fn accept(head: &[u8], payload: &[u8]) -> Result<()> {
     let waited_for = state.running.get(&stream).is_some_and(|running| running.sequence == reply.head.sequence);
     if waited_for && reply.is_last() {
         state.running.remove(&stream);
+        state.abandoned.remove(&stream);
+    } else if waited_for && state.abandoned.contains(&stream) {
+        return Err(Error::new(ErrorKind::Closed, "nobody wants the result any more"));
+    } else if waited_for && state.inboxes.get(&stream).is_some_and(|inbox| inbox.len() >= MOST_REPLIES) {
+        return Err(Error::new(ErrorKind::Full, "as many results wait as may be"));
     }
     if let Some(inbox) = state.inboxes.get_mut(&reply.head.stream) {
         inbox.put(reply);
@@ -279,7 +289,11 @@ impl Seat for LocalSeat {
     }
 
     fn abandon(&mut self) {
-        state().waiting.retain(|request| request.stream != self.stream || request.is_control());
+        let mut state = state();
+        state.waiting.retain(|request| request.stream != self.stream || request.is_control());
+        if state.running.contains_key(&self.stream) {
+            state.abandoned.insert(self.stream);
+        }
     }
 
     fn is_lost(&self) -> bool {

@@ -64,6 +64,11 @@ impl Inbox {
         self.0.push_back(reply);
     }
 
+    /// How many wait.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// The next reply to a request. Replies to older ones are dropped: nobody waits for them any more.
     pub fn next(&mut self, sequence: u64) -> Option<Reply> {
         while self.0.front().is_some_and(|reply| reply.head.sequence < sequence) {

@@ -9,10 +9,12 @@ use serde_json::Value;
 
 use super::os;
 use super::shm::{Channel, Loan, Place, Received};
-use super::wire::{self, ABANDONS, CORE, Head, MOST_HEAD};
+use super::wire::{self, ABANDONS, CORE, Head, LAST, MOST_HEAD};
 use crate::data::Kind;
 use crate::error::{Error, ErrorKind, Result};
 
+/// How long a reply waits for room at a time.
+const ROOM: Duration = Duration::from_micros(200);
 /// How long a waiting worker sleeps at most before it looks again.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -41,6 +43,9 @@ struct Waiting {
 #[derive(Default)]
 struct Held {
     current: Option<Received>,
+    current_stream: u32,
+    /// What the node works on is not wanted any more.
+    is_abandoned: bool,
     /// Requests that have come, in order.
     waiting: VecDeque<Waiting>,
     /// Requests that somebody still looks at after the node has returned.
@@ -115,13 +120,16 @@ impl Serving {
     /// # Errors
     /// `Internal` for a malformed one; `Io`.
     pub fn next(&self) -> Result<[u64; 4]> {
-        self.held().current = None;
+        {
+            let mut held = self.held();
+            (held.current, held.is_abandoned) = (None, false);
+        }
         loop {
             let mut held = self.held();
             self.take_all(&mut held)?;
-            if let Some(Waiting { received, payload_offset, .. }) = held.waiting.pop_front() {
+            if let Some(Waiting { received, stream, payload_offset, .. }) = held.waiting.pop_front() {
                 let at = received.bytes(self.max_frame_bytes)?.as_ptr().expose_provenance() as u64;
-                held.current = Some(received);
+                (held.current, held.current_stream) = (Some(received), stream);
                 return Ok([at, payload_offset as u64, at + payload_offset as u64, 0]);
             }
             drop(held);
@@ -138,6 +146,7 @@ impl Serving {
             let (head, payload) = Head::read(bytes, bytes.len())?;
             if head.flags & ABANDONS != 0 {
                 held.waiting.retain(|waiting| waiting.stream != head.stream || waiting.is_control);
+                held.is_abandoned |= held.current_stream == head.stream;
             }
             let is_control = head.kind == Kind::Control;
             held.waiting.push_back(Waiting {
@@ -186,18 +195,42 @@ impl Serving {
         Err(Error::new(ErrorKind::InputValue, text).hint("raise `execution.max_frame_bytes`"))
     }
 
-    /// Sends a reply; waits until there is room for it.
+    /// Sends a reply, head and payload; waits until there is room for it.
     ///
     /// # Errors
+    /// `Closed` for one of several when nobody wants them any more;
     /// `InputValue` for a frame that is too long; `Internal` for a malformed one; `Io`.
-    pub fn reply(&self, head: &[u8], payload: &[u8]) -> Result<()> {
+    pub fn reply(&self, bytes: &[u8], payload: &[u8]) -> Result<()> {
         self.check_len(payload.len())?;
-        Head::read(head, head.len().saturating_add(payload.len()))?;
-        let loan = self.channel.loan(head.len() + payload.len())?;
-        self.channel.send(loan, |memory| {
-            write_head(memory, head);
-            memory[head.len()..].copy_from_slice(payload);
-        })
+        let (head, _) = Head::read(bytes, bytes.len().saturating_add(payload.len()))?;
+        // One of several that a generator gives: it may have been given up meanwhile.
+        let is_last = head.flags & LAST != 0;
+        if !is_last && self.is_given_up()? {
+            return Err(given_up());
+        }
+        loop {
+            let loan = self.channel.loan(bytes.len() + payload.len())?;
+            let sent = self.channel.send(loan, |memory| {
+                write_head(memory, bytes);
+                memory[bytes.len()..].copy_from_slice(payload);
+            });
+            match sent {
+                Err(error) if error.kind() == ErrorKind::Full => {}
+                sent => return sent,
+            }
+            // The host takes what came before as soon as it looks. For what nobody wants it may never look.
+            if self.is_given_up()? {
+                return if is_last { Ok(()) } else { Err(given_up()) };
+            }
+            std::thread::sleep(ROOM);
+        }
+    }
+
+    /// Whether the host has said that it does not want what the node works on.
+    fn is_given_up(&self) -> Result<bool> {
+        let mut held = self.held();
+        self.take_all(&mut held)?;
+        Ok(held.is_abandoned)
     }
 
     /// Memory for the payload of a result, by a number that was not used before: its address. Then
@@ -232,7 +265,7 @@ impl Serving {
         if head.len() != MOST_HEAD || range != (MOST_HEAD..loan.byte_len()) {
             return Err(Error::new(ErrorKind::Internal, "the head is not that of the memory that was lent"));
         }
-        self.channel.send(loan, |memory| write_head(memory, head))
+        self.channel.send_surely(loan, |memory| write_head(memory, head))
     }
 
     /// Takes back memory that was lent and is not looked at any more.
@@ -241,6 +274,10 @@ impl Serving {
             self.held().lent.remove(&number);
         }
     }
+}
+
+fn given_up() -> Error {
+    Error::new(ErrorKind::Closed, "nobody wants the result any more")
 }
 
 /// Writes the head of a reply.

@@ -3,6 +3,8 @@
 
 use std::mem::MaybeUninit;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use iceoryx2::config::Config;
@@ -24,7 +26,7 @@ use crate::error::{Error, ErrorKind, Result};
 
 type Service = ipc_threadsafe::Service;
 
-/// How long a worker that finds no room for a reply sleeps before it looks again.
+/// How long a frame that must not be lost waits for room before it is tried again.
 const ROOM: Duration = Duration::from_micros(200);
 /// Frames start at multiples of this in memory.
 const ALIGNMENT: usize = 64;
@@ -84,6 +86,8 @@ pub struct Channel {
     wake: Notifier<Service>,
     woken: Listener<Service>,
     events: event::PortFactory<Service>,
+    /// Whether a frame without room waits for it instead of coming back.
+    surely: Arc<AtomicBool>,
     _node: Node<Service>,
 }
 
@@ -175,9 +179,10 @@ impl Channel {
             }
         };
         let (sends, receives) = (frames(to)?, frames(from)?);
-        // A host that finds no room takes replies first. A worker waits: the host takes them as soon as it looks.
+        let surely = Arc::new(AtomicBool::new(false));
+        let waits = surely.clone();
         let no_room = move || {
-            if host {
+            if !waits.load(Ordering::Relaxed) {
                 return BackpressureAction::DiscardDataAndFail;
             }
             std::thread::sleep(ROOM);
@@ -198,6 +203,7 @@ impl Channel {
             wake: wakes.notifier_builder().create().map_err(|error| failed("no notifier", error))?,
             woken: events.listener_builder().create().map_err(|error| failed("no listener", error))?,
             events,
+            surely,
             _node: node,
         })
     }
@@ -226,7 +232,7 @@ impl Channel {
     /// [`Loan::address`].
     ///
     /// # Errors
-    /// `Full` for a host whose worker has not taken what came before; `Io`.
+    /// `Full` when the other side has not taken what came before; `Io`.
     pub fn send(&self, mut loan: Loan, write: impl FnOnce(&mut [u8])) -> Result<()> {
         let memory = loan.0.payload_mut();
         // SAFETY: a `MaybeUninit<u8>` may hold any byte, and `write` only ever copies into the slice; the memory behind
@@ -243,6 +249,17 @@ impl Channel {
             Err(error) => return Err(failed("a frame was not sent", error)),
         }
         self.wake.notify().map(drop).map_err(|error| failed("the other side was not woken", error))
+    }
+
+    /// Sends a frame that was written through [`Loan::address`] and lies nowhere else: waits until there is room.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn send_surely(&self, loan: Loan, write: impl FnOnce(&mut [u8])) -> Result<()> {
+        self.surely.store(true, Ordering::Relaxed);
+        let sent = self.send(loan, write);
+        self.surely.store(false, Ordering::Relaxed);
+        sent
     }
 
     /// The next frame, if one has come.

@@ -13,13 +13,14 @@ import threading
 import traceback
 import warnings
 import weakref
-from time import monotonic_ns
+from contextlib import aclosing, closing
+from time import monotonic_ns, sleep
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from remotemedia._arrays import address
 from remotemedia._audio import Audio, audio_of
 from remotemedia._lib import native
-from remotemedia.errors import RemoteMediaError, RemoteMediaWarning
+from remotemedia.errors import FullError, RemoteMediaError, RemoteMediaWarning
 from remotemedia.worker import _wire
 from remotemedia.worker._frames import INPUT, OUTPUT, Frames, forget
 from remotemedia.worker._lent import Lender, Lent
@@ -43,6 +44,9 @@ if TYPE_CHECKING:
     from remotemedia.worker._wire import Form
 
 __all__ = ["Instances", "Requests", "registered"]
+
+_ROOM_S = 0.005
+"""How long a generator of this process waits for room before it looks again."""
 
 registered: dict[str, type] = {}
 """The classes that this process has decorated: they need no import."""
@@ -294,25 +298,31 @@ class Instances:
     def _stream_out(self, head: bytes | bytearray, value: Any, taken_ns: int) -> None:
         """Send what a generator or a coroutine gives, as it comes."""
         if inspect.isgenerator(value):
-            for one in value:
-                result = self._result(one)
-                del one
-                self._one(head, result, taken_ns)
+            with closing(value):
+                for one in value:
+                    while not self._one(head, one, taken_ns):
+                        sleep(_ROOM_S)
         elif hasattr(value, "__anext__"):
             _loop.run(self._async_out(head, value, taken_ns))
         else:
-            self._one(head, self._result(_loop.run(value)), taken_ns)
+            self._reply(head, self._result(_loop.run(value)), _wire.LAST, taken_ns)
+            return
         self._reply(head, _wire.NOTHING, _wire.LAST, taken_ns)
 
     async def _async_out(self, head: bytes | bytearray, values: Any, taken_ns: int) -> None:
-        async for one in values:
-            result = self._result(one)
-            del one
-            self._one(head, result, taken_ns)
+        async with aclosing(values):
+            async for one in values:
+                while not self._one(head, one, taken_ns):
+                    await asyncio.sleep(_ROOM_S)
 
-    def _one(self, head: bytes | bytearray, result: Result, taken_ns: int) -> None:
-        if result is not _wire.NOTHING:
-            self._reply(head, result, 0, taken_ns)
+    def _one(self, head: bytes | bytearray, value: object, taken_ns: int) -> bool:
+        """Send one of several results; say whether there was room for it. A worker waits in native code."""
+        try:
+            if value is not None:
+                self._reply(head, result_of(value), 0, taken_ns)
+        except FullError:
+            return False
+        return True
 
     def _result(self, value: object) -> Result:
         """Return what is to be sent. Memory that was lent is not held by it: who lets go of the value saves a copy."""
@@ -370,7 +380,8 @@ class Instances:
                 return
             result = self._result(value)
             value = None
-            self._one(head, result, taken_ns)
+            self._reply(head, result, _wire.LAST, taken_ns)
+            return
         elif op == "reset":
             self._instances[stream_of(head)].reset()
         elif op == "set_param":
