@@ -288,14 +288,17 @@ def test_what_a_generator_yields_comes_as_it_is_yielded(tmp_path, execution):
 
 def test_a_node_is_closed_when_it_has_done_its_work_and_not_by_the_loop(tmp_path):
     async def main() -> None:
-        session = pipe_of("Closes", {"max_in_flight": 2}, folder=str(tmp_path)).session(queue=1)
-        (tmp_path / "a").touch()
-        for name in "abc":
+        pipe = pipe_of("Closes", {"max_in_flight": 2}, folder=str(tmp_path))
+        session = pipe.session(queue=1, metrics=True)
+        for name in "ab":
             await session.push(name)
+        while session.metrics()["node_metrics"][0]["frames_in"] < 2:
+            await asyncio.sleep(0.002)
+        # The result of the first one fills the queue, so nobody waits for the second one's.
+        (tmp_path / "a").touch()
         await there(tmp_path / "b.begun")
         session.close()
         (tmp_path / "b").touch()
-        (tmp_path / "c").touch()
         await there(tmp_path / "closed")
         assert (tmp_path / "closed").read_text() == "False False"
 
