@@ -166,8 +166,8 @@ impl RawServing {
     }
 
     /// Sends a reply whose payload was written to memory that was lent, and that nobody looks at any more.
-    pub fn reply_lent(&self, number: u64, head: Vec<u8>) -> Answer<()> {
-        Ok(self.inner.reply_lent(number, &head)?)
+    pub fn reply_lent(&self, number: u64, head: &[u8]) -> Answer<()> {
+        Ok(self.inner.reply_lent(number, head)?)
     }
 
     /// Takes back memory that was lent and that nobody looks at any more.
