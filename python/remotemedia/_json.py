@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import cast
 
-__all__ = ["MAX_DEPTH", "NotJsonError", "dumps", "size"]
+__all__ = ["MAX_DEPTH", "NotJsonError", "dumps", "size", "whole_text"]
 
 MAX_DEPTH = 100
 """How deep lists and dicts may be nested: the native parser stops at 128."""
@@ -93,6 +93,11 @@ def _short(value: object) -> str:
         return f"an int of {value.bit_length()} bits"
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def whole_text(text: str) -> str:
+    """Return text with lone surrogates, which JSON does not have, spelled out."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def size(value: object, limit: int) -> int:

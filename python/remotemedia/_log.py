@@ -10,9 +10,9 @@ import threading
 from remotemedia._lib import NativeError, native, reraise
 from remotemedia.errors import InputTypeError, InputValueError
 
-__all__ = ["log_to_python", "stop"]
+__all__ = ["LEVELS", "level_name", "log_to_python", "stop"]
 
-_LEVELS = {"ERROR": logging.ERROR, "WARN": logging.WARNING, "INFO": logging.INFO, "DEBUG": logging.DEBUG, "TRACE": 5}
+LEVELS = {"ERROR": logging.ERROR, "WARN": logging.WARNING, "INFO": logging.INFO, "DEBUG": logging.DEBUG, "TRACE": 5}
 _WAIT_MS = 500
 """How long the thread stays in native code. Ending the bridge wakes it at once."""
 
@@ -66,10 +66,12 @@ def _words(level: object) -> str:
         if not level:
             raise InputValueError("level is '', expected a level of logging such as 'debug'")
         return {"WARNING": "warn", "CRITICAL": "error"}.get(level.upper(), level.lower())
-    for name, value in _LEVELS.items():
-        if level >= value:
-            return name.lower()
-    return "trace"
+    return level_name(level).lower()
+
+
+def level_name(level: int) -> str:
+    """Return the core's name of a level of `logging`."""
+    return next((name for name, least in LEVELS.items() if level >= least), "TRACE")
 
 
 def _start() -> None:
@@ -94,7 +96,7 @@ def _forward() -> None:
             name = record["target"].replace("::", ".")
             if record["logger"]:
                 name = f"{name}.{record['logger']}"
-            (logger if name == "remotemedia" else logging.getLogger(name)).log(_LEVELS[record["level"]], record["text"])
+            (logger if name == "remotemedia" else logging.getLogger(name)).log(LEVELS[record["level"]], record["text"])
 
 
 def stop() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 import itertools
 import json
-import math
 import operator
 import sys
 import types
@@ -35,8 +34,6 @@ _Class = TypeVar("_Class", bound=type)
 
 _TYPES: dict[Any, str] = {int: "integer", float: "number", str: "string", bool: "boolean"}
 _numbers = itertools.count(1)
-_SHORT_BYTES = 64 * 1024
-"""Results up to this are copied: that takes less time than to lend memory for them."""
 
 lender: Lender | None = None
 """In a worker process, who lends memory that the host sees."""
@@ -158,11 +155,8 @@ def empty(shape: SupportsIndex | Sequence[SupportsIndex], dtype: DTypeLike) -> A
     element = np.dtype(dtype)
     if dtype_code(element) is None:
         raise InputTypeError(f"the dtype is {element}, expected numbers or bool")
-    if lender is not None and math.prod(axes) * element.itemsize > _SHORT_BYTES and min(axes) > 0:
-        lent = lender.empty(axes, element)
-        if lent is not None:
-            return lent
-    return np.empty(axes, element)
+    lent = None if lender is None else lender.empty(axes, element)
+    return np.empty(axes, element) if lent is None else lent
 
 
 def _register(

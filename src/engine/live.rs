@@ -350,8 +350,7 @@ impl Live {
     }
 
     /// The figures of every node; of a stage that waits for another process, those of before that. One that is at work for
-    /// long is left out.
-    /// Empty without a clock.
+    /// long is left out. Empty without a clock.
     pub fn metrics(&self) -> Vec<NodeMetrics> {
         if self.0.options.session.clock.is_none() {
             return Vec::new();

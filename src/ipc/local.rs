@@ -7,12 +7,12 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::{Value, json};
 
-use super::reply::{Body, Inbox, Reply};
+use super::reply::{Body, Inbox, Reply, given_up};
 use super::seat::Seat;
 use super::spec::Spec;
 use super::time::{LOOK, deadline, left};
-use super::wire::{self, ABANDONS, Head, LAST, Payload};
-use crate::data::Pool;
+use super::wire::{ABANDONS, Head, LAST, Payload};
+use crate::data::{Kind, Pool};
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::{Nudge, StopWaiting, is_callers_thread};
 
@@ -57,15 +57,10 @@ pub fn check_interrupt() -> Result<()> {
 struct Request {
     stream: u32,
     sequence: u64,
+    /// It is about the node: what it says is not given up with the frames.
+    is_control: bool,
     head: Vec<u8>,
     payload: Vec<u8>,
-}
-
-impl Request {
-    /// Whether it is about the node: what it says is not given up with the frames.
-    fn is_control(&self) -> bool {
-        wire::is_control(&self.head)
-    }
 }
 
 #[derive(Default)]
@@ -136,7 +131,7 @@ pub fn accept(head: &[u8], payload: &[u8]) -> Result<()> {
         state.running.remove(&stream);
         state.abandoned.remove(&stream);
     } else if waited_for && state.abandoned.contains(&stream) {
-        return Err(Error::new(ErrorKind::Closed, "nobody wants the result any more"));
+        return Err(given_up());
     } else if waited_for && state.inboxes.get(&stream).is_some_and(|inbox| inbox.len() >= MOST_REPLIES) {
         return Err(Error::new(ErrorKind::Full, "as many results wait as may be"));
     }
@@ -213,8 +208,10 @@ impl LocalSeat {
             self.abandon();
         }
         let Some(interpreter) = INTERPRETER.get().filter(|_| is_callers_thread()) else {
+            let is_control = head.kind == Kind::Control;
             let (head, payload) = (self.head.clone(), payload.bytes().into_owned());
-            state().waiting.push_back(Arc::new(Request { stream: self.stream, sequence, head, payload }));
+            let request = Request { stream: self.stream, sequence, is_control, head, payload };
+            state().waiting.push_back(Arc::new(request));
             CHANGED.notify_all();
             return Ok(sequence);
         };
@@ -290,7 +287,7 @@ impl Seat for LocalSeat {
 
     fn abandon(&mut self) {
         let mut state = state();
-        state.waiting.retain(|request| request.stream != self.stream || request.is_control());
+        state.waiting.retain(|request| request.stream != self.stream || request.is_control);
         if state.running.contains_key(&self.stream) {
             state.abandoned.insert(self.stream);
         }

@@ -77,12 +77,6 @@ struct UnderWay {
     is_lost: bool,
 }
 
-impl UnderWay {
-    fn new(seat: usize, sequence: u64, packet: Packet) -> Self {
-        Self { seat, sequence, packet, is_lost: false }
-    }
-}
-
 impl PythonProcessor {
     /// Nothing is started before it is prepared or opened.
     pub fn new(spec: Arc<Spec>, pool: Option<Arc<Pool>>, unused: Arc<Unused>, declared: Declared) -> Self {
@@ -189,11 +183,11 @@ impl PythonProcessor {
         let reply = match self.seats[seat].receive(sequence, nudge) {
             Ok(Some(reply)) => reply,
             Ok(None) => {
-                self.under_way.push_front(UnderWay::new(seat, sequence, packet));
+                self.under_way.push_front(UnderWay { seat, sequence, packet, is_lost });
                 return Ok(());
             }
             Err(error) => {
-                self.lost(seat, error, 1, out)?;
+                self.lost(seat, error, out)?;
                 self.gap(&packet, out);
                 return Ok(());
             }
@@ -214,7 +208,7 @@ impl PythonProcessor {
             Body::Nothing | Body::Answer(_) => {}
         }
         if !last {
-            self.under_way.push_front(UnderWay::new(seat, sequence, packet));
+            self.under_way.push_front(UnderWay { seat, sequence, packet, is_lost });
         }
         Ok(())
     }
@@ -274,14 +268,14 @@ impl PythonProcessor {
         Ok(())
     }
 
-    /// A worker has ended: its frames are lost, so many besides those that are noted as under way. The next frame starts
-    /// it again, if the policy says so.
-    fn lost(&mut self, seat: usize, error: Error, besides: usize, out: &mut Out) -> Result<()> {
+    /// A worker has ended: a frame is lost, and those of it that are noted as under way. The next frame starts it again, if
+    /// the policy says so.
+    fn lost(&mut self, seat: usize, error: Error, out: &mut Out) -> Result<()> {
         // Also a frame whose time is over before its worker had a turn: the worker is well.
         if !matches!(error.kind(), ErrorKind::WorkerCrashed | ErrorKind::Timeout) || !self.seats[seat].is_lost() {
             return Err(error);
         }
-        let mut in_flight = besides;
+        let mut in_flight = 1;
         for under_way in self.under_way.iter_mut().filter(|under_way| under_way.seat == seat && !under_way.is_lost) {
             under_way.is_lost = true;
             in_flight += 1;
@@ -316,21 +310,27 @@ impl PythonProcessor {
         Ok(())
     }
 
+    /// Sends a request to a seat, which is started again if it has to be. Says whether it was sent; in the place of one
+    /// that was lost is a gap.
+    fn send(&mut self, seat: usize, head: Head, payload: &Payload<'_>, packet: &Packet, out: &mut Out) -> Result<bool> {
+        self.renew(seat)?;
+        let sent = self.seats[seat].send(head, payload);
+        let is_lost = sent.is_err();
+        let sequence = match sent {
+            Ok(sequence) => sequence,
+            Err(error) => self.lost(seat, error, out).map(|()| 0)?,
+        };
+        self.under_way.push_back(UnderWay { seat, sequence, packet: packet.clone(), is_lost });
+        Ok(!is_lost)
+    }
+
     fn ask(&mut self, question: &Value, flags: u8, out: &mut Out) -> Result<()> {
         let packet = self.last.clone().unwrap_or_else(|| Packet::new(RuntimeData::text(""), Pts::ZERO));
         for seat in 0..self.seats.len() {
-            self.renew(seat)?;
             // The stream is the seat's to fill in.
             let (mut head, message) = Payload::control(0, question);
             (head.pts, head.flags) = (packet.pts, flags);
-            let asked = match self.seats[seat].send(head, &message) {
-                Ok(sequence) => UnderWay::new(seat, sequence, packet.clone()),
-                Err(error) => {
-                    self.lost(seat, error, 1, out)?;
-                    UnderWay { is_lost: true, ..UnderWay::new(seat, 0, packet.clone()) }
-                }
-            };
-            self.under_way.push_back(asked);
+            self.send(seat, head, &message, &packet, out)?;
         }
         self.answer_all(out)
     }
@@ -375,17 +375,9 @@ impl Processor for PythonProcessor {
         let head = Head::of(&packet.data, packet.pts, payload.byte_len());
         let seat = self.next_seat;
         self.next_seat = (seat + 1) % self.seats.len();
-        self.renew(seat)?;
         let place = Packet { data: RuntimeData::text(""), ..packet };
-        match self.seats[seat].send(head, &payload) {
-            Ok(sequence) => {
-                self.under_way.push_back(UnderWay::new(seat, sequence, place.clone()));
-                self.last = Some(place);
-            }
-            Err(error) => {
-                self.lost(seat, error, 1, out)?;
-                self.under_way.push_back(UnderWay { is_lost: true, ..UnderWay::new(seat, 0, place) });
-            }
+        if self.send(seat, head, &payload, &place, out)? {
+            self.last = Some(place);
         }
         if self.window() == 1 {
             return self.answer(out);

@@ -78,6 +78,11 @@ impl Inbox {
     }
 }
 
+/// What a node is told that goes on giving results of a request which was given up.
+pub fn given_up() -> Error {
+    Error::new(ErrorKind::Closed, "nobody wants the result any more")
+}
+
 /// An error as the other side has written it: `{"kind", "reason", "traceback", "hint"}`.
 fn error(payload: &[u8]) -> Error {
     let value = wire::json(payload).unwrap_or(Value::Null);

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::os;
+use super::reply::given_up;
 use super::shm::{Channel, Loan, Place, Received};
 use super::wire::{self, ABANDONS, CORE, Head, LAST, MOST_HEAD};
 use crate::data::Kind;
@@ -23,10 +24,9 @@ const LOOK: Duration = Duration::from_secs(5);
 pub struct Serving {
     channel: Channel,
     max_frame_bytes: usize,
-    /// Results that may be written where they are sent from; one more has room for what is not.
-    most_lent: usize,
-    /// Requests that are taken out of the channel before their turn.
-    most_waiting: usize,
+    /// How many requests are taken out of the channel before their turn. One result less may be written where it is sent
+    /// from, so that there is room for one that is not.
+    frames: usize,
     pid: u32,
     held: Mutex<Held>,
 }
@@ -88,14 +88,7 @@ impl Serving {
             return Err(Error::new(ErrorKind::Closed, "the host has ended"));
         }
         let channel = Channel::open(&Place { prefix, root, frames, first_bytes: 8_192 })?;
-        Ok(Self {
-            channel,
-            max_frame_bytes,
-            most_lent: frames.saturating_sub(1),
-            most_waiting: frames,
-            pid: std::process::id(),
-            held: Mutex::default(),
-        })
+        Ok(Self { channel, max_frame_bytes, frames, pid: std::process::id(), held: Mutex::default() })
     }
 
     /// Ends this process when the host's end of a file is closed: the host is gone, whatever it was that ended it.
@@ -120,16 +113,14 @@ impl Serving {
     /// # Errors
     /// `Internal` for a malformed one; `Io`.
     pub fn next(&self) -> Result<[u64; 4]> {
-        {
-            let mut held = self.held();
-            (held.current, held.is_abandoned) = (None, false);
-        }
+        self.held().current = None;
         loop {
             let mut held = self.held();
             self.take_all(&mut held)?;
             if let Some(Waiting { received, stream, payload_offset, .. }) = held.waiting.pop_front() {
                 let at = received.bytes(self.max_frame_bytes)?.as_ptr().expose_provenance() as u64;
-                (held.current, held.current_stream) = (Some(received), stream);
+                // What was said before is about requests before this one.
+                (held.current, held.current_stream, held.is_abandoned) = (Some(received), stream, false);
                 return Ok([at, payload_offset as u64, at + payload_offset as u64, 0]);
             }
             drop(held);
@@ -140,7 +131,7 @@ impl Serving {
     /// Takes what has come. Requests that a later one says are not wanted any more are given back unanswered: nobody
     /// waits for them.
     fn take_all(&self, held: &mut Held) -> Result<()> {
-        while held.waiting.len() < self.most_waiting {
+        while held.waiting.len() < self.frames {
             let Some(received) = self.channel.receive()? else { return Ok(()) };
             let bytes = received.bytes(self.max_frame_bytes)?;
             let (head, payload) = Head::read(bytes, bytes.len())?;
@@ -245,7 +236,7 @@ impl Serving {
             return Ok(None);
         }
         let mut held = self.held();
-        if held.lent.len() >= self.most_lent {
+        if held.lent.len() + 1 >= self.frames {
             return Ok(None);
         }
         let mut loan = self.channel.loan(MOST_HEAD + payload_len)?;
@@ -274,10 +265,6 @@ impl Serving {
             self.held().lent.remove(&number);
         }
     }
-}
-
-fn given_up() -> Error {
-    Error::new(ErrorKind::Closed, "nobody wants the result any more")
 }
 
 /// Writes the head of a reply.
@@ -312,8 +299,7 @@ mod tests {
         let worker = Serving {
             channel: Channel::open(&place).unwrap(),
             max_frame_bytes: 1 << 20,
-            most_lent: 1,
-            most_waiting: 8,
+            frames: 8,
             pid: std::process::id(),
             held: Mutex::default(),
         };
@@ -332,6 +318,13 @@ mod tests {
         // The other stream goes on; of this one, what says so and what came after it.
         assert_eq!([stream(&worker), stream(&worker), stream(&worker)], [2, 1, 1]);
         assert!(worker.held().waiting.is_empty());
+        // What is at work is given up with its own stream, and what comes after it is not.
+        request(&host, 2, 0);
+        request(&host, 1, ABANDONS);
+        assert_eq!(stream(&worker), 2);
+        assert!(!worker.is_given_up().unwrap());
+        request(&host, 2, ABANDONS);
+        assert!(worker.is_given_up().unwrap());
         drop((host, worker));
         shm::remove(&place.prefix, std::path::Path::new(&place.root));
     }

@@ -85,11 +85,6 @@ fn bad(text: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Internal, format!("a frame of a Python node is malformed: {text}"))
 }
 
-/// Whether a head that was checked is that of a message about the node.
-pub fn is_control(head: &[u8]) -> bool {
-    head.get(4) == Some(&(Kind::Control as u8))
-}
-
 /// JSON of a payload. Copied before it is looked at: the other side could still write to it.
 ///
 /// # Errors

@@ -223,12 +223,8 @@ impl Worker {
             ErrorKind::Timeout => {
                 let limit = self.spec.execution.startup_timeout_ms;
                 self.watched.end(Some(format!("it was not ready within {limit} ms")), Duration::ZERO);
-                let mut text = format!("the worker was not ready within {limit} ms");
-                let lines = self.watched.last_lines();
-                if !lines.is_empty() {
-                    text.push_str(&format!("; its last lines:\n  {}", lines.join("\n  ")));
-                }
-                Error::new(ErrorKind::Timeout, text)
+                let said = with_lines(&self.watched.last_lines());
+                Error::new(ErrorKind::Timeout, format!("the worker was not ready within {limit} ms{said}"))
                     .at_node(&self.spec.node)
                     .hint("raise `execution.startup_timeout_ms`")
             }
@@ -245,7 +241,7 @@ impl Worker {
         let mut line = self.enter(deadline)?;
         line.inboxes.insert(stream, Inbox::default());
         let opened = self
-            .tell(&mut line, stream, &json!({"op": "open", "params": self.spec.params}), deadline)
+            .tell(&mut line, stream, &json!({"op": "open", "params": self.spec.params}), 0, deadline)
             .and_then(|sequence| self.wait(&mut line, deadline, |line| line.inboxes.get_mut(&stream)?.next(sequence)));
         match opened.map_err(|error| self.not_started(error))?.body {
             Body::Failed(error) => {
@@ -278,9 +274,7 @@ impl Worker {
             return;
         }
         if let Some(mut line) = self.line.enter(Duration::ZERO) {
-            let (mut head, message) = Payload::control(stream, &json!({"op": "abandon"}));
-            head.flags = ABANDONS;
-            if let Err(error) = self.send_in(&mut line, head, &message, deadline(50)) {
+            if let Err(error) = self.tell(&mut line, stream, &json!({"op": "abandon"}), ABANDONS, deadline(50)) {
                 tracing::debug!(%error, stream, "a worker was not told that frames are not wanted any more");
             }
         }
@@ -289,16 +283,15 @@ impl Worker {
     fn tell_closed(&self, line: &mut Line) {
         for stream in std::mem::take(&mut *self.closing.lock().unwrap_or_else(PoisonError::into_inner)) {
             line.inboxes.remove(&stream);
-            let (mut head, message) = Payload::control(stream, &json!({"op": "close"}));
-            head.flags = ABANDONS;
-            if let Err(error) = self.send_in(line, head, &message, deadline(50)) {
+            if let Err(error) = self.tell(line, stream, &json!({"op": "close"}), ABANDONS, deadline(50)) {
                 tracing::debug!(%error, stream, "a worker was not told that an instance is not used any more");
             }
         }
     }
 
-    fn tell(&self, line: &mut Line, stream: u32, message: &Value, deadline: i64) -> Result<u64> {
-        let (head, message) = Payload::control(stream, message);
+    fn tell(&self, line: &mut Line, stream: u32, message: &Value, flags: u8, deadline: i64) -> Result<u64> {
+        let (mut head, message) = Payload::control(stream, message);
+        head.flags = flags;
         self.send_in(line, head, &message, deadline)
     }
 
@@ -380,10 +373,7 @@ impl Worker {
         if let Some(why) = &exit.why {
             text.push_str(&format!(", because {why}"));
         }
-        if !exit.stderr.is_empty() {
-            text.push_str("; its last lines:\n  ");
-            text.push_str(&exit.stderr.join("\n  "));
-        }
+        text.push_str(&with_lines(&exit.stderr));
         Error::new(ErrorKind::WorkerCrashed, text).at_node(&self.spec.node)
     }
 
@@ -509,7 +499,7 @@ impl Worker {
             return;
         }
         if let Some(mut line) = self.line.enter(LOOK) {
-            let _ = self.tell(&mut line, WHOLE, &json!({"op": "stop"}), deadline(50));
+            let _ = self.tell(&mut line, WHOLE, &json!({"op": "stop"}), 0, deadline(50));
         }
         let after = Duration::from_millis(self.spec.execution.stop_timeout_ms);
         self.watched.end(Some("it was asked to end".to_owned()), after);
@@ -525,6 +515,11 @@ impl Drop for Worker {
             std::mem::forget(self.line.clone());
         }
     }
+}
+
+/// What a worker has said last, for the end of an error.
+fn with_lines(lines: &[String]) -> String {
+    if lines.is_empty() { String::new() } else { format!("; its last lines:\n  {}", lines.join("\n  ")) }
 }
 
 /// Ends every worker of this process, and waits for all of them.

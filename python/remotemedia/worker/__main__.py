@@ -39,9 +39,8 @@ def main() -> int:
     _log.install(first["log_level"])
     # One request is being looked at, and one more must have room.
     most_kept = max(1, first["frames"] - 2)
-    instances = Instances(serving.raw_handle(), first["class"], serving, bool(first["copy_inputs"]), most_kept)
-    _python_node.lender = Lender(serving)
-    instances.lend_with(_python_node.lender)
+    lender = _python_node.lender = Lender(serving)
+    instances = Instances(serving.raw_handle(), first["class"], serving, bool(first["copy_inputs"]), most_kept, lender)
     python = ".".join(map(str, sys.version_info[:3]))
     instances.hello({"pid": os.getpid(), "version": version, "python": python})
 

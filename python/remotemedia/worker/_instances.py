@@ -19,14 +19,15 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from remotemedia._arrays import address
 from remotemedia._audio import Audio, audio_of
+from remotemedia._json import whole_text
 from remotemedia._lib import native
 from remotemedia.errors import FullError, RemoteMediaError, RemoteMediaWarning
 from remotemedia.worker import _wire
 from remotemedia.worker._frames import INPUT, OUTPUT, Frames, forget
-from remotemedia.worker._lent import Lender, Lent
 from remotemedia.worker._wire import (
     COPIED_BYTES,
     NO_TIMES,
+    Lent,
     Result,
     audio_reply,
     data_of,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
 
     from remotemedia._arrays import Array
+    from remotemedia.worker._lent import Lender
     from remotemedia.worker._wire import Form
 
 __all__ = ["Instances", "Requests", "registered"]
@@ -194,26 +196,30 @@ class Instances:
         Whether a worker's node gets copies.
     most_kept : int
         How many requests may be kept by views before the node fails.
+    lender : Lender, optional
+        Who lends memory for results: what was written there is sent without a copy.
     """
 
     def __init__(
-        self, handle: int, class_: Mapping[str, Any] | None, keeper: Keeper | None, own: bool, most_kept: int
+        self,
+        handle: int,
+        class_: Mapping[str, Any] | None,
+        keeper: Keeper | None,
+        own: bool,
+        most_kept: int,
+        lender: Lender | None = None,
     ) -> None:
         self._handle, self._class, self._keeper = handle, class_, keeper
         self._own, self._most_kept = own, most_kept
         self._kept = 0
         self._lent: weakref.ref[Any] | None = None
         self._has_warned = False
-        self._lender: Lender | None = None
+        self._lender = lender
         self._send, self._send_bytes = (_here, _here_bytes) if keeper is None else (_there, _there_bytes)
         self._instances: dict[int, _Instance] = {}
         self._frames: dict[int, Frames] = {}
         self._seen: dict[int, Form] = {}
         self.stopped = False
-
-    def lend_with(self, lender: Lender) -> None:
-        """Send results without a copy that were written to memory of a lender's."""
-        self._lender = lender
 
     def answer(self, head_address: int, head_len: int, payload: int) -> None:
         """Answer a request, whatever happens."""
@@ -337,7 +343,7 @@ class Instances:
         memory = result.memory
         owner = None
         if isinstance(memory, Lent):
-            owner = self._lender.send(memory, text) if self._lender is not None else None
+            owner = cast("Lender", self._lender).send(memory, text)
             if owner is None:
                 return
             place = memory.place
@@ -417,8 +423,7 @@ class Instances:
     def _fail(self, head: bytes | bytearray, error: BaseException, taken_ns: int) -> None:
         kind = "Escaped" if isinstance(error, EscapedError) else "Node"
         value = {"kind": kind, "reason": _line(error), "traceback": _traceback(error), "hint": _hint(error)}
-        # JSON has no lone surrogates.
-        value = {key: text.encode("utf-8", "backslashreplace").decode() for key, text in value.items()}
+        value = {key: whole_text(text) for key, text in value.items()}
         self._reply(head, _wire.control(value), _wire.LAST | _wire.ERROR, taken_ns)
 
 

@@ -5,26 +5,19 @@ from __future__ import annotations
 import itertools
 import weakref
 from math import prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from remotemedia._arrays import Exporter, address
 from remotemedia._lib import NativeError, reraise
+from remotemedia.worker._wire import COPIED_BYTES, Lent
 
 if TYPE_CHECKING:
     from remotemedia._arrays import Array
     from remotemedia._lib import RawServing
 
-__all__ = ["Lender", "Lent"]
-
-
-class Lent(NamedTuple):
-    """Memory of a result that was lent: where it is, and its length in bytes."""
-
-    place: int
-    nbytes: int
-    number: int
+__all__ = ["Lender"]
 
 
 class _Owner(Exporter):
@@ -47,8 +40,11 @@ class Lender:
         """Results that were sent without a copy."""
 
     def empty(self, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array | None:
-        """Return an array over shared memory; None when as much is lent as may be."""
-        nbytes, number = prod(shape) * dtype.itemsize, next(self._numbers)
+        """Return an array over shared memory; None for a short one, and when as much is lent as may be."""
+        nbytes = prod(shape) * dtype.itemsize
+        if nbytes <= COPIED_BYTES or min(shape) < 0:
+            return None
+        number = next(self._numbers)
         try:
             place = self._serving.lend(number, nbytes)
         except NativeError as error:

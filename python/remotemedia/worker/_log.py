@@ -6,10 +6,11 @@ import json
 import logging
 import os
 
+from remotemedia._json import whole_text
+from remotemedia._log import LEVELS, level_name
+
 __all__ = ["install"]
 
-_LEVELS = ((logging.ERROR, "ERROR"), (logging.WARNING, "WARN"), (logging.INFO, "INFO"), (logging.DEBUG, "DEBUG"))
-_NUMBERS = {"TRACE": 5, "DEBUG": logging.DEBUG, "INFO": logging.INFO, "WARN": logging.WARNING, "ERROR": logging.ERROR}
 _MOST_CHARACTERS = 5_000
 """A line that the host reads whole has room for so many, however they are written."""
 
@@ -22,10 +23,8 @@ class _ToHost(logging.Handler):
             text = self.format(record)
             if len(text) > _MOST_CHARACTERS:
                 text = f"{text[:_MOST_CHARACTERS]}... ({len(text)} characters)"
-            level = next((name for least, name in _LEVELS if record.levelno >= least), "TRACE")
-            value = {"level": level, "logger": record.name, "text": text}
-            # JSON has no lone surrogates.
-            line = json.dumps({key: text.encode("utf-8", "backslashreplace").decode() for key, text in value.items()})
+            value = {"level": level_name(record.levelno), "logger": whole_text(record.name), "text": whole_text(text)}
+            line = json.dumps(value)
             os.write(2, b"\x1e%s\n" % line.encode())
         except Exception:
             self.handleError(record)
@@ -35,5 +34,5 @@ def install(level: str) -> None:
     """Send what is logged at a level of the host's or above, and warnings, to the host."""
     root = logging.getLogger()
     root.addHandler(_ToHost())
-    root.setLevel(_NUMBERS.get(level, logging.INFO))
+    root.setLevel(LEVELS[level])
     logging.captureWarnings(True)

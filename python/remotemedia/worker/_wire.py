@@ -16,7 +16,6 @@ from remotemedia._audio import Audio, audio_of
 from remotemedia._formats import PIXEL_FORMATS
 from remotemedia._video import VideoFrame
 from remotemedia.errors import InputTypeError
-from remotemedia.worker._lent import Lent
 
 if TYPE_CHECKING:
     from remotemedia._arrays import Array
@@ -30,6 +29,7 @@ __all__ = [
     "NOTHING",
     "NO_TIMES",
     "Form",
+    "Lent",
     "Result",
     "audio_reply",
     "control",
@@ -56,6 +56,14 @@ AUDIO, VIDEO, ARRAY, TEXT, JSON, BINARY, CONTROL = range(7)
 LAST, ERROR = 1, 2
 
 _UINT8 = 5
+
+
+class Lent(NamedTuple):
+    """Memory of a result that was lent: where it is, its length in bytes, its number."""
+
+    place: int
+    nbytes: int
+    number: int
 
 
 class Result(NamedTuple):
