@@ -273,10 +273,10 @@ impl Worker {
         if std::process::id() != self.host || self.watched.has_ended() {
             return;
         }
-        if let Some(mut line) = self.line.enter(Duration::ZERO) {
-            if let Err(error) = self.tell(&mut line, stream, &json!({"op": "abandon"}), ABANDONS, deadline(50)) {
-                tracing::debug!(%error, stream, "a worker was not told that frames are not wanted any more");
-            }
+        if let Some(mut line) = self.line.enter(Duration::ZERO)
+            && let Err(error) = self.tell(&mut line, stream, &json!({"op": "abandon"}), ABANDONS, deadline(50))
+        {
+            tracing::debug!(%error, stream, "a worker was not told that frames are not wanted any more");
         }
     }
 
