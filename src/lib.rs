@@ -27,6 +27,7 @@ pub mod engine;
 pub mod error;
 #[cfg(feature = "ffi")]
 pub mod ffi;
+mod fork;
 pub mod graph;
 #[cfg(feature = "ipc")]
 pub mod ipc;

@@ -11,7 +11,7 @@ use crate::builtin;
 use crate::data::{AudioBuffer, Format, RuntimeData};
 use crate::engine::{
     Compute, Group, Idle, Job, Live, LiveOptions, RunOptions, RunResults, Session, SessionOptions, Spawn, StopFlag,
-    Ticket, VerifyOptions, VerifyReport, run, verify,
+    Ticket, VerifyOptions, VerifyReport, cost_ns, run, verify,
 };
 use crate::error::{Error, ErrorKind, Problem, Result, Severity};
 use crate::graph::{self, Graph};
@@ -344,9 +344,9 @@ impl Pipeline {
         Self::compile(&manifest.to_string(), Source::Value, registry)
     }
 
-    /// Estimated CPU time of a run over so many audio frames, in nanoseconds.
-    pub fn cost_ns(&self, frames: u64) -> f64 {
-        self.graph.cost_ns(frames)
+    /// Estimated CPU time of a run over these items, in nanoseconds.
+    pub fn cost_ns(&self, items: &[RuntimeData]) -> f64 {
+        cost_ns(&self.graph, items)
     }
 
     /// The formats of every output by `node.port`, as far as the declared input tells.

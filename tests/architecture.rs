@@ -12,6 +12,7 @@ use syn::spanned::Spanned;
 
 /// The modules in their order, each with the modules it may use.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("fork", &[]),
     ("error", &[]),
     ("codes", &["error"]),
     ("words", &[]),
@@ -22,13 +23,13 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("node", &["error", "words", "data"]),
     ("graph", &["error", "words", "data", "manifest", "node"]),
     ("builtin", &["error", "data", "dsp", "node"]),
-    ("ipc", &["error", "data", "node", "VERSION"]),
+    ("ipc", &["fork", "error", "data", "node", "VERSION"]),
     ("engine", &["error", "words", "data", "manifest::OnError", "node", "graph"]),
     ("runtime", &["error", "data", "manifest", "node", "graph", "builtin", "ipc", "engine"]),
     ("cli", &["error", "codes", "words", "data", "media", "manifest", "node", "graph", "engine", "runtime", "VERSION"]),
     // The two edges: `ffi` stands after `cli` because the Python package starts the command line through it.
     // `ipc` for the calls of a worker and of a Python in this process, which are the library's and not a pipeline's.
-    ("ffi", &["error", "data", "media", "manifest", "node", "graph", "ipc", "engine", "runtime", "cli", "VERSION"]),
+    ("ffi", &["fork", "error", "data", "media", "manifest", "node", "graph", "ipc", "engine", "runtime", "cli", "VERSION"]),
     ("main", &["remotemedia::cli"]),
 ];
 
@@ -63,7 +64,16 @@ const OUTSIDE: &[&str] =
 /// The one file of a pure module that reads a clock.
 const CLOCK: &str = "node/clock.rs";
 /// The files that may say `unsafe`.
-const UNSAFE: [&str; 5] = ["ffi/raw.rs", "dsp/simd.rs", "data/pages.rs", "ipc/shm.rs", "ipc/os.rs"];
+const UNSAFE: [&str; 8] = [
+    "ffi/raw.rs",
+    "ffi/c_abi.rs",
+    "ffi/interpreter.rs",
+    "dsp/simd.rs",
+    "data/pages.rs",
+    "data/denormals.rs",
+    "ipc/shm.rs",
+    "ipc/os.rs",
+];
 
 /// A path as it is written, from the root of the crate when it leaves its module: `crate::data::Pts`.
 struct Mention {

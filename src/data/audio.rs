@@ -55,7 +55,10 @@ impl AudioBuffer {
     }
 
     /// The interleaved samples for writing; copied first when another buffer shares them.
-    pub fn samples_mut(&mut self) -> &mut [f32] {
+    ///
+    /// # Errors
+    /// When there is no memory for the copy.
+    pub fn samples_mut(&mut self) -> Result<&mut [f32]> {
         self.samples.make_mut()
     }
 

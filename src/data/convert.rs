@@ -5,7 +5,7 @@
 
 use half::f16;
 
-use super::{ByteOrder, DType, NdArray};
+use super::{ByteOrder, DType, NdArray, denormals, make_room};
 use crate::error::{Error, ErrorKind, Result};
 
 /// How many samples did not fit the integer range and were clipped.
@@ -41,6 +41,7 @@ pub fn read_samples(array: &NdArray, first: usize, target: &mut [f32]) -> Result
         array.bytes.read(first * size, bytemuck::cast_slice_mut(target));
         return Ok(());
     }
+    let _denormals = denormals::flushed();
     let mut piece = [0_u8; PIECE_BYTES];
     for (index, part) in target.chunks_mut(PIECE_BYTES / size).enumerate() {
         let bytes = &mut piece[..part.len() * size];
@@ -74,11 +75,12 @@ fn write_with<const N: usize>(
     order: ByteOrder,
     target: &mut Vec<u8>,
     mut convert: impl FnMut(f32) -> [u8; N],
-) {
-    target.reserve(samples.len() * N);
+) -> Result<()> {
+    make_room(target, samples.len() * N)?;
     for &sample in samples {
         target.extend_from_slice(&native(order, convert(sample)));
     }
+    Ok(())
 }
 
 /// Scales to an integer range, rounds to nearest (ties to even), clips and counts; NaN is 0.
@@ -100,18 +102,19 @@ fn quantise(sample: f32, scale: f64, clipped: &mut ClipCount) -> f64 {
 /// `Format` for an element type that is not audio.
 pub fn write_samples(samples: &[f32], dtype: DType, order: ByteOrder, target: &mut Vec<u8>) -> Result<ClipCount> {
     let mut clipped = 0;
+    let _denormals = (dtype != DType::F32).then(denormals::flushed);
     match dtype {
-        DType::F32 => write_with(samples, order, target, f32::to_ne_bytes),
-        DType::F64 => write_with(samples, order, target, |s| f64::from(s).to_ne_bytes()),
-        DType::F16 => write_with(samples, order, target, |s| f16::from_f32(s).to_ne_bytes()),
+        DType::F32 => write_with(samples, order, target, f32::to_ne_bytes)?,
+        DType::F64 => write_with(samples, order, target, |s| f64::from(s).to_ne_bytes())?,
+        DType::F16 => write_with(samples, order, target, |s| f16::from_f32(s).to_ne_bytes())?,
         DType::I16 => {
-            write_with(samples, order, target, |s| (quantise(s, 32_768.0, &mut clipped) as i16).to_ne_bytes());
+            write_with(samples, order, target, |s| (quantise(s, 32_768.0, &mut clipped) as i16).to_ne_bytes())?;
         }
         DType::I32 => {
-            write_with(samples, order, target, |s| (quantise(s, 2_147_483_648.0, &mut clipped) as i32).to_ne_bytes());
+            write_with(samples, order, target, |s| (quantise(s, 2_147_483_648.0, &mut clipped) as i32).to_ne_bytes())?;
         }
         DType::U8 => {
-            write_with(samples, order, target, |s| [(quantise(s, 128.0, &mut clipped) + 128.0) as u8]);
+            write_with(samples, order, target, |s| [(quantise(s, 128.0, &mut clipped) + 128.0) as u8])?;
         }
         other => return Err(not_audio(other)),
     }

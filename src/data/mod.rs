@@ -3,6 +3,7 @@
 mod array;
 mod audio;
 mod convert;
+pub(crate) mod denormals;
 mod format;
 mod packet;
 mod pages;
@@ -16,7 +17,7 @@ pub use audio::AudioBuffer;
 pub use convert::{ClipCount, read_samples, write_samples};
 pub use format::{AudioFormat, Format, Kind, Kinds, VideoFormat};
 pub use packet::{Control, Packet, RuntimeData};
-pub(crate) use pages::{copy_of, keep_room, with_room};
+pub(crate) use pages::{copy_of, keep_room, make_room, with_room, zeros};
 pub use pool::Pool;
 pub(crate) use pts::gcd;
 pub use pts::{Duration, Pts};

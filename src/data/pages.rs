@@ -3,8 +3,13 @@
 
 use std::sync::Mutex;
 
+use crate::error::{Error, ErrorKind, Result};
+
 /// From this size on, memory is asked for in large pages, and kept.
 const LARGE_BYTES: usize = 1 << 20;
+
+/// The most that is asked for all at once: the system does it in one go, and nothing can stop it meanwhile.
+const POPULATED_BYTES: usize = 512 << 20;
 
 /// Freed memory that is kept for the next large result, at most.
 const KEPT_BYTES: usize = 64 << 20;
@@ -58,27 +63,60 @@ fn spare<T: Kept>(count: usize) -> Option<Vec<T>> {
     Some(memory)
 }
 
-/// An empty vector with room for `count` values. Large ones get large pages where the system has them, and all of them
-/// at once: page by page, when each is first written to, that takes as long as resampling what comes in.
-pub(crate) fn with_room<T: Kept>(count: usize) -> Vec<T> {
-    let large = count >= LARGE_BYTES / size_of::<T>();
-    if large && let Some(memory) = spare(count) {
-        return memory;
-    }
-    let mut memory: Vec<T> = Vec::new();
-    memory.reserve_exact(count);
-    #[cfg(target_os = "linux")]
-    if large {
-        large_pages(&mut memory);
-    }
-    memory
+/// The error of memory that cannot be had.
+pub(crate) fn no_memory(bytes: usize) -> Error {
+    let size = if bytes >> 20 > 0 { format!("{} MiB", bytes >> 20) } else { format!("{bytes} bytes") };
+    Error::new(ErrorKind::InputValue, format!("there is no memory for the {size} that are needed at once"))
+        .code_of("RM0320")
+        .hint("give it less at a time, such as frame by frame in a session")
 }
 
-/// A copy of bytes, in memory like that of [`with_room`].
-pub(crate) fn copy_of(bytes: &[u8]) -> Vec<u8> {
-    let mut copy = with_room(bytes.len());
-    copy.extend_from_slice(bytes);
-    copy
+/// Makes room for `more` values, as if by pushing them one by one.
+///
+/// # Errors
+/// When there is no memory for them.
+pub(crate) fn make_room<T>(memory: &mut Vec<T>, more: usize) -> Result<()> {
+    memory.try_reserve(more).map_err(|_| no_memory(memory.len().saturating_add(more).saturating_mul(size_of::<T>())))
+}
+
+/// So many zeros.
+///
+/// # Errors
+/// When there is no memory for them.
+pub(crate) fn zeros<T: Clone + Default>(count: usize) -> Result<Vec<T>> {
+    let mut memory: Vec<T> = Vec::new();
+    memory.try_reserve_exact(count).map_err(|_| no_memory(count.saturating_mul(size_of::<T>())))?;
+    memory.resize(count, T::default());
+    Ok(memory)
+}
+
+/// An empty vector with room for `count` values. Large ones get large pages where the system has them, and all of them
+/// at once, up to half a gigabyte: page by page, when each is first written to, that takes as long as resampling what comes in.
+///
+/// # Errors
+/// When there is no memory for them.
+pub(crate) fn with_room<T: Kept>(count: usize) -> Result<Vec<T>> {
+    let large = count >= LARGE_BYTES / size_of::<T>();
+    if large && let Some(memory) = spare(count) {
+        return Ok(memory);
+    }
+    let mut memory: Vec<T> = Vec::new();
+    memory.try_reserve_exact(count).map_err(|_| no_memory(count.saturating_mul(size_of::<T>())))?;
+    #[cfg(target_os = "linux")]
+    if large && count <= POPULATED_BYTES / size_of::<T>() {
+        large_pages(&mut memory);
+    }
+    Ok(memory)
+}
+
+/// A copy of values, in memory like that of [`with_room`].
+///
+/// # Errors
+/// As [`with_room`].
+pub(crate) fn copy_of<T: Kept + Copy>(values: &[T]) -> Result<Vec<T>> {
+    let mut copy = with_room(values.len())?;
+    copy.extend_from_slice(values);
+    Ok(copy)
 }
 
 #[cfg(target_os = "linux")]

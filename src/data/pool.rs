@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use super::{Samples, keep_room};
+use super::{Samples, keep_room, make_room, zeros};
+use crate::error::Result;
 
 /// How many free blocks a pool keeps. More than a fused stage holds at once; the rest is freed.
 const FREE_BLOCKS: usize = 16;
@@ -36,17 +37,23 @@ impl Block {
     }
 
     /// Memory for `len` samples from the pool that this block is of, as long as there is one.
-    pub(super) fn another(&self, len: usize) -> Samples {
+    ///
+    /// # Errors
+    /// When there is no memory for them.
+    pub(super) fn another(&self, len: usize) -> Result<Samples> {
         match self.home.upgrade() {
             Some(shared) => Pool { shared }.samples(len),
-            None => Samples::from(vec![0.0; len]),
+            None => Ok(Samples::from(zeros(len)?)),
         }
     }
 }
 
 impl Pool {
     /// A block of `len` samples. Their values are not defined beyond being valid numbers: write all of them.
-    pub fn samples(&self, len: usize) -> Samples {
+    ///
+    /// # Errors
+    /// When there is no memory for them.
+    pub fn samples(&self, len: usize) -> Result<Samples> {
         let mut free = self.shared.free.lock().unwrap_or_else(PoisonError::into_inner);
         let fit = free.iter().rposition(|block| block.values.capacity() >= len).or(free.len().checked_sub(1));
         let block = fit.map(|index| free.swap_remove(index));
@@ -55,12 +62,16 @@ impl Pool {
             block.unwrap_or_else(|| Arc::new(Block { values: Vec::new(), home: Arc::downgrade(&self.shared) }));
         match Arc::get_mut(&mut block) {
             // Never made shorter: what is cut off would be filled with zeros when it is wanted again.
-            Some(unique) if unique.values.len() < len => unique.values.resize(len, 0.0),
+            Some(unique) if unique.values.len() < len => {
+                let more = len - unique.values.len();
+                make_room(&mut unique.values, more)?;
+                unique.values.resize(len, 0.0);
+            }
             Some(_) => {}
             // Unreachable while blocks enter the pool only when unique; a fresh one is right in any case.
-            None => block = Arc::new(Block { values: vec![0.0; len], home: Arc::downgrade(&self.shared) }),
+            None => block = Arc::new(Block { values: zeros(len)?, home: Arc::downgrade(&self.shared) }),
         }
-        Samples::first(block, len)
+        Ok(Samples::first(block, len))
     }
 }
 
@@ -84,21 +95,21 @@ mod tests {
     #[test]
     fn a_dropped_block_is_used_again() {
         let pool = Pool::default();
-        let first = pool.samples(960);
+        let first = pool.samples(960).unwrap();
         let address = first.as_ptr();
         drop(first);
-        let second = pool.samples(480);
+        let second = pool.samples(480).unwrap();
         assert_eq!(second.as_ptr(), address);
     }
 
     #[test]
     fn a_shared_block_stays_out_until_the_last_reference_goes() {
         let pool = Pool::default();
-        let first = pool.samples(960);
+        let first = pool.samples(960).unwrap();
         let second = first.clone();
         let address = first.as_ptr();
         drop(first);
-        let third = pool.samples(960);
+        let third = pool.samples(960).unwrap();
         assert_ne!(third.as_ptr(), address);
         drop(second);
     }
@@ -106,7 +117,7 @@ mod tests {
     #[test]
     fn blocks_outlive_their_pool() {
         let pool = Pool::default();
-        let samples = pool.samples(4);
+        let samples = pool.samples(4).unwrap();
         drop(pool);
         assert_eq!(samples.len(), 4);
     }

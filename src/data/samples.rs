@@ -3,7 +3,9 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::copy_of;
 use super::pool::{Block, give_back};
+use crate::error::Result;
 
 /// A run of f32 samples inside a shared block.
 #[derive(Debug)]
@@ -22,16 +24,20 @@ impl Samples {
     }
 
     /// The samples, for writing. Copies them first when they are shared.
-    pub fn make_mut(&mut self) -> &mut [f32] {
+    ///
+    /// # Errors
+    /// When there is no memory for the copy.
+    pub fn make_mut(&mut self) -> Result<&mut [f32]> {
         let (start, len) = (self.start, self.len);
         let unique = self.block.as_mut().is_some_and(|block| Arc::get_mut(block).is_some());
         if !unique {
-            let mut copy = self.block.as_ref().map_or_else(|| Self::from(vec![0.0; len]), |block| block.another(len));
+            let copy = self.block.as_ref().map(|block| block.another(len)).transpose()?;
+            let mut copy = copy.unwrap_or_else(|| Self::from(Vec::new()));
             copy.make_mut_unique(0, len).copy_from_slice(self);
             *self = copy;
-            return self.make_mut_unique(0, len);
+            return Ok(self.make_mut_unique(0, len));
         }
-        self.make_mut_unique(start, len)
+        Ok(self.make_mut_unique(start, len))
     }
 
     fn make_mut_unique(&mut self, start: usize, len: usize) -> &mut [f32] {
@@ -58,16 +64,19 @@ impl Samples {
     }
 
     /// The samples as a vector: moved out when unshared and whole, copied otherwise.
-    pub fn into_vec(mut self) -> Vec<f32> {
+    ///
+    /// # Errors
+    /// When there is no memory for the copy.
+    pub fn into_vec(mut self) -> Result<Vec<f32>> {
         if self.start == 0 {
             let len = self.len;
             if let Some(block) = self.block.as_mut().and_then(Arc::get_mut) {
                 let mut values = std::mem::take(&mut block.values);
                 values.truncate(len);
-                return values;
+                return Ok(values);
             }
         }
-        self.to_vec()
+        copy_of(&self)
     }
 }
 
@@ -117,7 +126,7 @@ mod tests {
     fn writing_to_a_shared_block_leaves_the_other_alone() {
         let mut left = Samples::from(vec![1.0, 2.0, 3.0]);
         let right = left.slice(1..3);
-        left.make_mut()[1] = 9.0;
+        left.make_mut().unwrap()[1] = 9.0;
         assert_eq!(&*left, &[1.0, 9.0, 3.0]);
         assert_eq!(&*right, &[2.0, 3.0]);
     }
@@ -126,9 +135,9 @@ mod tests {
     fn an_unshared_block_is_written_and_taken_in_place() {
         let mut samples = Samples::from(vec![1.0; 8]);
         let address = samples.as_ptr();
-        samples.make_mut()[0] = 2.0;
+        samples.make_mut().unwrap()[0] = 2.0;
         assert_eq!(samples.as_ptr(), address);
-        let vector = samples.into_vec();
+        let vector = samples.into_vec().unwrap();
         assert_eq!(vector.as_ptr(), address);
     }
 }

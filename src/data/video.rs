@@ -149,8 +149,11 @@ impl VideoFrame {
     }
 
     /// All planes, moved out when no other frame shares them.
-    pub fn into_bytes(self) -> Vec<u8> {
-        Arc::try_unwrap(self.bytes).map_or_else(|shared| copy_of(&shared.0), |mut own| std::mem::take(&mut own.0))
+    ///
+    /// # Errors
+    /// When there is no memory for a copy.
+    pub fn into_bytes(self) -> Result<Vec<u8>> {
+        Arc::try_unwrap(self.bytes).map_or_else(|shared| copy_of(&shared.0), |mut own| Ok(std::mem::take(&mut own.0)))
     }
 
     /// Where each plane lies.

@@ -1,7 +1,8 @@
 //! Results of a one-shot run: audio is joined, and cut again at the borders of the input items.
 
 use crate::data::{
-    ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, NdArray, Packet, RuntimeData, with_room, write_samples,
+    ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, NdArray, Packet, RuntimeData, make_room, with_room,
+    write_samples,
 };
 use crate::error::Result;
 use crate::graph::ResultPort;
@@ -44,41 +45,61 @@ pub(super) struct Collector {
     /// Frames by input item, for output that does not follow the input's frames.
     by_item: Vec<(usize, u64)>,
     others: Vec<ResultItem>,
+    /// How much data they hold.
+    other_bytes: usize,
 }
 
 impl Collector {
     pub(super) fn new(port: ResultPort) -> Self {
-        Self { port, audio: Vec::new(), format: None, by_item: Vec::new(), others: Vec::new() }
+        Self { port, audio: Vec::new(), format: None, by_item: Vec::new(), others: Vec::new(), other_bytes: 0 }
     }
 
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(self.audio.as_slice()) + self.others.iter().map(|item| item.data.bytes()).sum::<usize>()
+        size_of_val(self.audio.as_slice()) + self.other_bytes
     }
 
     /// Adds a packet. `expected` is how many frames are likely to come in all, to size the memory once.
-    pub(super) fn add(&mut self, packet: Packet, expected: impl FnOnce(AudioFormat) -> usize) {
+    ///
+    /// # Errors
+    /// When there is no memory for them.
+    pub(super) fn add(&mut self, packet: Packet, expected: impl FnOnce(AudioFormat) -> usize) -> Result<()> {
         let item = packet.item as usize;
         let RuntimeData::Audio(audio) = packet.data else {
-            self.others.push(ResultItem { item, data: packet.data });
-            return;
+            self.keep(item, packet.data);
+            return Ok(());
         };
         if self.port.pieces {
-            self.others.push(ResultItem { item, data: audio.into() });
-            return;
+            self.keep(item, audio.into());
+            return Ok(());
         }
         let format = audio.format();
         let channels = usize::from(format.channels());
         if self.format.is_none() {
             self.format = Some(format);
-            self.audio = with_room(expected(format) * channels);
+            self.audio = with_room(expected(format).saturating_mul(channels))?;
         }
         // A packet that was dropped on the way leaves silence of its length, not a jump in time.
         let at = usize::try_from(packet.pts.to_frames(format.sample_rate_hz())).unwrap_or(0) * channels;
-        if at > self.audio.len() {
-            self.audio.resize(at, 0.0);
-        }
+        self.fill(at)?;
+        make_room(&mut self.audio, audio.samples().len())?;
         self.audio.extend_from_slice(audio.samples());
         self.by_item.push((item, audio.frames() as u64));
+        Ok(())
+    }
+
+    fn keep(&mut self, item: usize, data: RuntimeData) {
+        self.other_bytes += data.bytes();
+        self.others.push(ResultItem { item, data });
+    }
+
+    /// Silence up to a sample.
+    fn fill(&mut self, at: usize) -> Result<()> {
+        let more = at.saturating_sub(self.audio.len());
+        if more > 0 {
+            make_room(&mut self.audio, more)?;
+            self.audio.resize(at, 0.0);
+        }
+        Ok(())
     }
 
     /// Cuts the audio at the borders of the input items and turns it back into what the items were.
@@ -93,9 +114,7 @@ impl Collector {
     ) -> Result<PortResult> {
         let Some(format) = self.format else { return Ok(PortResult { port: self.port, items: self.others }) };
         let least = expected(format) * usize::from(format.channels());
-        if self.audio.len() < least {
-            self.audio.resize(least, 0.0);
-        }
+        self.fill(least)?;
         let total = (self.audio.len() / usize::from(format.channels())) as u64;
         let ends = match rate_in {
             Some(rate_in) if shapes.iter().any(|shape| shape.audio) => {

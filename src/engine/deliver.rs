@@ -2,7 +2,7 @@
 
 use super::stream::{Stream, Warning, WarningKind};
 use super::{adapt, slice_frames};
-use crate::data::{Kind, NdArray, Packet, Pts, RuntimeData, read_samples};
+use crate::data::{AudioFormat, Kind, NdArray, Packet, Pts, RuntimeData, read_samples};
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::PortId;
 
@@ -15,9 +15,9 @@ impl Stream {
         let kind = packet.data.kind();
         match &packet.data {
             RuntimeData::Audio(audio)
-                if !whole && kinds.contains(kind) && audio.frames() > slice_frames(audio.channels().into()) =>
+                if !whole && kinds.contains(kind) && audio.frames() > self.slice_frames(node, port, audio.format()) =>
             {
-                let most = slice_frames(audio.channels().into());
+                let most = self.slice_frames(node, port, audio.format());
                 let audio = audio.clone();
                 let rate = audio.sample_rate_hz();
                 let mut start = 0;
@@ -37,6 +37,19 @@ impl Stream {
             }
             _ => self.go_around(node, packet),
         }
+    }
+
+    /// How many frames a node gets at a time, so that what it makes of them is bounded too.
+    fn slice_frames(&mut self, node: usize, port: PortId, format: AudioFormat) -> usize {
+        let growth = match self.nodes[node].growth {
+            Some((of, growth)) if of == format => growth,
+            _ => {
+                let growth = self.graph.nodes[node].growth(port, format);
+                self.nodes[node].growth = Some((format, growth));
+                growth
+            }
+        };
+        slice_frames(format, growth)
     }
 
     /// What a slice set moving runs to its end before the next slice, so that it stays in the cache.
@@ -65,11 +78,12 @@ impl Stream {
         .map_err(|error| error.at_node(&at.id))?;
         let channels = usize::from(format.channels());
         let frames = array.elements() / channels;
+        let most = self.slice_frames(node, port, format);
         let mut start = 0;
         loop {
-            let count = (frames - start).min(slice_frames(channels));
+            let count = (frames - start).min(most);
             let mut audio = self.out.audio(format, count)?;
-            read_samples(array, start * channels, audio.samples_mut()).map_err(|error| error.at_node(&at.id))?;
+            read_samples(array, start * channels, audio.samples_mut()?).map_err(|error| error.at_node(&at.id))?;
             let rate = format.sample_rate_hz();
             let so_far = self.nodes[node].adapted.get_or_insert((format, 0));
             // Audio that was declared as such knows its place; a bare array follows the one before it.
@@ -128,9 +142,9 @@ impl Stream {
             let next = self.nodes[node].next.get(port.index()).copied().unwrap_or(at);
             let mut from = next;
             while from < at {
-                let count = usize::try_from(at - from).unwrap_or(0).min(slice_frames(format.channels().into()));
+                let count = usize::try_from(at - from).unwrap_or(0).min(self.slice_frames(node, port, format));
                 let mut silence = self.out.audio(format, count)?;
-                silence.samples_mut().fill(0.0);
+                silence.samples_mut()?.fill(0.0);
                 self.process_one(node, port, packet.with(silence, Pts::frames(from, format.sample_rate_hz())))?;
                 self.pump_slice()?;
                 from += count as i64;

@@ -1,13 +1,15 @@
 //! Where items enter a session or a live stream: what they must be, and when they are.
 
 use super::adapt;
-use crate::data::{AudioFormat, Format, Kind, Packet, Pts, RuntimeData, read_samples};
+use crate::data::{AudioFormat, Format, Kind, Packet, Pts, RuntimeData, denormals, read_samples};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
 use crate::node::Out;
 
 /// A jump in time of more than this is an error: the silence for it would be made sample by sample.
 const MOST_GAP_S: i64 = 600;
+/// The most that the silence of a jump may take, where it takes most.
+const MOST_GAP_BYTES: f64 = (512 << 20) as f64;
 
 /// All nodes of a graph that take input.
 pub(super) struct Entrance {
@@ -62,6 +64,7 @@ impl Entrance {
         to: Option<usize>,
         generation: u32,
     ) -> Result<Packet> {
+        let _denormals = denormals::flushed();
         let origin = self.origin.or(pts).unwrap_or(Pts::ZERO);
         let shifted = pts.map(|pts| pts.minus(origin));
         // All are asked first: an item is taken by every source, or by none.
@@ -150,7 +153,7 @@ impl Source {
         {
             let format = adapt::audio_format(array, &self.declared, false, &mut |_| {}, &at_node.id).map_err(named)?;
             let mut audio = out.audio(format, array.elements() / usize::from(format.channels()))?;
-            read_samples(array, 0, audio.samples_mut()).map_err(named)?;
+            read_samples(array, 0, audio.samples_mut()?).map_err(named)?;
             *data = audio.into();
         }
         let kind = data.kind();
@@ -176,6 +179,16 @@ impl Source {
             let text = format!(
                 "{:.0} s of the stream are missing, expected at most {MOST_GAP_S}",
                 Pts::frames(at - self.next, rate).seconds()
+            );
+            return Err(named(Error::new(ErrorKind::InputValue, text).hint("flush() or reset() first")));
+        }
+        let bytes = (at - self.next).max(0) as f64 * graph.samples_per_frame(audio.format()) * 4.0;
+        if bytes > MOST_GAP_BYTES {
+            let text = format!(
+                "the silence for {:.0} s of the stream that are missing takes {:.0} MiB, expected at most {:.0}",
+                Pts::frames(at - self.next, rate).seconds(),
+                bytes / f64::from(1 << 20),
+                MOST_GAP_BYTES / f64::from(1 << 20),
             );
             return Err(named(Error::new(ErrorKind::InputValue, text).hint("flush() or reset() first")));
         }

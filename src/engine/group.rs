@@ -85,8 +85,8 @@ impl Group {
         let format = AudioFormat::new(sample_rate_hz, u16::try_from(channels).unwrap_or(u16::MAX))?;
         let mut failed = None;
         for stream in 0..self.len() {
-            let mut samples = self.pool.samples(frames * channels);
-            read_samples(array, stream * frames * channels, samples.make_mut())?;
+            let mut samples = self.pool.samples(frames * channels)?;
+            read_samples(array, stream * frames * channels, samples.make_mut()?)?;
             if let Err(error) = self.feed(stream, AudioBuffer::new(samples, format)?.into()) {
                 failed.get_or_insert(error);
             }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -10,7 +11,7 @@ use super::metrics::NodeMetrics;
 use super::stream::Stream;
 use crate::data::Packet;
 use crate::error::Result;
-use crate::graph::{Exit, Stage};
+use crate::graph::{Exit, Graph, Stage};
 use crate::node::{Nudge, PortId};
 
 /// Packets that a job works on before it lets others have the thread.
@@ -41,7 +42,9 @@ pub(super) struct Work {
     pub(super) upstream: usize,
     ends: usize,
     pub(super) ended: bool,
-    cost_ns_per_frame: f64,
+    /// What one of them has cost for each frame, at most, as far as it was measured.
+    measured_ns_per_frame: f64,
+    graph: Arc<Graph>,
     /// Whether its nodes run elsewhere, so that whoever calls them waits.
     waits: bool,
     /// Whether packets are under way there, and whether the job waits for an answer.
@@ -63,7 +66,8 @@ impl Work {
             upstream: stage.upstream,
             ends: 0,
             ended: false,
-            cost_ns_per_frame: stage.graph.cost_ns(1),
+            measured_ns_per_frame: 0.0,
+            graph: stage.graph.clone(),
             waits: stage.graph.waits(),
             under_way: false,
             settling: false,
@@ -85,11 +89,26 @@ impl Work {
 
     /// Whether what comes next takes at most so long.
     pub(super) fn is_short(&self, limit_ns: f64) -> bool {
-        let frames = match self.queue.front() {
-            Some(Entry::Packet(_, _, packet)) => packet.data.frames(),
-            _ => 0,
-        };
-        !self.waits && frames as f64 * self.cost_ns_per_frame <= limit_ns
+        if self.waits {
+            return false;
+        }
+        match self.queue.front() {
+            Some(Entry::Packet(node, port, packet)) => {
+                let frames = self.stream.as_ref().map_or(0, |stream| stream.frames_for(*node, *port, packet));
+                let format = packet.data.format().audio().ok();
+                let per_frame = self.graph.cost_per_frame_ns(format).max(self.measured_ns_per_frame);
+                frames as f64 * per_frame <= limit_ns
+            }
+            // What a node holds comes out, however much it is.
+            Some(Entry::End) => false,
+            _ => true,
+        }
+    }
+
+    /// Takes note of how long a packet took. Most have much in common with the next one.
+    pub(super) fn measured(&mut self, frames: u64, elapsed: Duration) {
+        let per_frame = elapsed.as_nanos() as f64 / frames.max(1) as f64;
+        self.measured_ns_per_frame = per_frame.max(self.measured_ns_per_frame * 0.9);
     }
 
     /// Whether its figures can be told now: not in the middle of a packet.
@@ -142,8 +161,16 @@ impl Shared {
                 work.ends >= work.upstream.max(1)
             };
             drop(state);
+            let frames = match &entry {
+                Entry::Packet(node, port, packet) => stream.frames_for(*node, *port, packet),
+                _ => 0,
+            };
+            let started = Instant::now();
             let done = self.step(&mut stream, entry, last, stale);
             let mut state = self.lock();
+            if frames > 0 {
+                state.work[stage].measured(frames, started.elapsed());
+            }
             state.work[stage].settling = false;
             if self.closed.is_set() {
                 drop(state);

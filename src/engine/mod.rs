@@ -24,9 +24,11 @@ pub use idle::Idle;
 pub use job::Job;
 pub use live::{Live, LiveOptions, Pushed, Spawn, WhenFull};
 pub use metrics::{NodeMetrics, RunMetrics};
-pub use run::{RunOptions, RunResults, run};
+pub use run::{RunOptions, RunResults, cost_ns, run};
 pub use session::{Session, SessionOptions, SessionOutput};
 pub use stop::StopFlag;
+use crate::data::AudioFormat;
+
 pub use stream::{Stream, StreamOptions, Warning, WarningKind};
 pub use verify::{VerifyCase, VerifyOptions, VerifyReport, verify};
 
@@ -34,7 +36,11 @@ pub use verify::{VerifyCase, VerifyOptions, VerifyReport, verify};
 /// is made of it stay in the second-level cache.
 pub const SLICE_SAMPLES: usize = 65_536;
 
-/// Frames of a slice of so many channels.
-fn slice_frames(channels: usize) -> usize {
-    (SLICE_SAMPLES / channels).max(1)
+/// A slice lasts no longer than this, whatever its rate: what is made of it at a higher rate is bounded too.
+const SLICE_S: usize = 8;
+
+/// Frames of a slice of a format, for a node that makes up to `growth` samples of one.
+fn slice_frames(format: AudioFormat, growth: usize) -> usize {
+    let samples = SLICE_SAMPLES / usize::from(format.channels());
+    (samples.min(SLICE_S * format.sample_rate_hz() as usize) / growth).max(1)
 }

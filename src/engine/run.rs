@@ -9,7 +9,7 @@ use super::metrics::RunMetrics;
 use super::stop::StopFlag;
 use super::stream::{Stream, StreamOptions, Warning};
 use crate::data::{AudioFormat, Packet, Pts, RuntimeData};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::node::{Clock, Opening};
 
@@ -69,9 +69,12 @@ pub fn run(graph: &Arc<Graph>, idle: &Idle, items: Vec<RuntimeData>, options: &R
     let mut peak_bytes = input_bytes;
     let mut collect = |stream: &mut Stream| {
         for (result, packet) in stream.take_results() {
-            collectors[result].add(packet, |format| expected(format, rate_in, total_frames));
+            let at = &graph.results[result].node_id;
+            let added = collectors[result].add(packet, |format| expected(format, rate_in, total_frames));
+            added.map_err(|error| error.at_node(at))?;
         }
         peak_bytes = peak_bytes.max(input_bytes + collectors.iter().map(Collector::bytes).sum::<usize>());
+        Ok(())
     };
     let mut frames = 0;
     for (index, data) in items.into_iter().enumerate() {
@@ -80,13 +83,13 @@ pub fn run(graph: &Arc<Graph>, idle: &Idle, items: Vec<RuntimeData>, options: &R
         frames += i64::try_from(shapes[index].frames).unwrap_or(i64::MAX);
         let packet = Packet { data, pts, item: u32::try_from(index).unwrap_or(u32::MAX), generation: 0 };
         stream.push(packet).map_err(|error| error.at_item(index))?;
-        collect(&mut stream);
+        collect(&mut stream).map_err(|error: Error| error.at_item(index))?;
         if let Some(progress) = &options.progress {
             progress.fetch_add(shapes[index].frames, Ordering::Relaxed);
         }
     }
     stream.end()?;
-    collect(&mut stream);
+    collect(&mut stream)?;
     let dropped = stream.has_dropped();
     let mut clipped = 0;
     let mut ports = Vec::with_capacity(collectors.len());
@@ -122,6 +125,24 @@ pub fn run(graph: &Arc<Graph>, idle: &Idle, items: Vec<RuntimeData>, options: &R
     })
 }
 
+/// Estimated CPU time of a run over these items, in nanoseconds.
+pub fn cost_ns(graph: &Graph, items: &[RuntimeData]) -> f64 {
+    let cost = items.iter().map(|item| {
+        let (format, frames) = match item {
+            RuntimeData::Audio(audio) => (Some(audio.format()), audio.frames() as u64),
+            RuntimeData::Numpy(array) => {
+                let (frames, channels) = array.frames_and_channels().unwrap_or((1, 1));
+                let channels = array.audio.map_or(u16::try_from(channels).unwrap_or(1), AudioFormat::channels);
+                let format = rate(item, graph).and_then(|rate| AudioFormat::new(rate, channels).ok());
+                (format, frames as u64)
+            }
+            other => (None, other.frames()),
+        };
+        graph.cost_ns(format, frames)
+    });
+    cost.sum()
+}
+
 fn shape(item: &RuntimeData) -> ItemShape {
     match item {
         RuntimeData::Audio(audio) => ItemShape { frames: audio.frames() as u64, audio: true, array: None },
@@ -148,7 +169,6 @@ fn rate(item: &RuntimeData, graph: &Graph) -> Option<u32> {
 
 fn expected(format: AudioFormat, rate_in: Option<u32>, frames: u64) -> usize {
     let Some(rate_in) = rate_in else { return 0 };
-    // No more than a day of it at once, whatever an item claims.
     let frames = (u128::from(frames) * u128::from(format.sample_rate_hz())).div_ceil(u128::from(rate_in));
-    usize::try_from(frames.min(86_400 * 48_000)).unwrap_or(0)
+    usize::try_from(frames).unwrap_or(usize::MAX)
 }

@@ -13,7 +13,7 @@ use super::stream::{Stream, StreamOptions};
 use crate::data::{AudioFormat, Format, Packet, Pts, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
-use crate::node::{Align, Clock, Opening, PortId};
+use crate::node::{Align, Clock, Opening, PortId, StopWaiting};
 
 /// How a session behaves.
 #[derive(Debug, Clone, Default)]
@@ -68,7 +68,7 @@ pub struct Session {
     idle: Arc<Idle>,
     options: SessionOptions,
     /// Rises with every interrupt. Work of an older generation is thrown away.
-    generation: AtomicU32,
+    generation: Arc<AtomicU32>,
     closed: StopFlag,
     inner: Mutex<Inner>,
     /// What [`held_frames`](Self::held_frames) says: the generation in the upper half, the frames in the lower one.
@@ -109,7 +109,7 @@ impl Session {
             graph: graph.clone(),
             idle: idle.clone(),
             options,
-            generation: AtomicU32::new(0),
+            generation: Arc::default(),
             closed: StopFlag::default(),
             held: AtomicU64::new(0),
             pending: Mutex::default(),
@@ -133,6 +133,13 @@ impl Session {
     pub fn channels(&self) -> Option<u16> {
         let inner = self.lock()?;
         inner.entrance.channels()
+    }
+
+    /// Estimated CPU time of so many frames of the first source, in nanoseconds.
+    pub fn cost_ns(&self, frames: u64) -> f64 {
+        let known = self.lock().and_then(|inner| inner.entrance.sample_rate_hz().zip(inner.entrance.channels()));
+        let format = known.and_then(|(rate, channels)| AudioFormat::new(rate, channels).ok());
+        self.graph.cost_ns(format, frames)
     }
 
     /// Checks whether audio of a format can go in.
@@ -171,12 +178,32 @@ impl Session {
         sink: &mut dyn FnMut(usize, Packet),
     ) -> Result<()> {
         let mut inner = self.enter()?;
-        let _waiting = self.closed.ends_waits(&self.graph);
+        let _waiting = self.ends_waits();
         let inner = &mut *inner;
         let node = to.map(|id| inner.entrance.find(&self.graph, id)).transpose()?;
+        let before = self.generation();
         let done = self.push(inner, data, pts, node).and_then(|()| self.give(inner, sink));
+        let done = self.given_up(inner, before, done);
         self.count_held(inner);
         done
+    }
+
+    /// While what it gives lives, nodes that wait on this thread end their wait at a close or an interrupt.
+    fn ends_waits(&self) -> Option<StopWaiting> {
+        let (closed, generation) = (self.closed.clone(), self.generation.clone());
+        let before = self.generation();
+        self.graph.waits().then(|| {
+            StopWaiting::when(move || closed.is_set() || generation.load(Ordering::Acquire) != before)
+        })
+    }
+
+    /// What comes of a call that another thread has ended: of a close the error that says so, of an interrupt nothing.
+    fn given_up(&self, inner: &mut Inner, before: u32, done: Result<()>) -> Result<()> {
+        match done {
+            Err(_) if self.closed.is_set() => Err(closed()),
+            Err(_) if self.generation() != before => self.restart(inner),
+            done => done,
+        }
     }
 
     /// Ends the stream and gives everything that nodes hold back. What is fed next begins another stream, at time 0.
@@ -195,13 +222,14 @@ impl Session {
     /// As [`feed`](Self::feed).
     pub fn flush_with(&self, sink: &mut dyn FnMut(usize, Packet)) -> Result<()> {
         let mut inner = self.enter()?;
-        let _waiting = self.closed.ends_waits(&self.graph);
+        let _waiting = self.ends_waits();
         let inner = &mut *inner;
         if inner.generation != self.generation() && self.stream(inner)?.failure().is_none() {
             return self.restart(inner);
         }
-        self.stream(inner)?.end()?;
-        self.give(inner, sink)?;
+        let before = self.generation();
+        let done = self.stream(inner)?.end().and_then(|()| self.give(inner, sink));
+        self.given_up(inner, before, done)?;
         self.restart(inner)
     }
 

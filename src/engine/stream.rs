@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::metrics::{NodeMetrics, Recorder};
 use super::stop::StopFlag;
-use crate::data::{AudioFormat, Format, Kind, Kinds, Packet, Pool, RuntimeData};
+use crate::data::{AudioFormat, Format, Kind, Kinds, Packet, Pool, RuntimeData, denormals};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, GraphNode};
 use crate::manifest::OnError;
@@ -58,6 +58,8 @@ pub(super) struct Running {
     pub(super) next: Vec<i64>,
     /// For arrays that become audio here: their format, and the frames so far.
     pub(super) adapted: Option<(AudioFormat, i64)>,
+    /// How many samples it makes of one of a format, at most.
+    pub(super) growth: Option<(AudioFormat, usize)>,
     /// A bit for each output that leads somewhere.
     wanted: u64,
     /// Parameters that were changed while running.
@@ -109,6 +111,7 @@ impl Stream {
                 used: false,
                 next: vec![0; node.connected.len()],
                 adapted: None,
+                growth: None,
                 wanted: wanted(node),
                 changed: BTreeMap::new(),
                 recorder: Recorder::default(),
@@ -165,6 +168,14 @@ impl Stream {
     /// As [`push`](Self::push).
     pub fn push_port(&mut self, node: usize, port: PortId, packet: Packet) -> Result<()> {
         self.guarded(|stream| stream.deliver(node, port, packet))
+    }
+
+    /// How many frames a packet is to a node, with the silence that is missing before it. One of another kind is one.
+    pub fn frames_for(&self, node: usize, port: PortId, packet: &Packet) -> u64 {
+        let RuntimeData::Audio(audio) = &packet.data else { return packet.data.frames() };
+        let at = packet.pts.to_frames(audio.sample_rate_hz());
+        let next = self.nodes[node].next.get(port.index()).copied().unwrap_or(at);
+        audio.frames() as u64 + u64::try_from(at.saturating_sub(next)).unwrap_or(0)
     }
 
     /// Whether packets are under way in a node that runs elsewhere.
@@ -309,7 +320,9 @@ impl Stream {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
+        let denormals = denormals::flushed();
         let done = work(self);
+        drop(denormals);
         if let Err(error) = &done {
             self.failed = Some(error.clone()).filter(|error| !error.does_session_go_on());
             if self.failed.is_some() {
@@ -407,6 +420,8 @@ impl Stream {
         let running = &mut self.nodes[node];
         let out = &mut self.out;
         out.listen(running.wanted);
+        // Code of others finds the thread as it left it.
+        let _denormals = self.graph.nodes[node].waits().then(denormals::kept);
         let done = caught(|| work(running.processor.as_mut(), out));
         if let (Some(clock), Some(started)) = (&self.options.clock, started) {
             let ns = clock.now_ns().saturating_sub(started);

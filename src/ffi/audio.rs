@@ -123,13 +123,15 @@ impl AudioBuffer {
         let (dtype, order) = super::dtype::from_number(i16::try_from(dtype).unwrap_or(-1))?;
         let bytes = crate::data::ArrayBytes::Owned(Arc::new(super::raw::copy_in(address, byte_len)?));
         let array = crate::data::NdArray { bytes, dtype, order, shape: Vec::new(), audio: None };
-        let mut samples = vec![0.0; array.elements()];
+        let mut samples = crate::data::zeros(array.elements())?;
         crate::data::read_samples(&array, 0, &mut samples)?;
         Ok(Arc::new(Self { inner: crate::data::AudioBuffer::new(samples, format)? }))
     }
 
-    /// The samples as memory for numpy: float32, interleaved, a copy.
-    pub fn raw_export(&self) -> Arc<super::RawBuffer> {
-        Arc::new(super::RawBuffer::from_samples(self.inner.samples().to_vec()))
+    /// The samples as memory for numpy, which the owner of a number frees: float32, interleaved, a copy. Its address.
+    pub fn raw_export(&self, owner: u64) -> std::result::Result<u64, RemoteMediaError> {
+        let mut samples = crate::data::with_room(self.inner.samples().len())?;
+        samples.extend_from_slice(self.inner.samples());
+        Ok(super::owned::put_memory(owner, super::raw::Memory::Samples(samples)))
     }
 }

@@ -1,18 +1,18 @@
 //! One run in as few calls as possible, for Python: records in, records out (see [`wire`](super::wire)).
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::audio::blob;
 use super::error::{RemoteMediaError, out_of_range};
+use super::owned;
 use super::pipeline::Pipeline;
-use super::raw::{Blob, RawBuffer};
-use super::wire::{self, Batch, Buffers};
+use super::raw::handle;
+use super::wire::{self, Batch};
 use crate::data::{AudioBuffer, RuntimeData, read_samples};
 use crate::engine::{NodeMetrics, RunMetrics, RunOptions, RunResults, VerifyOptions, WarningKind};
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 use crate::node::MonotonicClock;
 use crate::runtime::Runtime;
 
@@ -30,31 +30,77 @@ impl Drop for EndCall {
     }
 }
 
-fn options(lenient: bool, metrics: bool) -> RunOptions {
+/// Options as they cross: 1 lenient, 2 metrics.
+fn options(options: u64) -> RunOptions {
+    let (lenient, metrics) = (options & 1 != 0, options & 2 != 0);
     RunOptions { lenient, clock: metrics.then(|| Arc::new(MonotonicClock::default()) as _), ..RunOptions::default() }
+}
+
+impl Pipeline {
+    /// Runs a batch on this thread if it is short. A single byte: it would take longer, and has not run.
+    pub(super) fn try_run(&self, records: &[u8], options: u64) -> Result<Vec<u8>> {
+        let mut batch = EndCall(wire::batch(records)?);
+        if self.inner.graph().waits() || self.inner.cost_ns(&batch.0.items) > SHORT_NS {
+            return Ok(vec![wire::LATER]);
+        }
+        let items = std::mem::take(&mut batch.0.items);
+        let results = self.inner.run(items, &self::options(options))?;
+        let meta = meta(&results);
+        wire::inline(results, meta)
+    }
+
+    /// Starts a batch on a compute thread, as the run of an owner. `timeout_ms` of 0 sets no limit.
+    pub(super) fn start_run(&self, records: &[u8], options: u64, timeout_ms: u64, owner: u64) -> Result<()> {
+        let batch = wire::batch(records)?;
+        let job = self.inner.start(&Runtime::shared(), batch.items, self::options(options), timeout_ms)?;
+        owned::put_run(owner, job);
+        Ok(())
+    }
+}
+
+/// The results of a run, once.
+pub(super) fn take(run: &owned::Run) -> Result<Vec<u8>> {
+    let results = run.job.take()?;
+    let meta = meta(&results);
+    let (records, buffers) = wire::with_buffers(results, meta)?;
+    *run.buffers.lock().unwrap_or_else(PoisonError::into_inner) = buffers;
+    Ok(records)
+}
+
+/// Blocks until a run has ended, at most `timeout_ms`. Says whether it has.
+#[uniffi::export]
+pub fn raw_run_wait(run: u64, timeout_ms: i64) -> Answer<bool> {
+    Ok(owned::run(run)?.job.wait(Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0))))
+}
+
+/// Waits for the end of a run. Dropping the wait does not stop it.
+#[uniffi::export]
+pub async fn raw_run_finished(run: u64) -> Answer<()> {
+    let job = owned::run(run)?.job;
+    job.finished().await;
+    Ok(())
+}
+
+/// Stops a run. Whoever waits gets an error of kind `Closed`.
+#[uniffi::export]
+pub fn raw_run_stop(run: u64) -> Answer<()> {
+    owned::run(run)?.job.stop();
+    Ok(())
+}
+
+/// Gives a buffer that the results name, each once, to the owner of a number: its address.
+#[uniffi::export]
+pub fn raw_run_buffer(run: u64, index: i32, owner: u64) -> Answer<u64> {
+    let run = owned::run(run)?;
+    let mut buffers = run.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(wire::hand_over(&mut buffers, index, owner)?)
 }
 
 #[uniffi::export]
 impl Pipeline {
-    /// Runs a batch on the caller's thread if it is short. Memory is only read until this returns. A single byte: it
-    /// would take longer, and has not run. `options`: 1 lenient, 2 metrics (one number, as each argument costs).
-    pub fn raw_try_run(&self, batch: &[u8], options: i32) -> Answer<Blob> {
-        let mut batch = EndCall(wire::batch(batch)?);
-        if self.inner.cost_ns(batch.0.frames()) > SHORT_NS || self.inner.graph().waits() {
-            return Ok(Blob(vec![wire::LATER]));
-        }
-        let items = std::mem::take(&mut batch.0.items);
-        let results = self.inner.run(items, &self::options(options & 1 != 0, options & 2 != 0))?;
-        let meta = meta(&results);
-        Ok(blob(wire::inline(results, meta))?)
-    }
-
-    /// Starts a batch on a compute thread. `timeout_ms` of 0 sets no limit.
-    pub fn raw_start(&self, batch: &[u8], lenient: bool, metrics: bool, timeout_ms: i64) -> Answer<Arc<RawJob>> {
-        let timeout_ms = u64::try_from(timeout_ms).unwrap_or(0);
-        let batch = wire::batch(batch)?;
-        let inner = self.inner.start(&Runtime::shared(), batch.items, options(lenient, metrics), timeout_ms)?;
-        Ok(Arc::new(RawJob { inner }))
+    /// What the plain calls take. Keep this object while they may be made.
+    pub fn raw_handle(&self) -> u64 {
+        handle(self)
     }
 
     /// The result ports, in the order in which records count them, as JSON.
@@ -72,7 +118,7 @@ impl Pipeline {
         let audio = match batch.0.items.pop() {
             Some(RuntimeData::Numpy(array)) => {
                 let format = array.audio.ok_or_else(|| Error::new(ErrorKind::InputType, "the input is not audio"))?;
-                let mut samples = vec![0.0; array.elements()];
+                let mut samples = crate::data::zeros(array.elements())?;
                 read_samples(&array, 0, &mut samples)?;
                 Some(AudioBuffer::new(samples, format)?)
             }
@@ -85,61 +131,6 @@ impl Pipeline {
             tolerance,
         };
         Ok(self.inner.verify(&options)?.to_json().to_string())
-    }
-}
-
-/// A batch under way.
-#[derive(Debug, uniffi::Object)]
-pub struct RawJob {
-    inner: crate::engine::Job,
-}
-
-#[uniffi::export]
-impl RawJob {
-    /// Blocks until the end, at most `timeout_ms`. Says whether it has ended.
-    pub fn wait(&self, timeout_ms: i64) -> bool {
-        self.inner.wait(Duration::from_millis(u64::try_from(timeout_ms).unwrap_or(0)))
-    }
-
-    /// Waits for the end. Dropping the wait does not stop the run.
-    pub async fn finished(&self) {
-        self.inner.finished().await;
-    }
-
-    /// Stops the run. Whoever waits gets an error of kind `Closed`.
-    pub fn stop(&self) {
-        self.inner.stop();
-    }
-
-    /// The results, once.
-    pub fn take(&self) -> Answer<Arc<RawResults>> {
-        let results = self.inner.take()?;
-        let meta = meta(&results);
-        let (records, buffers) = wire::with_buffers(results, meta);
-        Ok(Arc::new(RawResults { records: Mutex::new(records), buffers: Mutex::new(buffers) }))
-    }
-}
-
-/// What a run gave: records, and the buffers that they name.
-#[derive(Debug, uniffi::Object)]
-pub struct RawResults {
-    records: Mutex<Vec<u8>>,
-    buffers: Mutex<Buffers>,
-}
-
-#[uniffi::export]
-impl RawResults {
-    /// The records, once.
-    pub fn records(&self) -> Answer<Blob> {
-        let records = std::mem::take(&mut *self.records.lock().unwrap_or_else(PoisonError::into_inner));
-        Ok(blob(records)?)
-    }
-
-    /// Takes a buffer out: each once.
-    pub fn raw_buffer(&self, index: i32) -> Answer<Arc<RawBuffer>> {
-        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
-        let buffer = usize::try_from(index).ok().and_then(|index| buffers.get_mut(index)).and_then(Option::take);
-        Ok(buffer.ok_or_else(|| out_of_range("buffer", index.into(), "the number of a buffer not taken before"))?)
     }
 }
 

@@ -45,13 +45,15 @@ pub fn cli_main(arguments: Vec<String>) -> i32 {
 #[cfg(feature = "python")]
 #[uniffi::export]
 pub fn raw_after_fork() {
+    crate::fork::forked();
     // The next use makes a runtime of this process: it compares process ids.
     drop(crate::runtime::Runtime::shared());
 }
 
-/// Ends our threads before the interpreter goes away.
+/// Ends our threads before the interpreter goes away, and lets none of them into it any more.
 #[cfg(feature = "python")]
 #[uniffi::export]
 pub fn raw_shutdown() {
     crate::runtime::Runtime::shutdown_shared(std::time::Duration::from_secs(2));
+    super::interpreter::close(std::time::Duration::from_millis(500));
 }

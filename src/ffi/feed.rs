@@ -2,11 +2,10 @@
 
 use std::sync::{Arc, PoisonError};
 
-use super::audio::blob;
 use super::batch::{EndCall, figures};
 use super::error::RemoteMediaError;
 use super::pipeline::Pipeline;
-use super::raw::{Blob, RawBuffer};
+use super::raw::handle;
 use super::session::{Session, SessionConfig, options, pts};
 use super::{dtype, wire};
 use crate::data::RuntimeData;
@@ -22,8 +21,15 @@ pub(super) fn one_item(batch: &mut EndCall) -> Result<RuntimeData> {
     item.ok_or_else(|| Error::new(ErrorKind::InputValue, "a batch of one item is expected"))
 }
 
+/// When an item is: ticks and denominator; a denominator of 0 for none.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Time {
+    pub(super) ticks: i64,
+    pub(super) den: i64,
+}
+
 /// What bare arrays are that go in: element type by number, -1 for none.
-pub(super) fn bare(dtype: i32, one_axis: bool) -> Result<Option<wire::Bare>> {
+pub(super) fn bare(dtype: i64, one_axis: bool) -> Result<Option<wire::Bare>> {
     if dtype == -1 {
         return Ok(None);
     }
@@ -36,16 +42,40 @@ fn sources(graph: &Graph) -> Vec<String> {
 }
 
 /// The id of a source by its position among them; none below 0.
-pub(super) fn source(graph: &Graph, to: i32) -> Option<String> {
+pub(super) fn source(graph: &Graph, to: i64) -> Option<String> {
     let node = usize::try_from(to).ok().and_then(|to| graph.takers().nth(to))?;
     Some(graph.nodes[node].id.clone())
 }
 
 impl Session {
-    fn answer(&self, outputs: Vec<SessionOutput>, bare: Option<wire::Bare>) -> Answer<Blob> {
+    fn answer(&self, outputs: Vec<SessionOutput>, bare: Option<wire::Bare>) -> Result<Vec<u8>> {
         let (bytes, buffers) = wire::outputs_with_buffers(outputs, bare)?;
         *self.buffers.lock().unwrap_or_else(PoisonError::into_inner) = buffers;
-        Ok(blob(bytes)?)
+        Ok(bytes)
+    }
+
+    /// Takes one item and gives what comes out. `to` is the position among `raw_sources`, or -1 for all. Memory is only
+    /// read until this returns.
+    pub(super) fn feed_records(&self, records: &[u8], to: i64, time: Time) -> Result<Vec<u8>> {
+        let mut batch = EndCall(wire::batch(records)?);
+        let item = one_item(&mut batch)?;
+        let bare = match &item {
+            RuntimeData::Numpy(array) if array.audio.is_none() => {
+                Some((array.dtype, array.order, array.shape.len() == 1))
+            }
+            _ => None,
+        };
+        let to = source(self.inner.graph(), to);
+        let pts = pts(time.ticks, i32::try_from(time.den).unwrap_or(-1))?;
+        let outputs = self.inner.feed(item, pts, to.as_deref())?;
+        self.answer(outputs, bare)
+    }
+
+    /// Ends the stream. `dtype`, `one_axis`: of the bare arrays that went in; -1 for none.
+    pub(super) fn flush_records(&self, dtype: i64, one_axis: bool) -> Result<Vec<u8>> {
+        let bare = bare(dtype, one_axis)?;
+        let outputs = self.inner.flush()?;
+        self.answer(outputs, bare)
     }
 }
 
@@ -59,34 +89,15 @@ impl Pipeline {
 
 #[uniffi::export]
 impl Session {
-    /// Takes one item and gives what comes out. `to` is the position among `raw_sources`, or -1 for all; `pts_den` of 0
-    /// says that the item follows the one before. Memory is only read until this returns.
-    pub fn raw_feed(&self, batch: &[u8], to: i32, pts_ticks: i64, pts_den: i32) -> Answer<Blob> {
-        let mut batch = EndCall(wire::batch(batch)?);
-        let item = one_item(&mut batch)?;
-        let bare = match &item {
-            RuntimeData::Numpy(array) if array.audio.is_none() => {
-                Some((array.dtype, array.order, array.shape.len() == 1))
-            }
-            _ => None,
-        };
-        let to = source(self.inner.graph(), to);
-        let outputs = self.inner.feed(item, pts(pts_ticks, pts_den)?, to.as_deref())?;
-        self.answer(outputs, bare)
+    /// What the plain calls take. Keep this object while they may be made.
+    pub fn raw_handle(&self) -> u64 {
+        handle(self)
     }
 
-    /// A buffer that the last answer names, once.
-    pub fn raw_buffer(&self, index: i32) -> Answer<Arc<RawBuffer>> {
+    /// Gives a buffer that the last answer names, each once, to the owner of a number: its address.
+    pub fn raw_buffer(&self, index: i32, owner: u64) -> Answer<u64> {
         let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
-        let buffer = usize::try_from(index).ok().and_then(|at| buffers.get_mut(at)).and_then(Option::take);
-        Ok(buffer.ok_or_else(|| Error::new(ErrorKind::Internal, format!("the answer has no buffer {index}")))?)
-    }
-
-    /// Ends the stream. `dtype`, `one_axis`: of the bare arrays that went in; -1 for none.
-    pub fn raw_flush(&self, dtype: i32, one_axis: bool) -> Answer<Blob> {
-        let bare = bare(dtype, one_axis)?;
-        let outputs = self.inner.flush()?;
-        self.answer(outputs, bare)
+        Ok(wire::hand_over(&mut buffers, index, owner)?)
     }
 
     /// Starts workers and loads models.
@@ -106,7 +117,7 @@ impl Session {
 
     /// Estimated CPU time of a frame of so many frames, in nanoseconds.
     pub fn raw_cost_ns(&self, frames: i64) -> f64 {
-        self.inner.graph().cost_ns(u64::try_from(frames).unwrap_or(0))
+        self.inner.cost_ns(u64::try_from(frames).unwrap_or(0))
     }
 
     /// The figures of every node, as JSON.

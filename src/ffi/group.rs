@@ -2,16 +2,15 @@
 
 use std::sync::Arc;
 
-use super::audio::blob;
 use super::batch::EndCall;
 use super::error::{RemoteMediaError, out_of_range};
 use super::feed::bare;
 use super::pipeline::Pipeline;
-use super::raw::Blob;
+use super::raw::handle;
 use super::session::{SessionConfig, options};
 use super::wire;
 use crate::data::RuntimeData;
-use crate::error::{Error, ErrorKind};
+use crate::error::{Error, ErrorKind, Result};
 
 type Answer<T> = std::result::Result<T, RemoteMediaError>;
 
@@ -61,10 +60,9 @@ impl RawGroup {
         Ok(failed.map_or(Ok(()), Err)?)
     }
 
-    /// Results, at most `most`: before each record what a session's records have, and the number of the stream, u32.
-    pub fn raw_take(&self, most: i32, dtype: i32, one_axis: bool) -> Answer<Blob> {
-        let outputs = self.inner.take(usize::try_from(most).unwrap_or(0));
-        Ok(blob(wire::group_outputs(outputs, bare(dtype, one_axis)?)?)?)
+    /// What the plain calls take. Keep this object while they may be made.
+    pub fn raw_handle(&self) -> u64 {
+        handle(self)
     }
 
     /// Ends one stream, or all of them (-1).
@@ -96,7 +94,13 @@ impl RawGroup {
 }
 
 impl RawGroup {
-    fn streams(&self, stream: i32) -> crate::error::Result<Vec<usize>> {
+    /// Results, at most `most`: before each record what a session's records have, and the number of the stream, u32.
+    pub(super) fn take_records(&self, most: usize, dtype: i64, one_axis: bool) -> Result<Vec<u8>> {
+        let bare = bare(dtype, one_axis)?;
+        wire::group_outputs(self.inner.take(most), bare)
+    }
+
+    fn streams(&self, stream: i32) -> Result<Vec<usize>> {
         if stream == -1 {
             return Ok((0..self.inner.len()).collect());
         }

@@ -8,8 +8,8 @@ use super::raw::{Staging, handle};
 use super::session::Session;
 use super::{dtype, process};
 use crate::data::{
-    ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, Kind, NdArray, Packet, Pool, RuntimeData, read_samples,
-    write_samples,
+    ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, Kind, NdArray, Packet, Pool, RuntimeData, make_room,
+    read_samples, write_samples, zeros,
 };
 use crate::error::{Error, ErrorKind, Result};
 
@@ -55,6 +55,12 @@ pub struct RawLane {
     error: Mutex<Option<Error>>,
 }
 
+#[allow(dead_code)] // Held only to be freed.
+enum Outgrown {
+    Input(Arc<Staging>),
+    Output(Staging),
+}
+
 struct Inner {
     format: AudioFormat,
     /// Channels of a result without frames.
@@ -63,6 +69,9 @@ struct Inner {
     array: NdArray,
     input: Arc<Staging>,
     output: Staging,
+    /// Memory that was outgrown. Whoever was told where it is may still look there: it stays as long as the lane. Each is
+    /// at most half as large as the next one.
+    outgrown: Vec<Outgrown>,
     pool: Pool,
     /// Bytes of the result in the output, and what did not fit behind them.
     written: usize,
@@ -87,23 +96,24 @@ impl RawLane {
         order: ByteOrder,
         format: AudioFormat,
         channels_out: u16,
-    ) -> Self {
+    ) -> Result<Self> {
         let bytes = LEAST_FRAMES * usize::from(format.channels()) * dtype.size();
-        let input = Arc::new(Staging::new(bytes));
+        let input = Arc::new(Staging::new(bytes)?);
         let array = NdArray { bytes: ArrayBytes::Foreign(input.clone()), dtype, order, shape: Vec::new(), audio: None };
         let inner = Inner {
             format,
             channels_out,
             array,
             input,
-            output: Staging::new(HEADER + bytes),
+            output: Staging::new(HEADER + bytes)?,
+            outgrown: Vec::new(),
             pool: Pool::default(),
             written: 0,
             rest: Vec::new(),
             result: FAILED,
             scratch: Vec::new(),
         };
-        Self { session, inner: Mutex::new(inner), error: Mutex::new(None) }
+        Ok(Self { session, inner: Mutex::new(inner), error: Mutex::new(None) })
     }
 
     /// Works on the first `frames` frames of the input. Frames and channels of the result, or a code below 0.
@@ -135,8 +145,8 @@ impl Inner {
         if !fits {
             return Err(Error::new(ErrorKind::Internal, format!("{frames} frames are longer than the lane")));
         }
-        let mut samples = self.pool.samples(frames * channels);
-        read_samples(&self.array, 0, samples.make_mut())?;
+        let mut samples = self.pool.samples(frames * channels)?;
+        read_samples(&self.array, 0, samples.make_mut()?)?;
         let audio = AudioBuffer::new(samples, self.format)?;
         self.collect(|sink| session.feed_with(audio.into(), None, None, sink))
     }
@@ -149,9 +159,11 @@ impl Inner {
         let mut put = |output: &Staging, bytes: &[u8]| {
             if rest.is_empty() && output.write(*written, bytes) {
                 *written += bytes.len();
-            } else {
-                rest.extend_from_slice(bytes);
+                return Ok(());
             }
+            make_room(rest, bytes.len())?;
+            rest.extend_from_slice(bytes);
+            Ok(())
         };
         let native = array.dtype == DType::F32 && array.order == ByteOrder::Native;
         let mut failed = None;
@@ -163,15 +175,14 @@ impl Inner {
                 }
                 frames += audio.frames();
                 channels = usize::from(audio.channels());
-                if native {
-                    put(output, bytemuck::cast_slice(audio.samples()));
+                let done = if native {
+                    put(output, bytemuck::cast_slice(audio.samples()))
                 } else {
                     scratch.clear();
-                    match write_samples(audio.samples(), array.dtype, array.order, scratch) {
-                        Ok(_) => put(output, scratch),
-                        Err(error) => failed = Some(error),
-                    }
-                }
+                    let written = write_samples(audio.samples(), array.dtype, array.order, scratch);
+                    written.and_then(|_| put(output, scratch))
+                };
+                failed = failed.take().or(done.err());
             }
             // A gap: the time of what comes next shows it.
             RuntimeData::Control(_) => {}
@@ -185,15 +196,17 @@ impl Inner {
         Ok(if self.rest.is_empty() { self.result } else { LONGER })
     }
 
-    fn grow(&mut self) -> i64 {
-        let mut whole = vec![0; self.written];
-        crate::data::ForeignMemory::read(&self.output, 0, &mut whole);
-        whole.extend_from_slice(&self.rest);
-        self.rest.clear();
-        self.output = Staging::new(whole.len() + whole.len() / 4);
-        self.output.write(0, &whole);
-        self.written = whole.len();
-        self.result
+    fn grow(&mut self) -> Result<i64> {
+        let whole = self.written + self.rest.len();
+        let output = Staging::new(whole.max(2 * crate::data::ForeignMemory::len(&self.output)))?;
+        let mut written = zeros(self.written)?;
+        crate::data::ForeignMemory::read(&self.output, 0, &mut written);
+        output.write(0, &written);
+        output.write(self.written, &self.rest);
+        self.outgrown.push(Outgrown::Output(std::mem::replace(&mut self.output, output)));
+        self.rest = Vec::new();
+        self.written = whole;
+        Ok(self.result)
     }
 }
 
@@ -220,7 +233,7 @@ impl Session {
             return Err(process::not_audio(kind).into());
         }
         let channels_out = gives.channels().unwrap_or(format.channels());
-        Ok(Arc::new(RawLane::new(self, dtype, order, format, channels_out)))
+        Ok(Arc::new(RawLane::new(self, dtype, order, format, channels_out)?))
     }
 }
 
@@ -233,7 +246,7 @@ impl RawLane {
         handle(self)
     }
 
-    /// Where the input is; room for `frames` frames is made first. Earlier addresses are not valid after it.
+    /// Where the input is; room for `frames` frames is made first. It may move; nobody reads at the place before then.
     pub fn raw_input(&self, frames: i64) -> Answer<u64> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         let size = usize::from(inner.format.channels()) * inner.array.dtype.size();
@@ -242,9 +255,10 @@ impl RawLane {
             Error::new(ErrorKind::InputValue, format!("a frame of {frames} frames is too long, expected at most 1 GiB"))
         })?;
         if bytes > inner.array.bytes.len() {
-            let input = Arc::new(Staging::new(bytes));
+            let input = Arc::new(Staging::new(bytes.max(2 * inner.array.bytes.len()))?);
             inner.array.bytes = ArrayBytes::Foreign(input.clone());
-            inner.input = input;
+            let before = std::mem::replace(&mut inner.input, input);
+            inner.outgrown.push(Outgrown::Input(before));
         }
         Ok(inner.input.address())
     }
@@ -262,8 +276,8 @@ impl RawLane {
     }
 
     /// Makes room for a result that was longer than the output. Gives what the call would have given.
-    pub fn raw_grow(&self) -> i64 {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).grow()
+    pub fn raw_grow(&self) -> Answer<i64> {
+        Ok(self.inner.lock().unwrap_or_else(PoisonError::into_inner).grow()?)
     }
 
     /// Ends the stream. Gives what the call of a frame gives.
@@ -321,9 +335,9 @@ mod tests {
         lane.raw_input(4_000).unwrap();
         assert!(lane.inner.lock().unwrap().input.write(0, &bytes(&[1_000; 8_000])));
         assert_eq!(lane.process(4_000), LONGER);
-        let frames = lane.raw_grow() & ((1 << CHANNELS_AT) - 1);
+        let frames = lane.raw_grow().unwrap() & ((1 << CHANNELS_AT) - 1);
         let rest = lane.raw_flush();
-        let rest = if rest == LONGER { lane.raw_grow() } else { rest } & ((1 << CHANNELS_AT) - 1);
+        let rest = if rest == LONGER { lane.raw_grow().unwrap() } else { rest } & ((1 << CHANNELS_AT) - 1);
         assert_eq!(frames + rest, 4_000 * 24);
         assert!(lane.raw_input(i64::MAX).is_err());
     }

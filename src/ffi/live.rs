@@ -181,15 +181,20 @@ impl Drop for LiveStream {
 mod python {
     use super::*;
     use crate::data::{ArrayBytes, RuntimeData};
-    use crate::ffi::audio::blob;
+    use crate::error::Result;
     use crate::ffi::batch::{EndCall, figures};
     use crate::ffi::feed::{bare, one_item, source};
-    use crate::ffi::raw::Blob;
+    use crate::ffi::raw::handle;
     use crate::ffi::session::pts;
     use crate::ffi::wire;
 
     #[uniffi::export]
     impl LiveStream {
+        /// What the plain calls take. Keep this object while they may be made.
+        pub fn raw_handle(&self) -> u64 {
+            handle(self)
+        }
+
         /// Pushes one item of a batch, whose memory is only read until this returns. Says whether there was room.
         pub fn raw_push(&self, batch: &[u8], to: i32, pts_ticks: i64, pts_den: i32) -> Answer<bool> {
             let mut batch = EndCall(wire::batch(batch)?);
@@ -198,24 +203,26 @@ mod python {
                 && let ArrayBytes::Foreign(memory) = &array.bytes
             {
                 // It is worked on after this call.
-                let mut bytes = vec![0; memory.len()];
+                let mut bytes = crate::data::zeros(memory.len())?;
                 memory.read(0, &mut bytes);
                 array.bytes = ArrayBytes::Owned(Arc::new(bytes));
             }
-            let to = source(&self.graph, to);
+            let to = source(&self.graph, to.into());
             let pushed = self.inner.push(item, pts(pts_ticks, pts_den)?, to.as_deref())?;
             Ok(matches!(pushed, Pushed::Taken))
-        }
-
-        /// Results that are ready, at most `most`. `dtype`, `one_axis`: of the bare arrays that go in; -1 for none.
-        pub fn raw_take(&self, most: i32, dtype: i32, one_axis: bool) -> Answer<Blob> {
-            let outputs = self.inner.take(usize::try_from(most).unwrap_or(1))?;
-            Ok(blob(wire::outputs(outputs, bare(dtype, one_axis)?)?)?)
         }
 
         /// The figures of every node, as JSON.
         pub fn raw_metrics(&self) -> String {
             figures(&self.inner.metrics()).to_string()
+        }
+    }
+
+    impl LiveStream {
+        /// Results that are ready, at most `most`. `dtype`, `one_axis`: of the bare arrays that go in; -1 for none.
+        pub(in crate::ffi) fn take_records(&self, most: usize, dtype: i64, one_axis: bool) -> Result<Vec<u8>> {
+            let bare = bare(dtype, one_axis)?;
+            wire::outputs(self.inner.take(most)?, bare)
         }
     }
 }

@@ -11,6 +11,8 @@
 mod audio;
 #[cfg(feature = "python")]
 mod batch;
+#[cfg(feature = "python")]
+mod c_abi;
 mod calls;
 mod dtype;
 mod error;
@@ -19,6 +21,8 @@ mod feed;
 mod files;
 #[cfg(feature = "python")]
 mod group;
+#[cfg(feature = "python")]
+mod interpreter;
 mod item;
 mod lane;
 mod live;
@@ -28,6 +32,8 @@ mod logging;
 mod no_files;
 #[cfg(all(feature = "python", feature = "ipc"))]
 mod nodes;
+#[cfg(feature = "python")]
+mod owned;
 mod pipeline;
 mod process;
 mod raw;
@@ -39,19 +45,29 @@ mod wire;
 
 pub use audio::AudioBuffer;
 #[cfg(feature = "python")]
-pub use batch::{RawJob, RawResults};
+pub use batch::{raw_run_buffer, raw_run_finished, raw_run_stop, raw_run_wait};
+#[cfg(feature = "python")]
+pub use c_abi::{
+    remotemedia_group_take, remotemedia_live_take, remotemedia_run, remotemedia_run_start, remotemedia_run_take,
+    remotemedia_session_feed, remotemedia_session_flush,
+};
 pub use calls::{execute_pipeline, execute_pipeline_with_input, node_catalog, version};
 pub use error::{ErrorInfo, Problem, RemoteMediaError};
 pub use files::{AudioInfo, AudioReader, audio_info, read_audio, write_audio};
 #[cfg(feature = "python")]
 pub use group::RawGroup;
+#[cfg(feature = "python")]
+pub use interpreter::{
+    raw_failure, remotemedia_owner_end, remotemedia_python, remotemedia_python_nodes, remotemedia_run_end,
+    remotemedia_take_raised, remotemedia_wake,
+};
 pub use item::{Item, Output};
 pub use lane::RawLane;
 pub use live::{LiveStream, WhenFull};
 pub use pipeline::{Pipeline, PipelineRun, PortFormat};
 pub use raw::{Blob, remotemedia_lane_api, remotemedia_lane_process};
 #[cfg(feature = "python")]
-pub use raw::{RawBuffer, raw_next_released};
+pub use raw::raw_next_released;
 pub use session::{Session, SessionConfig, StreamOutput};
 pub use video::VideoFrame;
 
@@ -60,7 +76,7 @@ pub use calls::cli_main;
 #[cfg(feature = "python")]
 pub use logging::{raw_log_attach, raw_log_detach, raw_log_next};
 #[cfg(all(feature = "python", feature = "ipc"))]
-pub use nodes::{RawServing, raw_interpreter, raw_local_error, raw_nodes_install, raw_register_node};
+pub use nodes::{RawServing, raw_interpreter, raw_nodes_install, raw_register_node};
 #[cfg(all(feature = "python", feature = "ipc"))]
 pub use raw::{remotemedia_node_memory, remotemedia_node_next, remotemedia_node_reply};
 

@@ -1,11 +1,11 @@
 //! Nodes that are written in Python: how they are registered, called in this process, and served in a worker.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::error::RemoteMediaError;
-use super::raw::{Callback, handle};
+use super::raw::{Here, handle};
 use crate::data::{AudioFormat, Format, Pts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ipc::{self, ClassRef, Declared, Interpreter, Output, PythonNode, Serving};
@@ -13,13 +13,10 @@ use crate::runtime::Runtime;
 
 type Answer<T> = std::result::Result<T, RemoteMediaError>;
 
-/// Says how Python nodes of this process are called, with any request and with a frame in memory of Python's, and how a
-/// wait looks for signals: addresses of C functions, kept for ever.
+/// Makes nodes of this process possible; `remotemedia_python_nodes` has said how they are called.
 #[uniffi::export]
-pub fn raw_nodes_install(run: u64, frame: u64, look: u64) {
-    if let Some(callback) = Callback::new(run, frame, look) {
-        ipc::install(Box::new(callback));
-    }
+pub fn raw_nodes_install() {
+    ipc::install(Box::new(Here));
 }
 
 /// Says which interpreter workers are started with: its program, and `sys.path` as JSON.
@@ -90,43 +87,19 @@ fn format(value: &Value) -> Result<Format> {
     })
 }
 
-/// What went wrong last with a reply of a node in this process.
-static FAILED: Mutex<Option<Error>> = Mutex::new(None);
-
-/// Takes a reply of a node in this process. Says whether it was in order.
-pub(super) fn accept(head: &[u8], payload: &[u8]) -> bool {
-    keep(&FAILED, ipc::accept(head, payload)).is_some()
-}
-
-fn keep<T>(place: &Mutex<Option<Error>>, done: Result<T>) -> Option<T> {
-    done.inspect_err(|error| *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone())).ok()
-}
-
-fn failure(place: &Mutex<Option<Error>>) -> Answer<()> {
-    let error = place.lock().unwrap_or_else(PoisonError::into_inner).take();
-    Err(error.unwrap_or_else(|| Error::new(ErrorKind::Internal, "the native call has panicked")).into())
-}
-
-/// Gives the error of the last reply in this process that was refused.
-#[uniffi::export]
-pub fn raw_local_error() -> Answer<()> {
-    failure(&FAILED)
-}
-
 /// A worker process at its work.
 #[derive(Debug, uniffi::Object)]
 pub struct RawServing {
     inner: Serving,
-    error: Mutex<Option<Error>>,
 }
 
 impl RawServing {
-    pub(super) fn next(&self) -> std::result::Result<Option<[u64; 4]>, ()> {
-        keep(&self.error, self.inner.next()).map(Some).ok_or(())
+    pub(super) fn next(&self) -> Result<[u64; 4]> {
+        self.inner.next()
     }
 
-    pub(super) fn reply(&self, head: &[u8], payload: &[u8]) -> bool {
-        keep(&self.error, self.inner.reply(head, payload)).is_some()
+    pub(super) fn reply(&self, head: &[u8], payload: &[u8]) -> Result<()> {
+        self.inner.reply(head, payload)
     }
 }
 
@@ -140,7 +113,7 @@ impl RawServing {
         let file = std::fs::File::open(&life_line)
             .map_err(|error| Error::new(ErrorKind::Io, format!("{life_line}: {error}")))?;
         Serving::end_with(file);
-        Ok(Arc::new(Self { inner, error: Mutex::new(None) }))
+        Ok(Arc::new(Self { inner }))
     }
 
     /// What the plain calls take. Keep this object while they may be made.
@@ -173,11 +146,6 @@ impl RawServing {
     /// Takes back memory that was lent and that nobody looks at any more.
     pub fn take_back(&self, number: u64) {
         self.inner.take_back(number);
-    }
-
-    /// Gives the error of the last call that failed.
-    pub fn fail(&self) -> Answer<()> {
-        failure(&self.error)
     }
 
     /// Ends this process at once.

@@ -61,13 +61,14 @@ pub use lane_call::{remotemedia_lane_api, remotemedia_lane_process};
 #[cfg(all(test, feature = "python"))]
 pub(super) use python::released_by_one_test;
 #[cfg(feature = "python")]
-pub(super) use python::{PinnedMemory, copy_in, release};
+pub(super) use python::{Lease, Memory, PinnedMemory, copy_in, release};
 #[cfg(feature = "python")]
-pub use python::{RawBuffer, raw_next_released};
+pub use python::raw_next_released;
 pub(super) use staging::Staging;
 
 mod staging {
     use crate::data::ForeignMemory;
+    use crate::error::Result;
 
     /// Memory of ours that the other side (numpy, a direct buffer of Java) writes and reads between two calls. Nothing else of ours holds a reference into it:
     /// it is copied from and to while the call that numpy's side waits for is under way.
@@ -79,10 +80,13 @@ mod staging {
 
     impl Staging {
         /// Zeroed memory of at least so many bytes, aligned for every element type.
-        pub(in crate::ffi) fn new(byte_len: usize) -> Self {
+        ///
+        /// # Errors
+        /// When there is no memory for it.
+        pub(in crate::ffi) fn new(byte_len: usize) -> Result<Self> {
             let words = byte_len.div_ceil(8).max(1);
-            let memory = Box::leak(vec![0_u64; words].into_boxed_slice());
-            Self { address: memory.as_mut_ptr().expose_provenance(), words }
+            let memory = Box::leak(crate::data::zeros::<u64>(words)?.into_boxed_slice());
+            Ok(Self { address: memory.as_mut_ptr().expose_provenance(), words })
         }
 
         /// Where it starts.
@@ -136,7 +140,7 @@ mod staging {
 
         #[test]
         fn staging_memory_is_bounded() {
-            let staging = Staging::new(20);
+            let staging = Staging::new(20).unwrap();
             assert_eq!(staging.address() % 8, 0);
             assert!(staging.write(16, &[1, 2, 3, 4]));
             assert!(!staging.write(21, &[1, 2, 3, 4]) && !staging.write(usize::MAX, &[1]));
@@ -192,7 +196,7 @@ mod lane_call {
 }
 
 #[cfg(all(feature = "python", feature = "ipc"))]
-pub(super) use node_call::Callback;
+pub(super) use node_call::Here;
 #[cfg(all(feature = "python", feature = "ipc"))]
 pub use node_call::{remotemedia_node_memory, remotemedia_node_next, remotemedia_node_reply};
 
@@ -200,22 +204,19 @@ pub use node_call::{remotemedia_node_memory, remotemedia_node_next, remotemedia_
 #[cfg(all(feature = "python", feature = "ipc"))]
 mod node_call {
     use std::collections::HashMap;
-    use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::sync::{Mutex, MutexGuard, OnceLock};
+    use std::sync::{Mutex, MutexGuard, PoisonError};
 
-    use crate::ffi::nodes::{self, RawServing};
+    use crate::ffi::interpreter::{Called, guarded, is_interrupted, run_node, run_node_frame};
+    use crate::ffi::nodes::RawServing;
+    use crate::fork::PerProcess;
     use crate::ipc::{self, LocalInterpreter, Payload};
 
-    /// Functions of Python's that work on a request, and look for signals, on one of Python's threads.
+    /// The interpreter that has loaded the library.
     #[derive(Debug)]
-    pub(in crate::ffi) struct Callback {
-        run: extern "C" fn(u64, u64, u64) -> i64,
-        frame: extern "C" fn(u64) -> i64,
-        look: extern "C" fn(i64) -> i64,
-    }
+    pub(in crate::ffi) struct Here;
 
     /// Where frames of one form lie for a node of this process, by its stream. A stream has one thread at a time.
-    static MEMORY: OnceLock<Mutex<HashMap<u32, Memory>>> = OnceLock::new();
+    static MEMORY: PerProcess<Mutex<HashMap<u32, Memory>>> = PerProcess::new();
 
     /// Memory of Python's for frames whose heads are alike.
     #[derive(Debug, Clone, Copy)]
@@ -235,14 +236,13 @@ mod node_call {
         head.get(4..8).zip(head.get(56..))
     }
 
-    /// All of it. A forked child that cannot have it goes the longer way.
-    fn known() -> Option<MutexGuard<'static, HashMap<u32, Memory>>> {
-        super::locked(MEMORY.get_or_init(Mutex::default))
+    fn known() -> MutexGuard<'static, HashMap<u32, Memory>> {
+        MEMORY.get().lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The memory for a frame with this head, if there is any.
     fn memory(stream: u32, head: &[u8], len: usize) -> Option<Memory> {
-        let known = known()?;
+        let known = known();
         let memory = known.get(&stream).copied().filter(|memory| memory.len == len && memory.head_len == head.len())?;
         drop(known);
         // SAFETY: the facade keeps so many bytes there, and only this thread works on the stream.
@@ -250,33 +250,27 @@ mod node_call {
         (form(before) == form(head)).then_some(memory)
     }
 
-    impl Callback {
-        /// The functions at addresses that ctypes gave; `None` for 0.
-        pub(in crate::ffi) fn new(run: u64, frame: u64, look: u64) -> Option<Self> {
-            let at = |address: u64| {
-                let address = usize::try_from(address).ok().filter(|address| *address != 0)?;
-                Some(std::ptr::with_exposed_provenance::<()>(address))
-            };
-            let (run, frame, look) = (at(run)?, at(frame)?, at(look)?);
-            // SAFETY: the facade passes the addresses of functions of these forms, which it keeps for the life of the
-            // process.
-            Some(unsafe {
-                Self {
-                    run: std::mem::transmute::<*const (), extern "C" fn(u64, u64, u64) -> i64>(run),
-                    frame: std::mem::transmute::<*const (), extern "C" fn(u64) -> i64>(frame),
-                    look: std::mem::transmute::<*const (), extern "C" fn(i64) -> i64>(look),
-                }
-            })
+    fn what_became(called: Called) -> ipc::Called {
+        match called {
+            Called::Answered(_) => ipc::Called::Answered,
+            Called::Raised => ipc::Called::Interrupted,
+            Called::Ended => ipc::Called::Ended,
         }
     }
 
-    impl LocalInterpreter for Callback {
-        fn run(&self, head: &[u8], payload: u64) {
-            (self.run)(head.as_ptr().expose_provenance() as u64, head.len() as u64, payload);
+    impl LocalInterpreter for Here {
+        fn run(&self, head: &[u8], payload: u64) -> ipc::Called {
+            what_became(run_node(head.as_ptr().expose_provenance() as u64, head.len() as u64, payload))
         }
 
-        fn run_frame(&self, stream: u32, head: &[u8], payload: &Payload<'_>, result: &mut dyn FnMut(&[u8])) -> bool {
-            let Some(memory) = memory(stream, head, payload.byte_len()) else { return false };
+        fn run_frame(
+            &self,
+            stream: u32,
+            head: &[u8],
+            payload: &Payload<'_>,
+            result: &mut dyn FnMut(&[u8]),
+        ) -> Option<ipc::Called> {
+            let memory = memory(stream, head, payload.byte_len())?;
             // SAFETY: the facade keeps this memory for the stream until it takes it back or puts other memory there, and
             // looks at it only in the call below and in what follows from it, on this thread.
             let (to_head, to_input) = unsafe {
@@ -287,18 +281,19 @@ mod node_call {
             };
             to_head.copy_from_slice(head);
             payload.copy_to(to_input);
-            let from = match (self.frame)(stream.into()) {
-                OUTPUT => memory.output,
-                INPUT => memory.input.cast_const(),
-                _ => return true,
+            let called = run_node_frame(stream.into());
+            let from = match called {
+                Called::Answered(OUTPUT) => memory.output,
+                Called::Answered(INPUT) => memory.input.cast_const(),
+                called => return Some(what_became(called)),
             };
             // SAFETY: as above; with these answers the facade has put nothing else in its place.
             result(unsafe { std::slice::from_raw_parts(from, memory.len) });
-            true
+            Some(ipc::Called::Answered)
         }
 
         fn is_interrupted(&self) -> bool {
-            (self.look)(0) != 0
+            is_interrupted()
         }
     }
 
@@ -324,7 +319,7 @@ mod node_call {
     ) {
         let stream = u32::try_from(stream).unwrap_or(0);
         let (Ok(head_len), Ok(len)) = (usize::try_from(head_len), usize::try_from(len)) else { return };
-        let Some(mut known) = known() else { return };
+        let mut known = known();
         if len == 0 || head.is_null() || input.is_null() || output.is_null() {
             known.remove(&stream);
         } else {
@@ -340,7 +335,7 @@ mod node_call {
     }
 
     /// Waits for a request. Writes address and length of its head, the address of its payload, and whether another
-    /// thread is wanted, to the four words at `found`. 1: there is one; 0: the caller ends; -1: `fail` gives the error.
+    /// thread is wanted, to the four words at `found`. 1: there is one; 0: the caller ends; -1: `raw_failure` says why.
     ///
     /// # Safety
     /// `handle` is what `RawServing::raw_handle` gave, of an object that is alive, or 0 for the nodes of this process;
@@ -348,21 +343,21 @@ mod node_call {
     #[unsafe(no_mangle)]
     pub unsafe extern "C" fn remotemedia_node_next(handle: u64, found: *mut u64) -> i64 {
         let next = || match serving(handle) {
-            Some(serving) => serving.next(),
+            Some(serving) => serving.next().map(Some),
             None => Ok(ipc::next_request()),
         };
-        match catch_unwind(AssertUnwindSafe(next)) {
-            Ok(Ok(Some(words))) => {
+        match guarded(next) {
+            Some(Some(words)) => {
                 // SAFETY: the caller's promise.
                 unsafe { std::ptr::copy_nonoverlapping(words.as_ptr(), found, words.len()) };
                 1
             }
-            Ok(Ok(None)) => 0,
-            Ok(Err(())) | Err(_) => -1,
+            Some(None) => 0,
+            None => -1,
         }
     }
 
-    /// Sends a reply. 0: sent; -1: `RawServing::fail` gives the error, and `raw_local_error` that of this process.
+    /// Sends a reply. 0: sent; -1: `raw_failure` gives the error, on the same thread.
     ///
     /// # Safety
     /// `handle` is as for `remotemedia_node_next`; there are `head_len` bytes at `head` and `payload_len` at `payload`,
@@ -386,65 +381,59 @@ mod node_call {
         let (Some(head), Some(payload)) = (bytes(head, head_len), bytes(payload, payload_len)) else { return -1 };
         let reply = || match serving(handle) {
             Some(serving) => serving.reply(head, payload),
-            None => nodes::accept(head, payload),
+            None => ipc::accept(head, payload),
         };
-        if catch_unwind(AssertUnwindSafe(reply)).unwrap_or(false) { 0 } else { -1 }
+        guarded(reply).map_or(-1, |()| 0)
     }
-}
-
-/// What a lock is for, unless it stays locked: a process that forked while another thread of its parent held the lock would
-/// wait for ever.
-#[cfg(feature = "python")]
-fn locked<T>(lock: &'static std::sync::Mutex<T>) -> Option<std::sync::MutexGuard<'static, T>> {
-    use std::sync::TryLockError;
-    for _ in 0..10_000 {
-        match lock.try_lock() {
-            Ok(guard) => return Some(guard),
-            Err(TryLockError::Poisoned(guard)) => return Some(guard.into_inner()),
-            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
-        }
-    }
-    None
 }
 
 #[cfg(feature = "python")]
 mod python {
     use std::collections::VecDeque;
     use std::sync::atomic::{AtomicBool, Ordering};
-    use std::sync::{Mutex, MutexGuard};
+    use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
     use crate::data::ForeignMemory;
     use crate::error::{Error, ErrorKind, Result};
+    use crate::fork::PerProcess;
 
-    /// Tokens of memory that is no longer read, for the facade to let go.
-    static RELEASED: Mutex<VecDeque<u64>> = Mutex::new(VecDeque::new());
+    /// Numbers of runs whose memory is no longer read, for the facade to let go.
+    static RELEASED: PerProcess<Mutex<VecDeque<u64>>> = PerProcess::new();
 
-    /// The list. A forked child that cannot have it loses a token (its array stays alive), nothing else.
-    fn released() -> Option<MutexGuard<'static, VecDeque<u64>>> {
-        super::locked(&RELEASED)
+    fn released() -> MutexGuard<'static, VecDeque<u64>> {
+        RELEASED.get().lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The token of memory that Rust no longer reads, or 0 when there is none.
+    /// The number of a run whose memory Rust no longer reads, or 0 when there is none.
     #[uniffi::export]
     pub fn raw_next_released() -> u64 {
-        released().and_then(|mut released| released.pop_front()).unwrap_or(0)
+        released().pop_front().unwrap_or(0)
     }
 
-    /// Puts a token on the list.
-    pub(in crate::ffi) fn release(token: u64) {
-        if let Some(mut released) = released() {
-            released.push_back(token);
+    /// Puts a number on the list.
+    pub(in crate::ffi) fn release(run: u64) {
+        released().push_back(run);
+    }
+
+    /// Memory that is lent for a run, all of it together: it is released when the last of it is no longer used.
+    #[derive(Debug)]
+    pub(in crate::ffi) struct Lease(pub(in crate::ffi) u64);
+
+    impl Drop for Lease {
+        fn drop(&mut self) {
+            release(self.0);
         }
     }
 
-    /// Memory of a numpy array that the facade keeps alive: until its token is released when it is lent, else until
+    /// Memory of a numpy array that the facade keeps alive: until its lease is released when there is one, else until
     /// the call that it came with returns.
     #[derive(Debug)]
     pub(in crate::ffi) struct PinnedMemory {
         address: usize,
         len: usize,
         token: u64,
-        lent: bool,
+        /// Held only to be released.
+        _lease: Option<Arc<Lease>>,
         revoked: AtomicBool,
     }
 
@@ -464,14 +453,10 @@ mod python {
     }
 
     impl PinnedMemory {
-        pub(in crate::ffi) fn new(address: u64, byte_len: u64, token: u64, lent: bool) -> Result<Self> {
+        /// `token` says which memory of its batch it is.
+        pub(in crate::ffi) fn new(address: u64, byte_len: u64, token: u64, lease: Option<Arc<Lease>>) -> Result<Self> {
             let (address, len) = check(address, byte_len)?;
-            Ok(Self { address, len, token, lent, revoked: AtomicBool::new(false) })
-        }
-
-        /// Whether the memory outlives the call that it came with.
-        pub(in crate::ffi) fn is_lent(&self) -> bool {
-            self.lent
+            Ok(Self { address, len, token, _lease: lease, revoked: AtomicBool::new(false) })
         }
 
         /// The call is over: reading from now on panics, which the engine turns into an error of the node.
@@ -501,7 +486,7 @@ mod python {
     /// The bytes at an address, copied.
     pub(in crate::ffi) fn copy_in(address: u64, byte_len: u64) -> Result<Vec<u8>> {
         let (address, len) = check(address, byte_len)?;
-        let mut bytes = vec![0; len];
+        let mut bytes = crate::data::zeros(len)?;
         copy(address, &mut bytes);
         Ok(bytes)
     }
@@ -524,69 +509,30 @@ mod python {
         }
     }
 
-    impl Drop for PinnedMemory {
-        fn drop(&mut self) {
-            if self.lent {
-                release(self.token);
-            }
-        }
-    }
-
-    #[allow(dead_code)] // Held only to be freed.
-    enum Memory {
+    /// Memory handed over to numpy: nothing of ours reads or writes it any more; it is freed with its owner.
+    #[derive(Debug)]
+    pub(in crate::ffi) enum Memory {
         Samples(Vec<f32>),
         Bytes(Vec<u8>),
     }
 
-    /// Memory handed over to numpy: nothing of ours reads or writes it any more; it is freed with this object.
-    #[derive(uniffi::Object)]
-    pub struct RawBuffer {
-        _memory: Memory,
-        address: usize,
-        byte_len: usize,
-    }
-
-    impl RawBuffer {
-        pub(in crate::ffi) fn from_samples(mut samples: Vec<f32>) -> Self {
-            let address = samples.as_mut_ptr().expose_provenance();
-            Self { byte_len: size_of_val(samples.as_slice()), _memory: Memory::Samples(samples), address }
-        }
-
-        pub(in crate::ffi) fn from_bytes(mut bytes: Vec<u8>) -> Self {
-            let address = bytes.as_mut_ptr().expose_provenance();
-            Self { byte_len: bytes.len(), _memory: Memory::Bytes(bytes), address }
-        }
-    }
-
-    impl Drop for RawBuffer {
-        fn drop(&mut self) {
-            match &mut self._memory {
-                Memory::Samples(samples) => crate::data::keep_room(std::mem::take(samples)),
-                Memory::Bytes(bytes) => crate::data::keep_room(std::mem::take(bytes)),
-            }
-        }
-    }
-
-    impl std::fmt::Debug for RawBuffer {
-        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-            let kind = match &self._memory {
-                Memory::Samples(_) => "f32",
-                Memory::Bytes(_) => "u8",
+    impl Memory {
+        /// Where it starts. Aligned for its elements; writable by its owner alone.
+        pub(in crate::ffi) fn address(&self) -> u64 {
+            let address = match self {
+                Self::Samples(samples) => samples.as_ptr().cast_mut().expose_provenance(),
+                Self::Bytes(bytes) => bytes.as_ptr().cast_mut().expose_provenance(),
             };
-            f.debug_struct("RawBuffer").field("kind", &kind).field("byte_len", &self.byte_len).finish()
+            address as u64
         }
     }
 
-    #[uniffi::export]
-    impl RawBuffer {
-        /// Where the memory starts. Aligned for its elements; writable by the caller alone.
-        pub fn raw_address(&self) -> u64 {
-            self.address as u64
-        }
-
-        /// Its length in bytes.
-        pub fn byte_len(&self) -> u64 {
-            self.byte_len as u64
+    impl Drop for Memory {
+        fn drop(&mut self) {
+            match self {
+                Self::Samples(samples) => crate::data::keep_room(std::mem::take(samples)),
+                Self::Bytes(bytes) => crate::data::keep_room(std::mem::take(bytes)),
+            }
         }
     }
 
@@ -597,23 +543,28 @@ mod python {
         #[test]
         fn bad_addresses_are_refused() {
             for (address, len) in [(0, 1), (u64::MAX, 2), (16, u64::MAX), (16, i64::MAX as u64 + 1)] {
-                assert!(PinnedMemory::new(address, len, 1, true).is_err(), "{address} {len}");
+                assert!(PinnedMemory::new(address, len, 1, None).is_err(), "{address} {len}");
             }
-            assert!(PinnedMemory::new(0, 0, 1, true).is_ok());
+            assert!(PinnedMemory::new(0, 0, 1, None).is_ok());
         }
 
         #[test]
-        fn memory_is_read_by_copying_and_its_token_comes_back() {
+        fn memory_is_read_by_copying_and_its_lease_ends_with_the_last_of_it() {
             let _alone = released_by_one_test();
             let array: Vec<u8> = (0..100).collect();
-            let memory = PinnedMemory::new(array.as_ptr().expose_provenance() as u64, 100, 7, true).unwrap();
+            let lease = Arc::new(Lease(4_000_007));
+            let new = || PinnedMemory::new(array.as_ptr().expose_provenance() as u64, 100, 0, Some(lease.clone()));
+            let (memory, other) = (new().unwrap(), new().unwrap());
+            drop(lease);
             let mut part = [0; 3];
             memory.read(97, &mut part);
             assert_eq!(part, [97, 98, 99]);
+            let is_released =
+                || std::iter::from_fn(|| Some(raw_next_released()).filter(|run| *run != 0)).any(|run| run == 4_000_007);
             drop(memory);
-            assert!(
-                std::iter::from_fn(|| Some(raw_next_released()).filter(|token| *token != 0)).any(|token| token == 7)
-            );
+            assert!(!is_released());
+            drop(other);
+            assert!(is_released());
         }
     }
 }

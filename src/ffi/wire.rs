@@ -1,21 +1,28 @@
 //! The one form in which the items of a run and its results cross to Python: records of 32 bytes with what belongs to
 //! each behind it. All numbers are little-endian. `python/remotemedia/_wire.py` is the other side.
 //!
-//! Input record: kind u8, flags u8, dtype i16, length of the extra u32, address u64, byte length u64, token u64.
-//! The extra follows: the shape of an array (u64 an axis); frames u64, rate u32, channels u32 of audio; width u32,
-//! height u32 and the pixel format's name of a video frame. Then the bytes of text and JSON.
+//! A batch begins with the memory that its records may name: count u32, nothing u32, the number of the run that it is
+//! lent for u64 (0: for the call alone), then address u64 and byte length u64 of each. A record names memory by its
+//! position there: no address stands anywhere else.
+//!
+//! Input record: kind u8, flags u8, dtype i16, length of the extra u32, then u64: the position of the memory, or how many
+//! bytes of text or JSON follow the extra. The extra is the shape of an array (u64 an axis); frames u64, rate u32, channels
+//! u32 of audio; width u32, height u32 and the pixel format's name of a video frame.
 //!
 //! Output record: kind u8, flags u8, dtype i16, port u32, item u32, length of the extra u32, place u64, byte length
-//! u64. The extra follows, then the bytes, unless `place` is the number of a buffer or a token.
+//! u64. The extra follows, then the bytes, unless `place` is the number of a buffer, or the position of memory that came
+//! through untouched.
 
 use std::sync::Arc;
 
-use super::raw::{PinnedMemory, RawBuffer, release};
-use super::{dtype, item, video};
+use super::raw::{Lease, Memory, PinnedMemory};
+use super::{dtype, item, owned, video};
 use crate::data::{ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, NdArray, RuntimeData, write_samples};
 use crate::engine::{RunResults, SessionOutput};
 use crate::error::{Error, ErrorKind, Result};
 
+const RECORD_IN: usize = 16;
+#[cfg(test)]
 const RECORD: usize = 32;
 /// A result of a session from so many bytes on has a buffer of its own.
 const LONG: usize = 64 << 10;
@@ -35,8 +42,6 @@ const META: u8 = 8;
 /// All of an answer: the run was not started.
 pub(super) const LATER: u8 = 9;
 
-/// On an item: the memory is lent until its token is released, not just for the call.
-const LENT: u8 = 1;
 /// On an array that is audio: it has one axis.
 const ONE_AXIS: u8 = 2;
 /// On a result: its bytes follow the record.
@@ -58,14 +63,6 @@ impl Batch {
         }
     }
 
-    /// Audio frames, and one for each item of another kind.
-    pub(super) fn frames(&self) -> u64 {
-        let frames = self.items.iter().map(|item| match item {
-            RuntimeData::Numpy(array) => array.frames_and_channels().map_or(1, |(frames, _)| frames as u64),
-            other => other.frames(),
-        });
-        frames.sum()
-    }
 }
 
 /// Reads on in bytes of the other side; every length is checked.
@@ -98,64 +95,60 @@ impl<'a> Reader<'a> {
 /// Reads a batch.
 ///
 /// # Errors
-/// `InputValue` or `Format` for a record that makes no sense, with the number of the item. Every token of the batch is
-/// released then.
+/// `InputValue` or `Format` for a record that makes no sense, with the number of the item. What was lent is released then.
 pub(super) fn batch(bytes: &[u8]) -> Result<Batch> {
     let mut reader = Reader(bytes);
-    let mut batch = Batch { items: Vec::new(), byte_len: 0, call: Vec::new() };
-    let mut failed = None;
-    let mut index = 0;
-    while !reader.0.is_empty() {
-        // After an error the rest is still read, so that its tokens come back.
-        if let Err(error) = read(&mut reader, &mut batch) {
-            failed.get_or_insert(error.at_item(index));
-        }
-        index += 1;
+    let count = reader.u32()? as usize;
+    reader.u32()?;
+    let run = reader.u64()?;
+    // First of all, so that it is released whatever else is wrong.
+    let lease = (run != 0).then(|| Arc::new(Lease(run)));
+    let mut memory = Vec::new();
+    for token in 0..count {
+        let (address, byte_len) = (reader.u64()?, reader.u64()?);
+        memory.push(Arc::new(PinnedMemory::new(address, byte_len, token as u64, lease.clone())?));
     }
-    failed.map_or(Ok(batch), Err)
+    let mut batch = Batch { items: Vec::new(), byte_len: 0, call: Vec::new() };
+    if lease.is_none() {
+        batch.call.clone_from(&memory);
+    }
+    while !reader.0.is_empty() {
+        let index = batch.items.len();
+        let item = read(&mut reader, &memory, &mut batch.byte_len).map_err(|error| error.at_item(index))?;
+        batch.items.push(item);
+    }
+    Ok(batch)
 }
 
-fn read(reader: &mut Reader<'_>, batch: &mut Batch) -> Result<()> {
-    let mut head = match reader.bytes(RECORD) {
-        Ok(head) => Reader(head),
-        Err(error) => {
-            reader.0 = &[];
-            return Err(error);
-        }
-    };
+fn read(reader: &mut Reader<'_>, memory: &[Arc<PinnedMemory>], byte_len: &mut usize) -> Result<RuntimeData> {
+    let mut head = Reader(reader.bytes(RECORD_IN)?);
     let [kind, flags] = head.number()?;
     let dtype = head.number().map(i16::from_le_bytes)?;
     let extra_len = head.u32()?;
-    let (address, byte_len, token) = (head.u64()?, head.u64()?, head.u64()?);
-    let lent = flags & LENT != 0;
-    let behind = usize::try_from(byte_len).unwrap_or(usize::MAX);
-    let memory = || -> Result<Arc<PinnedMemory>> {
-        PinnedMemory::new(address, byte_len, token, lent).map(Arc::new).inspect_err(|_| {
-            if lent {
-                release(token);
-            }
-        })
-    };
-    // First of all the memory, so that its token is released whatever else is wrong.
-    let memory = matches!(kind, BINARY | ARRAY | AUDIO | VIDEO).then(memory);
-    let mut extra = Reader(reader.bytes(extra_len as usize).inspect_err(|_| reader.0 = &[])?);
-    batch.byte_len = batch.byte_len.saturating_add(behind);
-    let data = match (kind, memory.transpose()?) {
-        (TEXT | JSON, _) => {
-            let bytes = reader.bytes(behind).inspect_err(|_| reader.0 = &[])?;
-            let text = std::str::from_utf8(bytes)
-                .map_err(|error| Error::new(ErrorKind::InputValue, format!("the text is not UTF-8: {error}")))?;
-            if kind == TEXT { RuntimeData::text(text) } else { item::json(text)? }
-        }
-        (BINARY, Some(memory)) => RuntimeData::Binary(Arc::new(copied(&memory))),
-        (ARRAY, Some(memory)) => {
+    let place = usize::try_from(head.u64()?).unwrap_or(usize::MAX);
+    let mut extra = Reader(reader.bytes(extra_len as usize)?);
+    if matches!(kind, TEXT | JSON) {
+        let bytes = reader.bytes(place)?;
+        *byte_len = byte_len.saturating_add(place);
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| Error::new(ErrorKind::InputValue, format!("the text is not UTF-8: {error}")))?;
+        return if kind == TEXT { Ok(RuntimeData::text(text)) } else { item::json(text) };
+    }
+    let memory = memory.get(place).ok_or_else(|| {
+        Error::new(ErrorKind::InputValue, format!("the item names memory {place}, expected one of {}", memory.len()))
+    })?;
+    *byte_len = byte_len.saturating_add(crate::data::ForeignMemory::len(&**memory));
+    let memory = memory.clone();
+    Ok(match kind {
+        BINARY => RuntimeData::Binary(Arc::new(copied(&memory)?)),
+        ARRAY => {
             let mut shape = Vec::with_capacity(extra.0.len() / 8);
             while !extra.0.is_empty() {
                 shape.push(axis(extra.u64()?)?);
             }
-            RuntimeData::Numpy(array(memory, dtype, shape, None, batch)?)
+            RuntimeData::Numpy(array(memory, dtype, shape, None)?)
         }
-        (AUDIO, Some(memory)) => {
+        AUDIO => {
             let (frames, rate, channels) = (axis(extra.u64()?)?, extra.u32()?, extra.u32()?);
             let format = AudioFormat::new(rate, u16::try_from(channels).unwrap_or(u16::MAX))?;
             let shape = if flags & ONE_AXIS != 0 && channels == 1 {
@@ -163,31 +156,29 @@ fn read(reader: &mut Reader<'_>, batch: &mut Batch) -> Result<()> {
             } else {
                 vec![frames, usize::from(format.channels())]
             };
-            RuntimeData::Numpy(array(memory, dtype, shape, Some(format), batch)?)
+            RuntimeData::Numpy(array(memory, dtype, shape, Some(format))?)
         }
-        (VIDEO, Some(memory)) => {
+        VIDEO => {
             let (width, height) = (extra.u32()?, extra.u32()?);
             let name = String::from_utf8_lossy(extra.0);
             let side = |side: u32| i32::try_from(side).unwrap_or(i32::MAX);
             let format = video::format(side(width), side(height), &name)?;
-            RuntimeData::Video(crate::data::VideoFrame::new(copied(&memory), format)?)
+            RuntimeData::Video(crate::data::VideoFrame::new(copied(&memory)?, format)?)
         }
-        (other, _) => return Err(Error::new(ErrorKind::InputValue, format!("the kind of the item is {other}"))),
-    };
-    batch.items.push(data);
-    Ok(())
+        other => return Err(Error::new(ErrorKind::InputValue, format!("the kind of the item is {other}"))),
+    })
 }
 
 fn axis(frames: u64) -> Result<usize> {
     usize::try_from(frames).map_err(|_| Error::new(ErrorKind::InputValue, format!("an axis has {frames} elements")))
 }
 
-fn copied(memory: &PinnedMemory) -> Vec<u8> {
+fn copied(memory: &PinnedMemory) -> Result<Vec<u8>> {
     use crate::data::ForeignMemory as _;
-    let mut bytes = crate::data::with_room(memory.len());
+    let mut bytes = crate::data::with_room(memory.len())?;
     bytes.resize(memory.len(), 0);
     memory.read(0, &mut bytes);
-    bytes
+    Ok(bytes)
 }
 
 fn array(
@@ -195,7 +186,6 @@ fn array(
     dtype: i16,
     shape: Vec<usize>,
     audio: Option<AudioFormat>,
-    batch: &mut Batch,
 ) -> Result<NdArray> {
     use crate::data::ForeignMemory as _;
     let (dtype, order) = dtype::from_number(dtype)?;
@@ -204,14 +194,11 @@ fn array(
         let found = memory.len();
         return Err(Error::new(ErrorKind::InputValue, format!("{found} bytes are not {shape:?} {dtype}")));
     }
-    if !memory.is_lent() {
-        batch.call.push(memory.clone());
-    }
     Ok(NdArray { bytes: ArrayBytes::Foreign(memory), dtype, order, shape, audio })
 }
 
 /// Buffers handed over with results, each to be taken once.
-pub(super) type Buffers = Vec<Option<Arc<RawBuffer>>>;
+pub(super) type Buffers = Vec<Option<Memory>>;
 
 /// What belongs to a record on its way out.
 enum Payload {
@@ -232,14 +219,14 @@ struct Writer {
 }
 
 /// The results with all their bytes, for a short run: the other side copies.
-pub(super) fn inline(results: RunResults, meta: Option<String>) -> Vec<u8> {
-    write(results, meta, None).bytes
+pub(super) fn inline(results: RunResults, meta: Option<String>) -> Result<Vec<u8>> {
+    Ok(write(results, meta, None)?.bytes)
 }
 
 /// The results, and the buffers that they name.
-pub(super) fn with_buffers(results: RunResults, meta: Option<String>) -> (Vec<u8>, Buffers) {
-    let writer = write(results, meta, Some(Vec::new()));
-    (writer.bytes, writer.buffers.unwrap_or_default())
+pub(super) fn with_buffers(results: RunResults, meta: Option<String>) -> Result<(Vec<u8>, Buffers)> {
+    let writer = write(results, meta, Some(Vec::new()))?;
+    Ok((writer.bytes, writer.buffers.unwrap_or_default()))
 }
 
 /// A bare array: its element type, its byte order, and whether it has one axis.
@@ -275,18 +262,18 @@ fn as_array(audio: &AudioBuffer, dtype: DType, order: ByteOrder, one_axis: bool)
     Ok(NdArray { bytes: ArrayBytes::Owned(Arc::new(bytes)), dtype, order, shape, audio: None })
 }
 
-fn write(results: RunResults, meta: Option<String>, buffers: Option<Buffers>) -> Writer {
+fn write(results: RunResults, meta: Option<String>, buffers: Option<Buffers>) -> Result<Writer> {
     let mut writer = Writer { bytes: Vec::with_capacity(128), buffers, least: 0 };
     for (port, found) in results.ports.into_iter().enumerate() {
         for result in found.items {
             let bare = results.one_axis.get(result.item).copied().flatten();
-            writer.value(port as u32, result.item as u32, result.data, bare);
+            writer.value(port as u32, result.item as u32, result.data, bare)?;
         }
     }
     if let Some(meta) = meta {
-        writer.record(META, 0, 0, 0, &[], Payload::Text(meta));
+        writer.record(META, 0, 0, 0, &[], Payload::Text(meta))?;
     }
-    writer
+    Ok(writer)
 }
 
 impl Writer {
@@ -305,32 +292,29 @@ impl Writer {
             }
             (data, _) => data,
         };
-        self.value(result as u32, packet.item, data, bare.map(|(_, _, one_axis)| one_axis));
-        Ok(())
+        self.value(result as u32, packet.item, data, bare.map(|(_, _, one_axis)| one_axis))
     }
 
     /// `bare`: the item was a bare array, of one axis or not; its audio goes back as one.
-    fn value(&mut self, port: u32, item: u32, data: RuntimeData, bare: Option<bool>) {
+    fn value(&mut self, port: u32, item: u32, data: RuntimeData, bare: Option<bool>) -> Result<()> {
         let float = DType::F32.number(ByteOrder::Native).into();
         match data {
             RuntimeData::Text(text) => self.record(TEXT, 0, port, item, &[], Payload::Text(text.to_string())),
             RuntimeData::Json(value) => self.record(JSON, 0, port, item, &[], Payload::Text(value.to_string())),
-            RuntimeData::Binary(bytes) => {
-                self.record(BINARY, 0, port, item, &[], Payload::Bytes(Arc::unwrap_or_clone(bytes)));
-            }
+            RuntimeData::Binary(bytes) => self.record(BINARY, 0, port, item, &[], Payload::Bytes(own(bytes)?)),
             RuntimeData::Audio(audio) => {
                 let (rate, channels, frames) = (audio.sample_rate_hz(), audio.channels(), audio.frames());
-                let samples = Payload::Samples(audio.into_samples().into_vec());
+                let samples = Payload::Samples(audio.into_samples().into_vec()?);
                 match bare {
                     Some(true) if channels == 1 => self.record(ARRAY, float, port, item, &axes(&[frames]), samples),
                     Some(_) => {
-                        self.record(ARRAY, float, port, item, &axes(&[frames, usize::from(channels)]), samples);
+                        self.record(ARRAY, float, port, item, &axes(&[frames, usize::from(channels)]), samples)
                     }
                     None => {
                         let mut extra = axes(&[frames]);
                         extra.extend_from_slice(&rate.to_le_bytes());
                         extra.extend_from_slice(&u32::from(channels).to_le_bytes());
-                        self.record(AUDIO, float, port, item, &extra, samples);
+                        self.record(AUDIO, float, port, item, &extra, samples)
                     }
                 }
             }
@@ -338,22 +322,22 @@ impl Writer {
                 let format = frame.format();
                 let mut extra = [format.width.to_le_bytes(), format.height.to_le_bytes()].concat();
                 extra.extend_from_slice(format.pixel_format.name().as_bytes());
-                self.record(VIDEO, 0, port, item, &extra, Payload::Bytes(frame.into_bytes()));
+                self.record(VIDEO, 0, port, item, &extra, Payload::Bytes(frame.into_bytes()?))
             }
             RuntimeData::Numpy(array) => match array.bytes {
                 ArrayBytes::Foreign(memory) => {
-                    self.record(SAME, 0, port, item, &[], Payload::Token(memory.token()));
+                    self.record(SAME, 0, port, item, &[], Payload::Token(memory.token()))
                 }
                 ArrayBytes::Owned(bytes) => {
-                    let bytes = Payload::Bytes(Arc::unwrap_or_clone(bytes));
-                    self.record(ARRAY, array.dtype.number(array.order).into(), port, item, &axes(&array.shape), bytes);
+                    let bytes = Payload::Bytes(own(bytes)?);
+                    self.record(ARRAY, array.dtype.number(array.order).into(), port, item, &axes(&array.shape), bytes)
                 }
             },
             RuntimeData::Control(_) => self.record(NOTHING, 0, port, item, &[], Payload::Token(0)),
         }
     }
 
-    fn record(&mut self, kind: u8, dtype: i16, port: u32, item: u32, extra: &[u8], payload: Payload) {
+    fn record(&mut self, kind: u8, dtype: i16, port: u32, item: u32, extra: &[u8], payload: Payload) -> Result<()> {
         let (byte_len, token) = match &payload {
             Payload::Text(text) => (text.len(), 0),
             Payload::Samples(samples) => (size_of_val(samples.as_slice()), 0),
@@ -364,17 +348,17 @@ impl Writer {
         let behind = match (payload, &mut self.buffers) {
             (Payload::Token(_), _) => None,
             (Payload::Samples(samples), Some(buffers)) if byte_len >= self.least => {
-                place = keep(buffers, RawBuffer::from_samples(samples));
+                place = keep(buffers, Memory::Samples(samples));
                 None
             }
             (Payload::Bytes(bytes), Some(buffers)) if byte_len >= self.least => {
-                place = keep(buffers, RawBuffer::from_bytes(bytes));
+                place = keep(buffers, Memory::Bytes(bytes));
                 None
             }
             (inline, _) => Some(inline),
         };
         let flags = if behind.is_some() { INLINE } else { 0 };
-        self.bytes.reserve(RECORD + extra.len() + if behind.is_some() { byte_len } else { 0 });
+        crate::data::make_room(&mut self.bytes, 32 + extra.len() + if behind.is_some() { byte_len } else { 0 })?;
         self.bytes.extend_from_slice(&[kind, flags]);
         self.bytes.extend_from_slice(&dtype.to_le_bytes());
         for number in [port, item, extra.len() as u32] {
@@ -389,12 +373,25 @@ impl Writer {
             Some(Payload::Samples(samples)) => self.bytes.extend_from_slice(bytemuck::cast_slice(&samples)),
             Some(Payload::Token(_)) | None => {}
         }
+        Ok(())
     }
 }
 
-fn keep(buffers: &mut Buffers, buffer: RawBuffer) -> u64 {
-    buffers.push(Some(Arc::new(buffer)));
+fn keep(buffers: &mut Buffers, buffer: Memory) -> u64 {
+    buffers.push(Some(buffer));
     buffers.len() as u64 - 1
+}
+
+/// Bytes of our own: copied when others look at them.
+fn own(bytes: Arc<Vec<u8>>) -> Result<Vec<u8>> {
+    Arc::try_unwrap(bytes).or_else(|shared| crate::data::copy_of(&shared))
+}
+
+/// Gives a buffer, which can be taken once, to the owner of a number. Says where it is.
+pub(super) fn hand_over(buffers: &mut Buffers, index: i32, owner: u64) -> Result<u64> {
+    let buffer = usize::try_from(index).ok().and_then(|at| buffers.get_mut(at)).and_then(Option::take);
+    let buffer = buffer.ok_or_else(|| Error::new(ErrorKind::Internal, format!("the answer has no buffer {index}")))?;
+    Ok(owned::put_memory(owner, buffer))
 }
 
 fn axes(shape: &[usize]) -> Vec<u8> {
@@ -410,23 +407,30 @@ mod tests {
     use crate::ffi::raw_next_released;
     use crate::runtime::Pipeline;
 
-    /// The record of an array of float32 in our own memory.
-    fn record(samples: &[f32], flags: u8, token: u64) -> Vec<u8> {
-        let mut record = vec![ARRAY, flags];
-        record.extend_from_slice(&i16::from(DType::F32.number(ByteOrder::Native)).to_le_bytes());
-        record.extend_from_slice(&8_u32.to_le_bytes());
-        let address = samples.as_ptr().expose_provenance() as u64;
-        for number in [address, size_of_val(samples) as u64, token, samples.len() as u64] {
-            record.extend_from_slice(&number.to_le_bytes());
+    /// A batch of arrays of float32 in our own memory, lent for a run.
+    fn arrays(arrays: &[&[f32]], run: u64) -> Vec<u8> {
+        let mut batch = (arrays.len() as u32).to_le_bytes().to_vec();
+        batch.extend([0; 4]);
+        batch.extend(run.to_le_bytes());
+        for samples in arrays {
+            batch.extend((samples.as_ptr().expose_provenance() as u64).to_le_bytes());
+            batch.extend((size_of_val(*samples) as u64).to_le_bytes());
         }
-        record
+        for (place, samples) in arrays.iter().enumerate() {
+            batch.extend([ARRAY, 0]);
+            batch.extend(i16::from(DType::F32.number(ByteOrder::Native)).to_le_bytes());
+            batch.extend(8_u32.to_le_bytes());
+            batch.extend((place as u64).to_le_bytes());
+            batch.extend((samples.len() as u64).to_le_bytes());
+        }
+        batch
     }
 
     fn run(manifest: &str, records: &[u8]) -> Vec<u8> {
         let batch = batch(records).unwrap();
         let results = Pipeline::new(manifest).unwrap().run(batch.items.clone(), &RunOptions::default()).unwrap();
         batch.end_call();
-        inline(results, None)
+        inline(results, None).unwrap()
     }
 
     const GAIN: &str = r#"{"version": "v1", "input": {"type": "audio", "sample_rate_hz": 8000},
@@ -435,21 +439,22 @@ mod tests {
     #[test]
     fn an_array_is_read_in_place_and_its_samples_come_back() {
         let samples: Vec<f32> = (0..200_000).map(|n| n as f32 / 1000.0).collect();
-        let answer = run(GAIN, &record(&samples, 0, 0));
+        let answer = run(GAIN, &arrays(&[&samples], 0));
         assert_eq!((answer[0], answer[1]), (ARRAY, INLINE));
         let found: Vec<f32> =
             answer[RECORD + 8..].as_chunks::<4>().0.iter().map(|sample| f32::from_ne_bytes(*sample)).collect();
         assert_eq!(found, samples);
-        // What no node touches comes back as its token.
+        // What no node touches comes back as the position of its memory.
         let pass = r#"{"version": "v1", "nodes": [{"id": "a", "node_type": "PassThrough"}]}"#;
-        let answer = run(pass, &record(&samples, 0, 77));
-        assert_eq!((answer[0], answer.len(), answer[16]), (SAME, RECORD, 77));
+        let answer = run(pass, &arrays(&[&samples, &samples[..7]], 0));
+        assert_eq!((answer[0], answer.len(), answer[16]), (SAME, 2 * RECORD, 0));
+        assert_eq!((answer[RECORD], answer[RECORD + 16]), (SAME, 1));
     }
 
     #[test]
     fn memory_of_a_call_is_refused_after_it() {
         let samples = vec![1.0_f32; 16];
-        let batch = batch(&record(&samples, 0, 0)).unwrap();
+        let batch = batch(&arrays(&[&samples], 0)).unwrap();
         let RuntimeData::Numpy(array) = &batch.items[0] else { panic!("no array") };
         let ArrayBytes::Foreign(memory) = array.bytes.clone() else { panic!("not foreign") };
         let mut bytes = [0; 4];
@@ -462,21 +467,35 @@ mod tests {
     }
 
     #[test]
-    fn lent_memory_gives_its_token_back_also_when_the_batch_is_wrong() {
-        let _alone = crate::ffi::raw::released_by_one_test();
+    fn a_record_can_name_only_memory_of_its_batch() {
         let samples = vec![0.0_f32; 4];
-        let tokens = |count| std::iter::from_fn(raw_next_released_or_none).take(count).collect::<Vec<_>>();
-        fn raw_next_released_or_none() -> Option<u64> {
-            Some(raw_next_released()).filter(|token| *token != 0)
+        let mut records = arrays(&[&samples], 0);
+        for place in [1_u64, 7, u64::MAX, samples.as_ptr().expose_provenance() as u64] {
+            records[40..48].copy_from_slice(&place.to_le_bytes());
+            let error = batch(&records).err().expect("refused");
+            assert!(error.to_string().contains("names memory") && error.item_index() == Some(0), "{error}");
         }
-        let mut records = record(&samples, LENT, 1_000_001);
-        records.extend(record(&samples, LENT, 1_000_002));
-        records[0] = 200; // No kind of record: the memory of an array is not looked for.
-        let mut wrong = record(&samples, LENT, 1_000_003);
-        wrong[8..16].fill(0); // A null address.
-        records.extend(wrong);
-        assert_eq!(batch(&records).err().and_then(|error| error.item_index()), Some(0));
-        let released = tokens(10_000);
-        assert!(released.contains(&1_000_002) && released.contains(&1_000_003), "{released:?}");
+    }
+
+    #[test]
+    fn what_was_lent_is_released_also_when_the_batch_is_wrong() {
+        let _alone = crate::ffi::raw::released_by_one_test();
+        fn released() -> Vec<u64> {
+            std::iter::from_fn(|| Some(raw_next_released()).filter(|run| *run != 0)).collect()
+        }
+        let samples = vec![0.0_f32; 4];
+        let good = arrays(&[&samples, &samples], 5_000_001);
+        drop(batch(&good).unwrap());
+        let mut unknown = arrays(&[&samples], 5_000_002);
+        unknown[32] = 200; // No kind of record.
+        let mut null = arrays(&[&samples], 5_000_003);
+        null[16..24].fill(0);
+        let mut short = arrays(&[&samples], 5_000_004);
+        short.truncate(20);
+        for wrong in [&unknown, &null, &short] {
+            assert!(batch(wrong).is_err());
+        }
+        let found = released();
+        assert!((5_000_001..=5_000_004).all(|run| found.iter().filter(|one| **one == run).count() == 1), "{found:?}");
     }
 }

@@ -3,6 +3,7 @@
 mod budget;
 mod check;
 mod copies;
+mod cost;
 mod formats;
 mod hints;
 mod latency;
@@ -10,9 +11,10 @@ mod stages;
 
 use std::sync::Arc;
 
+use arc_swap::ArcSwapOption;
 use serde_json::{Map, Value};
 
-use crate::data::Format;
+use crate::data::{AudioFormat, Format};
 use crate::error::{Error, ErrorKind, Result};
 use crate::manifest::OnError;
 use crate::node::{NodeType, PortId, Runs};
@@ -34,12 +36,14 @@ pub struct Graph {
     /// The ports whose packets are the results.
     pub results: Vec<ResultPort>,
     runs: Runs,
+    /// Of the format asked for last, what a frame costs, and how many samples it becomes.
+    cost: ArcSwapOption<(AudioFormat, (f64, f64))>,
 }
 
 impl Graph {
     fn new(name: String, nodes: Vec<GraphNode>, sources: Vec<usize>, results: Vec<ResultPort>) -> Self {
         let runs = nodes.iter().map(|node| node.kind.runs()).max().unwrap_or_default();
-        Self { name, nodes, sources, results, runs }
+        Self { name, nodes, sources, results, runs, cost: ArcSwapOption::empty() }
     }
 
     /// Positions of the sources that take input: a node that makes its own data takes none.
@@ -57,10 +61,6 @@ impl Graph {
         self.runs != Runs::Natively
     }
 
-    /// Estimated CPU time of so many frames through every node, in nanoseconds.
-    pub fn cost_ns(&self, frames: u64) -> f64 {
-        self.nodes.iter().map(|node| node.kind.info().cost_ns_per_frame).sum::<f64>() * frames as f64
-    }
 }
 
 /// A node in its place.

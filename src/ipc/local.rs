@@ -14,18 +14,36 @@ use super::time::{LOOK, deadline, left};
 use super::wire::{ABANDONS, Head, LAST, Payload};
 use crate::data::{Kind, Pool};
 use crate::error::{Error, ErrorKind, Result};
-use crate::node::{Nudge, StopWaiting, is_callers_thread};
+use crate::fork::PerProcess;
+use crate::node::{Nudge, StopCheck, StopWaiting, is_callers_thread};
+
+/// What became of a call into the interpreter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Called {
+    /// It has answered.
+    Answered,
+    /// It has raised something that is not the node's, such as at Ctrl-C: the caller of the pipeline gets it.
+    Interrupted,
+    /// The interpreter is going away, and was not called.
+    Ended,
+}
 
 /// The interpreter of this process.
 pub trait Interpreter: Send + Sync {
     /// Works on a request on this thread, which is one of Python's. The payload lies at this address while it
     /// lasts. Replies come through [`accept`].
-    fn run(&self, head: &[u8], payload: u64);
+    fn run(&self, head: &[u8], payload: u64) -> Called;
 
     /// Works on a frame in memory that Python has made ready for frames of this form of the stream. `result` is called
-    /// with a result of the same form; other replies come through [`accept`]. False: there is no such memory, and
+    /// with a result of the same form; other replies come through [`accept`]. `None`: there is no such memory, and
     /// nothing was done.
-    fn run_frame(&self, stream: u32, head: &[u8], payload: &Payload<'_>, result: &mut dyn FnMut(&[u8])) -> bool;
+    fn run_frame(
+        &self,
+        stream: u32,
+        head: &[u8],
+        payload: &Payload<'_>,
+        result: &mut dyn FnMut(&[u8]),
+    ) -> Option<Called>;
 
     /// Whether a signal asks this thread, the main one, to stop.
     fn is_interrupted(&self) -> bool;
@@ -50,7 +68,11 @@ pub fn check_interrupt() -> Result<()> {
     let stop = is_callers_thread()
         && super::os::is_main_thread()
         && INTERPRETER.get().is_some_and(|interpreter| interpreter.is_interrupted());
-    if stop { Err(Error::new(ErrorKind::Closed, "the call was interrupted")) } else { Ok(()) }
+    if stop { Err(interrupted()) } else { Ok(()) }
+}
+
+fn interrupted() -> Error {
+    Error::new(ErrorKind::Closed, "the call was interrupted")
 }
 
 /// A request that waits for a thread of Python's, or that one works on. It owns its bytes: its caller may give up.
@@ -63,11 +85,39 @@ struct Request {
     payload: Vec<u8>,
 }
 
+/// A request that the thread which calls works on itself. Nobody takes its results before the call ends.
+struct Inline {
+    sequence: u64,
+    deadline_ns: i64,
+    stop: Option<StopCheck>,
+}
+
+impl Inline {
+    /// Whether more results may wait.
+    fn check(&self, waiting_bytes: usize) -> Result<()> {
+        if self.stop.as_ref().is_some_and(|stop| stop()) {
+            return Err(given_up());
+        }
+        if left(self.deadline_ns).is_zero() {
+            return Err(Error::new(ErrorKind::Timeout, "the node gives results for longer than a frame may take")
+                .hint("raise `execution.frame_timeout_ms`"));
+        }
+        if waiting_bytes > MOST_WAITING_BYTES {
+            let most = MOST_WAITING_BYTES >> 20;
+            return Err(Error::new(ErrorKind::Node, format!("the results of one input take more than {most} MiB"))
+                .hint("use push() and next(), which hand results on as they come"));
+        }
+        Ok(())
+    }
+}
+
 #[derive(Default)]
 struct State {
     waiting: VecDeque<Arc<Request>>,
     /// Of each stream at most one.
     running: HashMap<u32, Arc<Request>>,
+    /// Requests that the thread which calls works on itself, by stream.
+    inline: HashMap<u32, Inline>,
     /// Streams whose running request is not wanted any more.
     abandoned: HashSet<u32>,
     inboxes: HashMap<u32, Inbox>,
@@ -90,13 +140,16 @@ impl State {
 /// Results of one request that wait; a generator waits with the next one.
 const MOST_REPLIES: usize = 16;
 
-static STATE: OnceLock<Mutex<State>> = OnceLock::new();
+/// The most that results of one request may hold while they wait for the call that made them to end.
+const MOST_WAITING_BYTES: usize = 1 << 30;
+
+static STATE: PerProcess<Mutex<State>> = PerProcess::new();
 static CHANGED: Condvar = Condvar::new();
 static STREAMS: AtomicU32 = AtomicU32::new(1);
 static SEQUENCE: AtomicU64 = AtomicU64::new(1);
 
 fn state() -> MutexGuard<'static, State> {
-    STATE.get_or_init(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
+    STATE.get().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Blocks a thread of Python's until there is work for it: address and length of the head, address of the payload, and
@@ -120,22 +173,27 @@ pub fn next_request() -> Option<[u64; 4]> {
 /// Takes a reply of a node in this process.
 ///
 /// # Errors
-/// `Internal` when it is malformed. One of several: `Full` when it must wait, `Closed` when nobody wants them any more.
+/// `Internal` when it is malformed. One of several: `Full` when it must wait, `Closed` when nobody wants them any more,
+/// `Timeout` when the call that it is for has waited as long as it may.
 pub fn accept(head: &[u8], payload: &[u8]) -> Result<()> {
     let (read, _) = Head::read(head, head.len().saturating_add(payload.len()))?;
     let reply = Reply::read(read, payload, &Pool::default())?;
     let mut state = state();
-    let stream = reply.head.stream;
-    let waited_for = state.running.get(&stream).is_some_and(|running| running.sequence == reply.head.sequence);
+    let (stream, sequence) = (reply.head.stream, reply.head.sequence);
+    let waited_for = state.running.get(&stream).is_some_and(|running| running.sequence == sequence);
+    let inline = state.inline.get(&stream).filter(|inline| inline.sequence == sequence);
+    let waiting = state.inboxes.get(&stream);
     if waited_for && reply.is_last() {
         state.running.remove(&stream);
         state.abandoned.remove(&stream);
     } else if waited_for && state.abandoned.contains(&stream) {
         return Err(given_up());
-    } else if waited_for && state.inboxes.get(&stream).is_some_and(|inbox| inbox.len() >= MOST_REPLIES) {
+    } else if waited_for && waiting.is_some_and(|inbox| inbox.len() >= MOST_REPLIES) {
         return Err(Error::new(ErrorKind::Full, "as many results wait as may be"));
+    } else if let Some(inline) = inline.filter(|_| !reply.is_last()) {
+        inline.check(waiting.map_or(0, Inbox::bytes))?;
     }
-    if let Some(inbox) = state.inboxes.get_mut(&reply.head.stream) {
+    if let Some(inbox) = state.inboxes.get_mut(&stream) {
         inbox.put(reply);
     }
     drop(state);
@@ -147,10 +205,8 @@ pub fn accept(head: &[u8], payload: &[u8]) -> Result<()> {
 
 /// Ends the threads of Python's that wait. Nothing is taken after it.
 pub fn shutdown() {
-    if STATE.get().is_some() {
-        state().stopped = true;
-        CHANGED.notify_all();
-    }
+    state().stopped = true;
+    CHANGED.notify_all();
 }
 
 /// An instance in this process.
@@ -209,25 +265,34 @@ impl LocalSeat {
         }
         let Some(interpreter) = INTERPRETER.get().filter(|_| is_callers_thread()) else {
             let is_control = head.kind == Kind::Control;
-            let (head, payload) = (self.head.clone(), payload.bytes().into_owned());
+            let (head, payload) = (self.head.clone(), payload.bytes()?.into_owned());
             let request = Request { stream: self.stream, sequence, is_control, head, payload };
             state().waiting.push_back(Arc::new(request));
             CHANGED.notify_all();
             return Ok(sequence);
         };
+        // It may give many results.
+        let inline = Inline { sequence, deadline_ns: self.deadline_ns, stop: StopWaiting::check() };
+        state().inline.insert(self.stream, inline);
         let (ready, pool) = (&mut self.ready, &self.pool);
         let mut failed = Ok(());
-        let done = interpreter.run_frame(self.stream, &self.head, payload, &mut |result| {
+        let called = interpreter.run_frame(self.stream, &self.head, payload, &mut |result| {
             head.flags = LAST;
             match head.data(result, pool) {
                 Ok(data) => *ready = Some(Reply { head: head.clone(), body: Body::Data(data) }),
                 Err(error) => failed = Err(error),
             }
         });
-        if !done {
-            interpreter.run(&self.head, address(&payload.bytes()));
+        let called = match called {
+            Some(called) => Ok(called),
+            None => payload.bytes().map(|payload| interpreter.run(&self.head, address(&payload))),
+        };
+        state().inline.remove(&self.stream);
+        match called? {
+            Called::Answered => failed.map(|()| sequence),
+            Called::Interrupted => Err(interrupted()),
+            Called::Ended => Err(Error::new(ErrorKind::Closed, "the interpreter is going away")),
         }
-        failed.map(|()| sequence)
     }
 }
 

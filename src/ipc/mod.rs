@@ -22,7 +22,7 @@ mod time;
 mod wire;
 mod worker;
 
-pub use local::{Interpreter as LocalInterpreter, accept, install, next_request};
+pub use local::{Called, Interpreter as LocalInterpreter, accept, install, next_request};
 pub use os::exit_now;
 pub use python::{Declared, Output, PythonNode};
 pub use serve::Serving;

@@ -48,6 +48,10 @@ impl Reply {
         Ok(Self { head, body })
     }
 
+    fn bytes(&self) -> usize {
+        if let Body::Data(data) = &self.body { data.bytes() } else { 0 }
+    }
+
     /// Whether the request is answered with it.
     pub fn is_last(&self) -> bool {
         self.head.flags & LAST != 0
@@ -56,25 +60,37 @@ impl Reply {
 
 /// What has come for one stream and was not taken yet.
 #[derive(Debug, Default)]
-pub struct Inbox(VecDeque<Reply>);
+pub struct Inbox {
+    replies: VecDeque<Reply>,
+    bytes: usize,
+}
 
 impl Inbox {
     /// Keeps a reply.
     pub fn put(&mut self, reply: Reply) {
-        self.0.push_back(reply);
+        self.bytes += reply.bytes();
+        self.replies.push_back(reply);
     }
 
     /// How many wait.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.replies.len()
+    }
+
+    /// How much data waits.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The next reply to a request. Replies to older ones are dropped: nobody waits for them any more.
     pub fn next(&mut self, sequence: u64) -> Option<Reply> {
-        while self.0.front().is_some_and(|reply| reply.head.sequence < sequence) {
-            self.0.pop_front();
+        loop {
+            let reply = self.replies.pop_front()?;
+            self.bytes -= reply.bytes();
+            if reply.head.sequence >= sequence {
+                return Some(reply);
+            }
         }
-        self.0.pop_front()
     }
 }
 

@@ -261,16 +261,16 @@ impl Head {
                 let pixel_format = PixelFormat::ALL.get(pixels as usize).copied();
                 let pixel_format = pixel_format.ok_or_else(|| bad("there is no such pixel format"))?;
                 let format = VideoFormat { width, height, pixel_format };
-                VideoFrame::new(copy_of(payload), format)?.into()
+                VideoFrame::new(copy_of(payload)?, format)?.into()
             }
             Kind::Array => {
                 let shape = self.shape.iter().map(|axis| usize::try_from(*axis).map_err(bad)).collect::<Result<_>>()?;
-                let bytes = ArrayBytes::Owned(Arc::new(copy_of(payload)));
+                let bytes = ArrayBytes::Owned(Arc::new(copy_of(payload)?));
                 RuntimeData::Numpy(NdArray { bytes, dtype: self.dtype, order: self.order, shape, audio: None })
             }
-            Kind::Binary => RuntimeData::Binary(Arc::new(copy_of(payload))),
+            Kind::Binary => RuntimeData::Binary(Arc::new(copy_of(payload)?)),
             // Copied before it is looked at: the other side could still write to it.
-            Kind::Text => RuntimeData::text(String::from_utf8(payload.to_vec()).map_err(bad)?),
+            Kind::Text => RuntimeData::text(String::from_utf8(copy_of(payload)?).map_err(bad)?),
             Kind::Json => RuntimeData::json(json(payload)?),
             Kind::Control => return Err(bad("a control message is no data")),
         })
@@ -280,14 +280,14 @@ impl Head {
         let channels = u16::try_from(self.numbers[1]).map_err(bad)?;
         let format = AudioFormat::new(self.numbers[0], channels)?;
         let elements = payload.len() / self.dtype.size();
-        let mut samples = pool.samples(elements);
+        let mut samples = pool.samples(elements)?;
         if self.dtype == DType::F32 && self.order == ByteOrder::Native {
-            bytemuck::cast_slice_mut(samples.make_mut()).copy_from_slice(payload);
+            bytemuck::cast_slice_mut(samples.make_mut()?).copy_from_slice(payload);
         } else {
-            let bytes = ArrayBytes::Owned(Arc::new(payload.to_vec()));
+            let bytes = ArrayBytes::Owned(Arc::new(copy_of(payload)?));
             let shape = vec![elements];
             let array = NdArray { bytes, dtype: self.dtype, order: self.order, shape, audio: None };
-            crate::data::read_samples(&array, 0, samples.make_mut())?;
+            crate::data::read_samples(&array, 0, samples.make_mut()?)?;
         }
         AudioBuffer::new(samples, format)
     }
@@ -331,16 +331,19 @@ impl<'a> Payload<'a> {
     }
 
     /// All of it in a row; copied only where it is not ours.
-    pub fn bytes(&self) -> Cow<'_, [u8]> {
-        match self {
+    ///
+    /// # Errors
+    /// When there is no memory for the copy.
+    pub fn bytes(&self) -> Result<Cow<'_, [u8]>> {
+        Ok(match self {
             Self::Bytes(bytes) => Cow::Borrowed(bytes),
             Self::Made(bytes) => Cow::Borrowed(bytes),
             Self::Foreign(memory) => {
-                let mut copy = vec![0; memory.len()];
+                let mut copy = crate::data::zeros(memory.len())?;
                 memory.read(0, &mut copy);
                 Cow::Owned(copy)
             }
-        }
+        })
     }
 
     /// Length in bytes.

@@ -11,7 +11,7 @@ use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{MediaSource, MediaSourceStream};
 use symphonia::core::meta::MetadataOptions;
 
-use crate::data::{AudioBuffer, AudioFormat};
+use crate::data::{AudioBuffer, AudioFormat, make_room};
 use crate::error::{Error, ErrorKind, Result};
 
 /// What a file says of itself.
@@ -26,6 +26,11 @@ pub struct AudioInfo {
     /// `PCM_16`, `PCM_24`, `PCM_32`, `PCM_U8`, `FLOAT`, or the bits of a FLAC stream.
     pub subtype: String,
 }
+
+/// FLAC makes speech and music two to four times as small, and hardly anything more than this.
+const MOST_SAMPLES_PER_BYTE: u64 = 16;
+/// Room to begin with where the header says something else, 64 MiB.
+const FIRST_SAMPLES: u64 = 16 << 20;
 
 fn io(path: &Utf8Path, reason: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Io, format!("{path}: {reason}")).at_path(path.as_str())
@@ -158,6 +163,7 @@ impl AudioReader {
         let mut wanted = frames.saturating_mul(usize::from(self.info.format.channels()));
         while wanted > 0 && (self.given < self.decoded.len() || self.decode()?) {
             let count = wanted.min(self.decoded.len() - self.given);
+            make_room(samples, count)?;
             samples.extend_from_slice(&self.decoded[self.given..self.given + count]);
             self.given += count;
             wanted -= count;
@@ -226,9 +232,12 @@ pub fn read(path: &Utf8Path, start: u64, frames: Option<u64>) -> Result<AudioBuf
         return Err(Error::new(ErrorKind::InputValue, format!("start is {start}, beyond the end of {path}")));
     }
     let stated = reader.info.frames.unwrap_or(0).saturating_sub(start).min(frames.unwrap_or(u64::MAX));
-    // The header may lie: it decides a first size only, of at most an hour of stereo.
-    let first = usize::try_from(stated.min(3600 * 48_000)).unwrap_or(0);
-    let mut samples: Vec<f32> = Vec::with_capacity(first * usize::from(reader.info.format.channels()));
+    // The header may lie: beyond what a file of this size can well hold, it decides a first size only.
+    let likely = std::fs::metadata(path).map_or(0, |file| file.len().saturating_mul(MOST_SAMPLES_PER_BYTE));
+    let stated = stated.saturating_mul(reader.info.format.channels().into());
+    let first = usize::try_from(if stated <= likely { stated } else { stated.min(FIRST_SAMPLES) }).unwrap_or(0);
+    let mut samples: Vec<f32> = Vec::new();
+    make_room(&mut samples, first)?;
     let frames = frames.map_or(usize::MAX, |frames| usize::try_from(frames).unwrap_or(usize::MAX));
     reader.append(frames, &mut samples)?;
     AudioBuffer::new(samples, reader.info.format)

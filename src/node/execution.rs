@@ -163,7 +163,8 @@ thread_local! {
     static STOP: std::cell::RefCell<Option<StopCheck>> = const { std::cell::RefCell::new(None) };
 }
 
-type StopCheck = Box<dyn Fn() -> bool>;
+/// Whether a wait shall end.
+pub type StopCheck = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// While it lives, a node that waits on this thread asks the function whether it shall go on waiting.
 pub struct StopWaiting(Option<StopCheck>);
@@ -171,13 +172,18 @@ pub struct StopWaiting(Option<StopCheck>);
 impl StopWaiting {
     /// Begins.
     #[must_use]
-    pub fn when(is_stopped: impl Fn() -> bool + 'static) -> Self {
-        Self(STOP.replace(Some(Box::new(is_stopped))))
+    pub fn when(is_stopped: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(STOP.replace(Some(Arc::new(is_stopped))))
     }
 
     /// Whether a wait on this thread shall end.
     pub fn is_asked() -> bool {
         STOP.with_borrow(|check| check.as_ref().is_some_and(|check| check()))
+    }
+
+    /// The function, for what another thread does for this one.
+    pub fn check() -> Option<StopCheck> {
+        STOP.with_borrow(Clone::clone)
     }
 }
 

@@ -20,7 +20,7 @@ mod registry;
 
 pub use clock::{Clock, ManualClock, MonotonicClock};
 pub use execution::{
-    Execution, Nudge, OnCrash, Placement, Restart, Runs, StopWaiting, is_callers_thread, mark_own_thread,
+    Execution, Nudge, OnCrash, Placement, Restart, Runs, StopCheck, StopWaiting, is_callers_thread, mark_own_thread,
 };
 pub use join::{Join, Missing};
 pub use out::Out;

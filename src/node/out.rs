@@ -65,13 +65,19 @@ impl Out {
     }
 
     /// Memory for `len` samples. Write all of them: they hold whatever was there before.
-    pub fn samples(&self, len: usize) -> Samples {
+    ///
+    /// # Errors
+    /// When there is no memory for them.
+    pub fn samples(&self, len: usize) -> Result<Samples> {
         self.pool.samples(len)
     }
 
     /// Audio of `frames` frames whose samples are still to be written.
+    ///
+    /// # Errors
+    /// When there is no memory for them.
     pub fn audio(&self, format: AudioFormat, frames: usize) -> Result<AudioBuffer> {
-        AudioBuffer::new(self.pool.samples(frames * usize::from(format.channels())), format)
+        AudioBuffer::new(self.pool.samples(frames.saturating_mul(format.channels().into()))?, format)
     }
 
     /// Takes the list of what was put out. Give it back empty with [`refill`](Self::refill), so that it is used again.

@@ -96,7 +96,7 @@ impl Processor for Mixer {
         }
         let (from, to) = (usize::from(audio.channels()), usize::from(self.channels));
         let mut mixed = out.audio(audio.format().with_channels(self.channels)?, audio.frames())?;
-        let frames = audio.samples().chunks_exact(from).zip(mixed.samples_mut().chunks_exact_mut(to));
+        let frames = audio.samples().chunks_exact(from).zip(mixed.samples_mut()?.chunks_exact_mut(to));
         match self.way {
             Way::Same => {}
             Way::Mean if from == 2 => frames.for_each(|(frame, target)| target[0] = 0.5 * (frame[0] + frame[1])),

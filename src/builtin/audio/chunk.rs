@@ -116,7 +116,7 @@ impl Processor for Chunker {
                 None => out.audio(format, self.length)?,
             };
             let count = (self.length - self.filled).min(frames - start);
-            let target = &mut piece.samples_mut()[self.filled * channels..][..count * channels];
+            let target = &mut piece.samples_mut()?[self.filled * channels..][..count * channels];
             target.copy_from_slice(&audio.samples()[start * channels..][..count * channels]);
             self.filled += count;
             start += count;
@@ -137,7 +137,7 @@ impl Processor for Chunker {
         let channels = usize::from(format.channels());
         match self.params.last {
             Last::Short => piece = piece.slice(0..self.filled),
-            Last::Pad => piece.samples_mut()[self.filled * channels..].fill(0.0),
+            Last::Pad => piece.samples_mut()?[self.filled * channels..].fill(0.0),
         }
         self.filled = 0;
         out.emit(PortId::FIRST, Packet::new(piece, pts));

@@ -64,7 +64,7 @@ impl Processor for Amplifier {
     fn process(&mut self, _: PortId, mut packet: Packet, out: &mut Out) -> Result<()> {
         if let RuntimeData::Audio(audio) = &mut packet.data {
             let factor = self.factor;
-            audio.samples_mut().iter_mut().for_each(|sample| *sample *= factor);
+            audio.samples_mut()?.iter_mut().for_each(|sample| *sample *= factor);
         }
         out.emit(PortId::FIRST, packet);
         Ok(())

@@ -122,7 +122,7 @@ impl Buffer {
                 while left > 0 {
                     let count = left.min(65_536);
                     let mut silence = out.audio(format, count as usize)?;
-                    silence.samples_mut().fill(0.0);
+                    silence.samples_mut()?.fill(0.0);
                     self.put(silence, next + frames - left, out);
                     left -= count;
                 }
@@ -167,13 +167,14 @@ impl Processor for Buffer {
         self.tag = (packet.item, packet.generation);
         // The stream begins with its first packet, or with one that it has overtaken: until something was given.
         let delay = i64::try_from(segments::samples(self.params.delay_ms, rate)).unwrap_or(0);
+        let most = i64::try_from(segments::samples(self.params.max_gap_ms, rate)).unwrap_or(i64::MAX);
         match &mut self.next {
             None => (self.next, self.newest) = (Some(at), at),
-            Some(next) if !self.given => *next = at.min(*next),
+            // One that is further back than the time may jump is late, and does not move the beginning.
+            Some(next) if !self.given && next.saturating_sub(at) <= most => *next = at.min(*next),
             Some(_) => {}
         }
         let next = self.next.unwrap_or(at);
-        let most = i64::try_from(segments::samples(self.params.max_gap_ms, rate)).unwrap_or(i64::MAX);
         if at - self.newest > most {
             let gap = Pts::frames(at - self.newest, rate).seconds();
             let text = format!("the time jumps by {gap:.3} s, expected at most {} ms", self.params.max_gap_ms);

@@ -98,7 +98,7 @@ impl Merger {
             let format = AudioFormat::new(rate, checked(u32::try_from(total).unwrap_or(u32::MAX))?)?;
             let frames = frames.min(65_536);
             let mut whole = out.audio(format, frames)?;
-            let target = whole.samples_mut();
+            let target = whole.samples_mut()?;
             target.fill(0.0);
             self.join.take(frames, |input, from, audio| {
                 let (before, count) = (channels[..input].iter().sum::<usize>(), channels[input]);

@@ -89,7 +89,7 @@ impl Mixer {
         while let Some((at, frames)) = self.join.ready() {
             let frames = frames.min(65_536);
             let mut mix = out.audio(format, frames)?;
-            let target = mix.samples_mut();
+            let target = mix.samples_mut()?;
             target.fill(0.0);
             let channels = usize::from(format.channels());
             self.join.take(frames, |_, from, audio| {

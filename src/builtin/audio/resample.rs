@@ -157,17 +157,17 @@ impl Processor for Converter {
         };
         let channels = usize::from(format.channels());
         let bound = resampler.push_bound(audio.frames());
-        let mut samples = out.samples(bound * channels);
+        let mut samples = out.samples(bound * channels)?;
         if let Some(even) = &mut self.even {
             even.begin(audio.frames(), resampler);
         }
-        let frames = resampler.push(audio.samples(), samples.make_mut()).map_err(fault)?;
+        let frames = resampler.push(audio.samples(), samples.make_mut()?).map_err(fault)?;
         samples.truncate(frames * channels);
         self.tag = Some((packet.item, packet.generation));
         if let Some(even) = &mut self.even {
             let due = even.take(&samples, audio.frames());
-            samples = out.samples(due * channels);
-            even.give(samples.make_mut());
+            samples = out.samples(due * channels)?;
+            even.give(samples.make_mut()?);
         }
         if !samples.is_empty() {
             self.put(AudioBuffer::new(samples, format)?, out);
@@ -179,7 +179,7 @@ impl Processor for Converter {
         let (Some(resampler), Some(format)) = (&mut self.resampler, self.format) else { return Ok(()) };
         let waiting = self.even.as_ref().map_or(0, Even::waiting_frames);
         let mut tail = out.audio(format, resampler.held_frames() + waiting)?;
-        let (first, rest) = tail.samples_mut().split_at_mut(waiting * usize::from(format.channels()));
+        let (first, rest) = tail.samples_mut()?.split_at_mut(waiting * usize::from(format.channels()));
         if let Some(even) = &mut self.even {
             even.give(first);
         }

@@ -123,7 +123,7 @@ impl Cutter {
         let format = audio.format();
         let channels = usize::from(format.channels());
         let mut segment = out.audio(format, usize::try_from(end - start).unwrap_or(0))?;
-        let target = segment.samples_mut();
+        let target = segment.samples_mut()?;
         target.fill(0.0);
         let mut tag = first;
         for (at, packet) in &self.kept {

@@ -5,7 +5,7 @@ use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::data::{PixelFormat, VideoFormat};
+use crate::data::{PixelFormat, VideoFormat, with_room, zeros};
 use crate::node::prelude::*;
 
 /// Parameters of `VideoScale`.
@@ -107,9 +107,9 @@ impl Processor for Scaler {
         let pixel_format = frame.format().pixel_format;
         let format = VideoFormat { width: self.params.width, height: self.params.height, pixel_format };
         // An empty frame of the right size tells where its planes lie.
-        let empty = VideoFrame::new(vec![0; VideoFrame::packed_len(format)?], format)?;
+        let empty = VideoFrame::new(zeros(VideoFrame::packed_len(format)?)?, format)?;
         let targets = empty.planes();
-        let mut bytes = Vec::with_capacity(empty.bytes().len());
+        let mut bytes = with_room(empty.bytes().len())?;
         let fault = |error: String| Error::new(ErrorKind::Node, format!("scaling failed: {error}"));
         // Alpha is scaled like a colour: premultiply before, if that matters.
         let options = self.options.use_alpha(false);
@@ -118,7 +118,10 @@ impl Processor for Scaler {
             let rows = &frame.bytes()[source.offset..source.offset + source.stride * source.rows];
             let from = ImageRef::new(side(source.row_bytes / size), side(source.rows), rows, *pixel)
                 .map_err(|error| fault(error.to_string()))?;
-            let mut to = Image::new(side(target.row_bytes / size), side(target.rows), *pixel);
+            let (width, height) = (side(target.row_bytes / size), side(target.rows));
+            let memory = zeros((width as usize).saturating_mul(height as usize).saturating_mul(*size))?;
+            let mut to =
+                Image::from_vec_u8(width, height, memory, *pixel).map_err(|error| fault(error.to_string()))?;
             self.resizer.resize(&from, &mut to, Some(&options)).map_err(|error| fault(error.to_string()))?;
             bytes.extend_from_slice(to.buffer());
         }
