@@ -295,6 +295,14 @@ pub const CODES: &[Code] = &[
          the value and what is expected.",
     ),
     run_time(
+        "RM0320",
+        ErrorKind::InputValue,
+        "There is not enough memory",
+        "What comes out, or what is made on the way, needs more memory at once than there is. The message says how much. \
+         Check the sample rates: from 1 Hz to 48 kHz a second of audio becomes thirteen hours. Give it less at a time, such \
+         as frame by frame in a session.",
+    ),
+    run_time(
         "RM0400",
         ErrorKind::Node,
         "A node failed",

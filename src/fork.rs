@@ -13,6 +13,11 @@ pub(crate) fn forked() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
 }
 
+/// How many forks lie between this process and the first one.
+pub(crate) fn generation() -> u32 {
+    GENERATION.load(Ordering::Relaxed)
+}
+
 /// A value of this process, made when first used. Nothing here waits, so that a fork at any moment leaves it usable; what
 /// the parent had is left where it is.
 pub(crate) struct PerProcess<T: 'static>(ArcSwapOption<(u32, &'static T)>);
@@ -25,7 +30,7 @@ impl<T: Default + Sync> PerProcess<T> {
 
     /// The value of this process.
     pub(crate) fn get(&self) -> &'static T {
-        self.of(GENERATION.load(Ordering::Relaxed))
+        self.of(generation())
     }
 
     fn of(&self, generation: u32) -> &'static T {

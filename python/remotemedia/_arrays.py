@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from remotemedia._owner import own
 from remotemedia.errors import FormatError, InputTypeError
 
 if TYPE_CHECKING:
-    from remotemedia._lib import RawBuffer
+    from collections.abc import Callable
 
     Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -94,10 +95,11 @@ def as_array(value: object) -> Array:
     if isinstance(value, np.ndarray):
         if isinstance(value, np.ma.MaskedArray):
             raise InputTypeError("a masked array would lose its mask; pass x.filled(...) instead")
-        return value.view(np.ndarray)
+        # The method of a subclass could return anything.
+        return np.ndarray.view(value, np.ndarray)  # type: ignore[no-any-return]
     try:
         if not hasattr(value, "__array_interface__") and hasattr(value, "__dlpack__"):
-            return cast("Array", np.from_dlpack(cast("Any", value)))
+            return as_array(np.from_dlpack(cast("Any", value)))
         return np.asarray(value)
     except Exception as error:
         kind = type(value).__name__
@@ -180,11 +182,15 @@ def copied(data: bytes, start: int, code: int, shape: tuple[int, ...]) -> Array:
     return cast("Array", np.ndarray(shape, DTYPES[code], data, start).copy())
 
 
-def view(owner: RawBuffer, code: int, shape: tuple[int, ...]) -> Array:
-    """Return a writable array over native memory, which lives as long as the array or any view of it."""
+def view(place: Callable[[int], int], code: int, shape: tuple[int, ...]) -> Array:
+    """Return a writable array over native memory, which lives as long as the array or any view of it.
+
+    ``place`` gives the memory to the owner of a number, and returns its address.
+    """
     if 0 in shape:
         return np.empty(shape, DTYPES[code])
-    return memory(owner.raw_address(), _TYPESTR[code], shape, owner)
+    owner = own()
+    return memory(place(owner.number), _TYPESTR[code], shape, owner.capsule)
 
 
 def memory(address: int, typestr: str, shape: tuple[int, ...], owner: object) -> Array:

@@ -124,7 +124,7 @@ def read(
     try:
         buffer: NativeAudioBuffer = native.read_audio(file_name(path), first, length, rate, bool(mono))
         count, channels = buffer.frames(), buffer.channels()
-        samples = view(buffer.raw_export(), _FLOAT32, (count,) if channels == 1 else (count, channels))
+        samples = view(buffer.raw_export, _FLOAT32, (count,) if channels == 1 else (count, channels))
         return audio_of(_as_type(samples, dtype), buffer.sample_rate_hz())
     except NativeError as error:
         reraise(error)

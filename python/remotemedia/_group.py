@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 
+from remotemedia import _calls
 from remotemedia._arrays import as_array, dtype_code
 from remotemedia._inputs import Inputs
 from remotemedia._lib import NativeError, reraise
@@ -54,11 +55,12 @@ class SessionGroup:
     for each core, in threads of your own: the work itself gives the GIL away.
     """
 
-    __slots__ = ("__weakref__", "_dead", "_fed", "_native", "_ports", "streams")
+    __slots__ = ("__weakref__", "_dead", "_fed", "_handle", "_native", "_ports", "streams")
 
     def __init__(self, pipeline: Compiled, config: Any, streams: int) -> None:
         try:
             self._native: NativeGroup = pipeline.native.raw_group(config, streams)
+            self._handle: int = self._native.raw_handle()
         except NativeError as error:
             reraise(error)
         self._ports: Ports = pipeline.ports
@@ -106,10 +108,9 @@ class SessionGroup:
         self._check_alive()
         if isinstance(most, bool) or not isinstance(most, int) or not 0 < most <= _MOST:
             raise InputValueError(f"most is {most!r}, expected a whole number from 1")
-        try:
-            answer = self._native.raw_take(most, *self._fed)
-        except NativeError as error:
-            reraise(error)
+        answer = _calls.group_take(self._handle, most, *self._fed)
+        if answer == _calls.FAILED:
+            _calls.raise_failure()
         outputs: list[GroupOutput] = []
         inputs = Inputs(())
         for head, record in records_after(answer, _HEAD):

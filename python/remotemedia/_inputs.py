@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from remotemedia._arrays import Array
 
-__all__ = ["SMALL_BYTES", "Inputs", "audio_dict_samples", "is_slow"]
+__all__ = ["SMALL_BYTES", "Inputs", "audio_dict_samples", "exact_bytes", "is_slow"]
 
 SMALL_BYTES = 64 * 1024
 """The most data that a call on an event loop's own thread may carry."""
@@ -40,22 +40,26 @@ class Inputs:
         Number of items.
     byte_len : int
         How much data they hold.
+    copied_len : int
+        How much of it native code copies: all but arrays, which it reads in place.
     dicts : set of int
         The items that came as audio or video dicts: so do their results.
-    shown : dict
-        What the caller gave, by token.
+    shown : list
+        What the caller gave, by the position of its memory.
     """
 
-    __slots__ = ("_lent", "_parts", "byte_len", "count", "dicts", "shown")
+    __slots__ = ("_memory", "_parts", "_places", "byte_len", "copied_len", "count", "dicts", "shown")
 
     def __init__(self, items: Sequence[object]) -> None:
         _pins.drain()
         self._parts: list[bytes] = []
-        self._lent: list[tuple[int, Array]] = []
+        # Arrays whose memory the records name by position, and address and length of each.
+        self._memory: list[Array] = []
+        self._places: list[int] = []
         self.count = 0
-        self.byte_len = 0
+        self.byte_len = self.copied_len = 0
         self.dicts: set[int] = set()
-        self.shown: dict[int, object] = {}
+        self.shown: list[object] = []
         for item in items:
             try:
                 self._push(item)
@@ -64,23 +68,14 @@ class Inputs:
             self.count += 1
 
     def for_call(self) -> bytes:
-        """Return the records for a call that reads memory only until it returns. Keep this object until then."""
-        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
+        """Return the batch for a call that reads memory only until it returns. Keep this object until then."""
+        return _wire.table(self._places, 0) + b"".join(self._parts)
 
-    def lend(self) -> bytes:
-        """Return the records with all memory in the pin table, which keeps it until Rust has released it."""
-        parts = self._parts.copy()
-        shown: dict[int, object] = {}
-        for index, memory in self._lent:
-            token = _pins.pin(memory)
-            part = bytearray(parts[index])
-            part[1] |= _wire.LENT
-            was = int.from_bytes(part[_wire.TOKEN_AT : _wire.TOKEN_AT + 8], "little")
-            part[_wire.TOKEN_AT : _wire.TOKEN_AT + 8] = token.to_bytes(8, "little")
-            parts[index] = bytes(part)
-            shown[token] = self.shown[was]
-        self.shown = shown
-        return b"".join(parts)
+    def lend(self, run: int) -> bytes:
+        """Return the batch of a run, with all memory in the pin table, which keeps it until Rust has released it."""
+        if self._memory:
+            _pins.pin(run, self._memory)
+        return _wire.table(self._places, run) + b"".join(self._parts)
 
     def _push(self, value: object) -> None:
         if type(value) is np.ndarray:
@@ -92,7 +87,7 @@ class Inputs:
         elif isinstance(value, VideoFrame):
             self._video(value, value)
         elif isinstance(value, (bytes, bytearray, memoryview)):
-            self._binary(bytes(cast("bytes", value)))
+            self._binary(exact_bytes(value))
         elif isinstance(value, dict) and cast("dict[object, object]", value).get("type") in _TYPED:
             typed = cast("dict[str, object]", value)
             _TYPED[cast("str", typed["type"])](self, typed)
@@ -103,7 +98,8 @@ class Inputs:
 
     def _text(self, value: str) -> None:
         try:
-            text = value.encode()
+            # The method of a subclass could return anything.
+            text = str.encode(value)
         except UnicodeEncodeError as error:
             raise InputValueError(f"the text has a lone surrogate at character {error.start}") from None
         self._behind(_wire.TEXT, text)
@@ -115,16 +111,18 @@ class Inputs:
             kind = InputTypeError if error.wrong_type else InputValueError
             place = f" (at {error.path})" if error.path else ""
             raise kind(f"{error.reason}{place}", path=error.path or None) from None
-        self._behind(_wire.JSON, text.encode())
+        self._behind(_wire.JSON, str.encode(text))
 
     def _behind(self, kind: int, text: bytes) -> None:
         """Add an item whose bytes follow its record."""
         self.byte_len += len(text)
-        self._parts.append(_wire.pack(kind, 0, 0, 0, 0, len(text), 0) + text)
+        self.copied_len += len(text)
+        self._parts.append(_wire.pack(kind, 0, 0, 0, len(text)) + text)
 
     def _binary(self, value: bytes) -> None:
         # Rust copies it at once, from the buffer of the bytes object.
-        self._memory(_wire.BINARY, 0, 0, b"", np.frombuffer(value, np.uint8), value)
+        self.copied_len += len(value)
+        self._add(_wire.BINARY, 0, 0, b"", np.frombuffer(value, np.uint8), value)
 
     def _array(self, array: Array, shown: object) -> None:
         code = dtype_code(array.dtype)
@@ -134,28 +132,31 @@ class Inputs:
             )
         memory = dense(array)
         shape = memory.shape
-        self._memory(_wire.ARRAY, 0, code, _SHAPES[len(shape)](*shape), memory, array if shown is None else shown)
+        self._add(_wire.ARRAY, 0, code, _SHAPES[len(shape)](*shape), memory, array if shown is None else shown)
 
     def _audio(self, samples: Array, sample_rate: int, channels: int, shown: object) -> None:
+        # Once more: a subclass of Audio may say what it likes.
+        samples = as_array(samples)
         check_audio(samples, channels if samples.ndim == 2 else None)
         memory = dense(samples)
         flags = _wire.ONE_AXIS if memory.ndim == 1 else 0
         extra = _AUDIO(memory.size // channels, sample_rate, channels)
-        self._memory(_wire.AUDIO, flags, cast("int", dtype_code(samples.dtype)), extra, memory, shown)
+        self._add(_wire.AUDIO, flags, cast("int", dtype_code(samples.dtype)), extra, memory, shown)
 
     def _video(self, frame: VideoFrame, shown: object) -> None:
-        extra = _VIDEO(frame.width, frame.height) + frame.pixel_format.encode()
-        self._memory(_wire.VIDEO, 0, 0, extra, dense(frame.data), shown)
+        extra = _VIDEO(frame.width, frame.height) + str.encode(frame.pixel_format)
+        self._add(_wire.VIDEO, 0, 0, extra, dense(as_array(frame.data)), shown)
+        self.copied_len += frame.data.nbytes
         # However small it is: what a node makes of it may be large.
         self.byte_len += SMALL_BYTES
 
-    def _memory(self, kind: int, flags: int, dtype: int, extra: bytes, memory: Array, shown: object) -> None:
-        token = self.count
+    def _add(self, kind: int, flags: int, dtype: int, extra: bytes, memory: Array, shown: object) -> None:
+        """Add an item over memory."""
         self.byte_len += memory.nbytes
-        self.shown[token] = shown
-        self._lent.append((len(self._parts), memory))
-        record = _wire.pack(kind, flags, dtype, len(extra), address(memory), memory.nbytes, token)
-        self._parts.append(record + extra)
+        self._parts.append(_wire.pack(kind, flags, dtype, len(extra), len(self._memory)) + extra)
+        self.shown.append(shown)
+        self._memory.append(memory)
+        self._places += (address(memory), memory.nbytes)
 
     def _audio_dict(self, value: dict[str, object]) -> None:
         samples, sample_rate, channels = audio_dict_samples(value)
@@ -182,7 +183,7 @@ class Inputs:
         data = value["data"]
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise InputTypeError(f"`data` of a binary dict is of type {type(data).__name__}, expected bytes")
-        self._binary(bytes(cast("bytes", data)))
+        self._binary(exact_bytes(data))
 
     def _json_dict(self, value: dict[str, object]) -> None:
         _must_have("json", value, "data")
@@ -224,6 +225,11 @@ def audio_dict_samples(value: dict[str, Any]) -> tuple[Array, int, int]:
     else:
         check_audio(samples, channels)
     return samples, sample_rate, channels
+
+
+def exact_bytes(value: bytes | bytearray | memoryview) -> bytes:
+    """Return the bytes themselves: what a subclass says of its length and its content does not count."""
+    return value if type(value) is bytes else memoryview(value).tobytes()
 
 
 def _frames(samples: Array, channels: int) -> Array:

@@ -83,7 +83,7 @@ def _check_depth(depth: int) -> None:
 
 def _check_text(text: str) -> None:
     try:
-        text.encode()
+        str.encode(text)
     except UnicodeEncodeError as error:
         raise NotJsonError(f"the text has a lone surrogate at character {error.start}") from None
 
@@ -97,7 +97,7 @@ def _short(value: object) -> str:
 
 def whole_text(text: str) -> str:
     """Return text with lone surrogates, which JSON does not have, spelled out."""
-    return text.encode("utf-8", "backslashreplace").decode()
+    return str.encode(text, "utf-8", "backslashreplace").decode()
 
 
 def size(value: object, limit: int) -> int:

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any, cast
 from remotemedia._inputs import Inputs
 from remotemedia._lib import NativeError, translate
 from remotemedia._results import to_python
+from remotemedia._run import Job
 from remotemedia.errors import InputTypeError, InputValueError, RemoteMediaError
 
 if TYPE_CHECKING:
     from typing import SupportsIndex, TextIO
 
-    from remotemedia._lib import RawJob
     from remotemedia._run import Compiled
 
 __all__ = ["Progress", "map_clips", "map_clips_async"]
@@ -44,7 +44,7 @@ class _Run:
         self._clips = enumerate(clips)
         self._most = 2 * _count(threads)
         self._timeout_ms = timeout_ms
-        self._jobs: deque[tuple[RawJob, Inputs]] = deque()
+        self._jobs: deque[tuple[Job, Inputs]] = deque()
 
     def fill(self) -> bool:
         """Start as many as fit. False when there is nothing left to wait for."""
@@ -55,14 +55,14 @@ class _Run:
                 break
             try:
                 inputs = Inputs([clip])
-                job = self._pipeline.native.raw_start(inputs.lend(), False, False, self._timeout_ms)
+                job = Job(self._pipeline, inputs, 0, self._timeout_ms)
             except _FAILURES as error:
                 raise _of_clip(error, index) from None
             self._jobs.append((job, inputs))
         return bool(self._jobs)
 
     @property
-    def first(self) -> RawJob:
+    def first(self) -> Job:
         """The clip whose turn it is."""
         return self._jobs[0][0]
 
@@ -70,8 +70,7 @@ class _Run:
         """Keep the result of the clip whose turn it was."""
         job, inputs = self._jobs.popleft()
         try:
-            found = job.take()
-            self.results.append(to_python(found.records(), self._pipeline.ports, inputs, False, found))
+            self.results.append(to_python(job.take(), self._pipeline.ports, inputs, False, job))
         except _FAILURES as error:
             raise _of_clip(error, len(self.results)) from None
 

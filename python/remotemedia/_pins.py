@@ -1,51 +1,43 @@
-"""Memory lent to Rust, by token.
+"""Memory lent to Rust, by the number of the run that it is lent for.
 
 Rust reads arrays in place. The table, and not a coroutine's local, keeps them alive: a cancelled coroutine
-drops its locals while a compute thread may still be reading. Rust puts a token on its released queue when
-the last use has ended; the table is drained at each call and at shutdown.
+drops its locals while a compute thread may still be reading. Rust puts the number on its released queue when
+the last use has ended, or when the owner of the run has gone before it began; the table is drained at each call and
+at shutdown.
 """
 
 from __future__ import annotations
 
 import atexit
 import ctypes
-import itertools
 import os
 
 from remotemedia import _log
 from remotemedia._lib import native
 
-__all__ = ["drain", "held", "pin", "unpin"]
+__all__ = ["drain", "held", "pin"]
 
 _pins: dict[int, object] = {}
-_next_token = itertools.count(1).__next__
 _next_released = native.raw_next_released
 
 
-def pin(memory: object) -> int:
-    """Keep ``memory`` alive until Rust releases the token returned."""
-    token = _next_token()
-    _pins[token] = memory
-    return token
-
-
-def unpin(token: int) -> None:
-    """Let go of memory that Rust has refused to take."""
-    _pins.pop(token, None)
+def pin(run: int, memory: object) -> None:
+    """Keep ``memory`` alive until Rust releases the run."""
+    _pins[run] = memory
 
 
 def held() -> int:
-    """Return how many tokens are out."""
+    """Return for how many runs memory is held."""
     return len(_pins)
 
 
 def drain() -> None:
     """Let go of everything that Rust has released."""
     while _pins:
-        token = _next_released()
-        if token == 0:
+        run = _next_released()
+        if run == 0:
             return
-        _pins.pop(token, None)
+        _pins.pop(run, None)
 
 
 def _shutdown() -> None:

@@ -14,21 +14,27 @@ import numpy as np
 from remotemedia import errors
 from remotemedia._arrays import copied, to_float32, view
 from remotemedia._audio import Audio, audio_of
+from remotemedia._owner import own
 from remotemedia._video import VideoFrame
 from remotemedia._wire import ARRAY, AUDIO, BINARY, JSON, META, NOTHING, SAME, TEXT, VIDEO, records
 
 if TYPE_CHECKING:
     from remotemedia._inputs import Inputs
-    from remotemedia._lib import Buffers, RawResults
+    from remotemedia._lib import Buffers
     from remotemedia._wire import Record
 
 __all__ = ["Port", "Ports", "audio_dict", "to_python", "value", "warn"]
 
+_empty_bytes: Any = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_void_p, ctypes.c_ssize_t)(
+    ("PyBytes_FromStringAndSize", ctypes.pythonapi)
+)
 _SHAPES = [Struct(f"<{axes}Q").unpack for axes in range(65)]
 _AUDIO = Struct("<QII").unpack
 _VIDEO = Struct("<II").unpack_from
 
 _UINT8 = 5
+_PARSED_AT_ONCE = 256 * 1024
+"""About so many bytes of JSON are parsed in one call, which no other thread can come between."""
 _WARNINGS: dict[str, type[errors.RemoteMediaWarning]] = {
     "AssumedFormat": errors.AssumedFormatWarning,
     "UnhandledKind": errors.UnhandledKindWarning,
@@ -49,7 +55,7 @@ class Port(NamedTuple):
 Ports = list[Port]
 
 
-def to_python(answer: bytes, ports: Ports, inputs: Inputs, metrics: bool, buffers: RawResults | None = None) -> Any:
+def to_python(answer: bytes, ports: Ports, inputs: Inputs, metrics: bool, buffers: Buffers | None = None) -> Any:
     """Return what a run gave.
 
     One result port: its value, or a list with one entry per item. Several: a dict by ``node`` or ``node.port``.
@@ -61,7 +67,7 @@ def to_python(answer: bytes, ports: Ports, inputs: Inputs, metrics: bool, buffer
     places: list[tuple[int, int]] = []
     for record in records(answer):
         if record.kind == JSON:
-            # All JSON is parsed at once below: a stream of events may have thousands of them.
+            # JSON is parsed below, many at once: a stream of events may have thousands of them.
             texts.append(answer[record.start : record.start + record.byte_len])
             places.append((record.port, len(by_port[record.port])))
             by_port[record.port].append((record.item, None))
@@ -72,9 +78,16 @@ def to_python(answer: bytes, ports: Ports, inputs: Inputs, metrics: bool, buffer
                 warn(warning["text"], _WARNINGS.get(warning["code"], errors.RemoteMediaWarning))
         else:
             by_port[record.port].append((record.item, value(answer, record, inputs, buffers)))
-    if texts:
-        for parsed, (port, at) in zip(json.loads(b"[%b]" % b",".join(texts)), places, strict=True):
-            by_port[port][at] = (by_port[port][at][0], parsed)
+    at = 0
+    while at < len(texts):
+        # Short ones many at once, which is fastest; yet no more than keeps other threads waiting for a moment.
+        end, length = at + 1, len(texts[at])
+        while end < len(texts) and length < _PARSED_AT_ONCE:
+            length += len(texts[end])
+            end += 1
+        for parsed, (port, place) in zip(json.loads(b"[%b]" % b",".join(texts[at:end])), places[at:end], strict=True):
+            by_port[port][place] = (by_port[port][place][0], parsed)
+        at = end
     outputs: object
     if len(ports) == 1:
         outputs = _port(ports[0], by_port[0], inputs.count)
@@ -130,8 +143,7 @@ def value(answer: bytes, record: Record, inputs: Inputs, buffers: Buffers | None
     if kind == BINARY:
         if buffers is None or record.start >= 0:
             return answer[record.start : record.start + record.byte_len]
-        owner = buffers.raw_buffer(record.place)
-        return ctypes.string_at(owner.raw_address(), record.byte_len) if record.byte_len else b""
+        return _bytes(buffers, record)
     if kind == NOTHING:
         return None
     raise errors.InternalError(f"the native library gave a value of kind {kind}; please report this")
@@ -143,7 +155,20 @@ def _memory(
     """Return a writable array: a copy of what is short, a view of a buffer of its own otherwise."""
     if buffers is None or record.start >= 0:
         return copied(answer, record.start, dtype, shape)
-    return view(buffers.raw_buffer(record.place), dtype, shape)
+    return view(lambda owner: buffers.raw_buffer(record.place, owner), dtype, shape)
+
+
+def _bytes(buffers: Buffers, record: Record) -> bytes:
+    """Return a bytes object with what is in a buffer. Others run while it is copied: it may be long."""
+    if record.byte_len == 0:
+        return b""
+    owner = own()
+    source = buffers.raw_buffer(record.place, owner.number)
+    found: bytes = _empty_bytes(None, record.byte_len)
+    # Nobody has seen the new object yet.
+    ctypes.memmove(ctypes.cast(ctypes.c_char_p(found), ctypes.c_void_p), source, record.byte_len)
+    del owner
+    return found
 
 
 def _same(shown: object, as_dict: bool) -> object:

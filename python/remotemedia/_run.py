@@ -7,8 +7,10 @@ import json
 import math
 from typing import TYPE_CHECKING, Any
 
+from remotemedia import _calls
 from remotemedia._inputs import SMALL_BYTES, Inputs, is_slow
-from remotemedia._lib import NativeError, reraise
+from remotemedia._lib import NativeError, native, reraise
+from remotemedia._owner import own_run
 from remotemedia._results import Port, to_python
 from remotemedia._turn import had_turn, let_others_run
 from remotemedia.errors import InputTypeError, InputValueError
@@ -19,11 +21,15 @@ if TYPE_CHECKING:
     from remotemedia._lib import NativePipeline
     from remotemedia._results import Ports
 
-__all__ = ["ELSEWHERE", "IN_PYTHON", "NATIVELY", "Compiled", "milliseconds", "run", "run_async"]
+__all__ = ["ELSEWHERE", "IN_PYTHON", "NATIVELY", "Compiled", "Job", "milliseconds", "run", "run_async"]
 
 NATIVELY, IN_PYTHON, ELSEWHERE = range(3)
 """What runs the nodes of a pipeline: the library, Python in this process, another process that is waited for."""
 
+_COPIED_QUICKLY = 1024 * 1024
+"""Input that native code copies (bytes, text, pictures) up to this many bytes may be copied on an event loop's thread."""
+_READ_QUICKLY = 64 * 1024
+"""Records up to this many bytes may be turned into Python values on an event loop's thread."""
 _WAIT_MS = 50
 """How long a blocking wait stays in native code before Python looks for signals."""
 
@@ -31,64 +37,123 @@ _WAIT_MS = 50
 class Compiled:
     """A native pipeline and its result ports."""
 
-    __slots__ = ("native", "ports", "runs", "try_run")
+    __slots__ = ("handle", "native", "ports", "runs")
 
     def __init__(self, native: NativePipeline, runs: int = NATIVELY) -> None:
         self.native = native
         self.runs = runs
+        self.handle: int = native.raw_handle()
         self.ports: Ports = [Port(**port) for port in json.loads(native.raw_ports())]
-        self.try_run = native.raw_try_run
+
+
+class Job:
+    """A run on a compute thread. It stops when this object goes, and lets go of all that was lent for it."""
+
+    __slots__ = ("_owner", "number")
+
+    def __init__(self, pipeline: Compiled, inputs: Inputs, options: int, timeout_ms: int) -> None:
+        self._owner = own_run()
+        self.number = self._owner.number
+        batch = inputs.lend(self.number)
+        if _calls.run_start(pipeline.handle, batch, len(batch), options, timeout_ms, self.number) != 0:
+            _calls.raise_failure()
+
+    def wait(self, timeout_ms: int) -> bool:
+        """Wait for the end in native code. Whether it has ended."""
+        ended: bool = native.raw_run_wait(self.number, timeout_ms)
+        return ended
+
+    async def finished(self) -> None:
+        """Wait for the end."""
+        await native.raw_run_finished(self.number)
+
+    def stop(self) -> None:
+        """Stop it. Whoever waits is released."""
+        native.raw_run_stop(self.number)
+
+    def take(self) -> bytes:
+        """Return the records, once."""
+        answer = _calls.run_take(self.number)
+        if answer == _calls.FAILED:
+            _calls.raise_failure()
+        return answer
+
+    def raw_buffer(self, buffer: int, owner: int) -> int:
+        """Give a buffer that the records name to the owner of a number; return its address."""
+        address: int = native.raw_run_buffer(self.number, buffer, owner)
+        return address
 
 
 def run(pipeline: Compiled, items: Sequence[object], *, lenient: bool, metrics: bool, timeout: float | None) -> Any:
     """Run on the caller's thread when short, else wait for a compute thread; Ctrl-C stops it."""
     timeout_ms = milliseconds(timeout)
     inputs = Inputs(items)
+    options = lenient | metrics << 1
     try:
         if timeout_ms == 0 and inputs.byte_len <= SMALL_BYTES:
-            answer = pipeline.try_run(inputs.for_call(), lenient | metrics << 1)
-            if len(answer) != 1:
+            answer = _try(pipeline, inputs, options)
+            if answer is not None:
                 return to_python(answer, pipeline.ports, inputs, metrics)
-        job = pipeline.native.raw_start(inputs.lend(), lenient, metrics, timeout_ms)
+        job = Job(pipeline, inputs, options, timeout_ms)
         try:
             while not job.wait(_WAIT_MS):
                 pass
         except BaseException:
             job.stop()
             raise
-        results = job.take()
-        return to_python(results.records(), pipeline.ports, inputs, metrics, results)
+        return to_python(job.take(), pipeline.ports, inputs, metrics, job)
     except NativeError as error:
         reraise(error)
+
+
+def _try(pipeline: Compiled, inputs: Inputs, options: int) -> bytes | None:
+    """Run on this thread, if it is short. None: it is not."""
+    batch = inputs.for_call()
+    answer = _calls.run(pipeline.handle, batch, len(batch), options)
+    if answer == _calls.FAILED:
+        _calls.raise_failure()
+    return None if answer == _calls.LATER else answer
 
 
 async def run_async(
     pipeline: Compiled, items: Sequence[object], *, lenient: bool, metrics: bool, timeout: float | None
 ) -> Any:
-    """Run inline when short, with a turn for the loop once a millisecond; else await a compute thread."""
+    """Run inline when short, with a turn for the loop once a millisecond; else await a compute thread.
+
+    Long input and long results are converted on a thread beside the loop.
+    """
     timeout_ms = milliseconds(timeout)
+    options = lenient | metrics << 1
     slow = is_slow(items)
     inputs = await asyncio.to_thread(Inputs, items) if slow else Inputs(items)
     try:
         if timeout_ms == 0 and not slow and inputs.byte_len <= SMALL_BYTES:
             await let_others_run()
-            answer = pipeline.try_run(inputs.for_call(), lenient | metrics << 1)
-            if len(answer) != 1:
+            answer = _try(pipeline, inputs, options)
+            if answer is not None:
                 return to_python(answer, pipeline.ports, inputs, metrics)
-        job = pipeline.native.raw_start(inputs.lend(), lenient, metrics, timeout_ms)
+        if inputs.copied_len > _COPIED_QUICKLY:
+            job = await asyncio.to_thread(Job, pipeline, inputs, options, timeout_ms)
+        else:
+            job = Job(pipeline, inputs, options, timeout_ms)
         try:
             await job.finished()
         except BaseException:
             job.stop()
             raise
         had_turn()
-        results = job.take()
-        answer = results.records()
-        if slow and inputs.dicts:
-            return await asyncio.to_thread(to_python, answer, pipeline.ports, inputs, metrics, results)
-        return to_python(answer, pipeline.ports, inputs, metrics, results)
+        if inputs.copied_len > _COPIED_QUICKLY:
+            return await asyncio.to_thread(_taken, pipeline, inputs, metrics, job)
+        answer = job.take()
+        if inputs.dicts or len(answer) > _READ_QUICKLY:
+            return await asyncio.to_thread(to_python, answer, pipeline.ports, inputs, metrics, job)
+        return to_python(answer, pipeline.ports, inputs, metrics, job)
     except NativeError as error:
         reraise(error)
+
+
+def _taken(pipeline: Compiled, inputs: Inputs, metrics: bool, job: Job) -> Any:
+    return to_python(job.take(), pipeline.ports, inputs, metrics, job)
 
 
 def milliseconds(timeout: float | None) -> int:

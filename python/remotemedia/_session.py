@@ -10,20 +10,24 @@ import warnings
 import weakref
 from fractions import Fraction
 from struct import Struct
+from time import perf_counter_ns
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 
-from remotemedia import _lane
+from remotemedia import _calls, _lane
 from remotemedia._arrays import as_array, check_audio, dtype_code, memory
 from remotemedia._audio import MAX_CHANNELS, MAX_SAMPLE_RATE, Audio, whole_number
-from remotemedia._inputs import Inputs
+from remotemedia._beside import beside
+from remotemedia._inputs import Inputs, is_slow
 from remotemedia._json import dumps
 from remotemedia._lib import NativeError, native, reraise
 from remotemedia._output import Output, data_of
+from remotemedia._owner import own
 from remotemedia._run import ELSEWHERE, NATIVELY
 from remotemedia._session_stream import SessionStream
 from remotemedia._turn import let_others_run
+from remotemedia._turns import is_inside, wait_for_turn
 from remotemedia._wire import records_after
 from remotemedia.errors import (
     BusyError,
@@ -40,7 +44,8 @@ if TYPE_CHECKING:
 
     from remotemedia._arrays import Array
     from remotemedia._formats import AudioFormat
-    from remotemedia._lib import NativeLane, NativeLive, NativeSession
+    from remotemedia._lib import Buffers, NativeLane, NativeLive, NativeSession
+    from remotemedia._owner import Owner
     from remotemedia._results import Ports
     from remotemedia._run import Compiled
 
@@ -55,6 +60,12 @@ _HEAD = Struct("<qIIII")
 _LANE_HEAD = Struct("=qIII").unpack_from
 _LANE_HEAD_BYTES = 32
 _NANO = 1_000_000_000
+_MEASURED = 8
+"""How many of the first frames are timed."""
+_MOST_NS = 2_000_000.0
+"""A frame that takes longer than this, when it was measured, does not keep the GIL, whatever the estimate was."""
+_COPIED_QUICKLY = 4 * 1024 * 1024
+"""An item of so many bytes is copied on an event loop's own thread."""
 _NO_CODE = -(2**62)
 """No call gives this: the next result is looked at."""
 
@@ -87,12 +98,15 @@ class Session:
         "_exit",
         "_fed",
         "_frames",
+        "_fed_to",
         "_handle",
         "_head",
+        "_is_opening",
         "_lane",
         "_lane_possible",
         "_live",
         "_make_live",
+        "_measured_ns",
         "_native",
         "_one_axis",
         "_opening",
@@ -104,6 +118,7 @@ class Session:
         "_sources",
         "_staged",
         "_through_lane",
+        "_to_measure",
         "_used",
     )
 
@@ -117,6 +132,7 @@ class Session:
             make = pipeline.native.raw_session_later if later else pipeline.native.session
             self._native: NativeSession = make(config)
             self._sources: list[str] = self._native.raw_sources()
+            self._fed_to: int = self._native.raw_handle()
         except NativeError as error:
             reraise(error)
         self._ports: Ports = pipeline.ports
@@ -143,6 +159,10 @@ class Session:
         self._channels = 1
         self._through_lane = False
         self._used = False
+        self._is_opening = False
+        # How long a frame has taken, and how many are still to be timed.
+        self._measured_ns = 0.0
+        self._to_measure = _MEASURED
         # Of the last array fed: what audio of the flush is to be.
         self._fed: tuple[int, bool] = (-1, True)
         self._dead = ""
@@ -184,10 +204,10 @@ class Session:
         16000
         """
         if not self._enter(False):
-            raise BusyError("another thread is in the session")
+            self._enter_anyway()
         try:
             if type(frame) is not np.ndarray or frame.shape != self._shape or frame.dtype is not self._dtype:
-                self._look_at(frame)
+                frame = self._look_at(frame)
             self._staged[...] = frame
             code = self._call(self._handle, self._frames)
             return self._result.copy() if code == self._code else self._answer(code)
@@ -228,7 +248,7 @@ class Session:
         audiolevel out 2.5
         """
         if not self._enter(False):
-            raise BusyError("another thread is in the session")
+            self._enter_anyway()
         try:
             self._check_direct()
             if self._runs == ELSEWHERE:
@@ -236,9 +256,12 @@ class Session:
             self._used = True
             inputs = Inputs((item,))
             ticks, den = _ticks(pts)
-            answer = self._native.raw_feed(inputs.for_call(), self._to(to), ticks, den)
+            batch = inputs.for_call()
             # The next frame is looked at, so that flush knows what to answer with.
             self._through_lane, self._shape = False, None
+            answer = _calls.feed(self._fed_to, batch, len(batch), self._to(to), ticks, den)
+            if answer == _calls.FAILED:
+                _calls.raise_failure()
             if type(item) is np.ndarray:
                 self._fed = (cast("int", dtype_code(item.dtype)), item.ndim == 1)
             else:
@@ -258,12 +281,15 @@ class Session:
             An array after `process`, a list after `feed`.
         """
         if not self._enter(False):
-            raise BusyError("another thread is in the session")
+            self._enter_anyway()
         try:
             self._check_direct()
             if self._through_lane and self._lane is not None:
                 return self._answer(self._lane.raw_flush())
-            return self._outputs(self._native.raw_flush(*self._fed), Inputs(()))
+            answer = _calls.flush(self._fed_to, *self._fed)
+            if answer == _calls.FAILED:
+                _calls.raise_failure()
+            return self._outputs(answer, Inputs(()))
         except NativeError as error:
             reraise(error)
         finally:
@@ -288,15 +314,19 @@ class Session:
         >>> asyncio.run(main())
         16000
         """
+        was = self.generation
         live = self._live or await self._await_live()
         self._check_alive()
-        inputs = Inputs((item,))
-        batch = inputs.for_call()
-        ticks, den = _ticks(pts)
+        inputs = await beside(Inputs, (item,)) if is_slow((item,)) else Inputs((item,))
+        call = (live.raw_push, inputs.for_call(), self._to(to), *_ticks(pts))
+        is_long = inputs.byte_len > _COPIED_QUICKLY
         if isinstance(item, np.ndarray):
             self._fed = (cast("int", dtype_code(item.dtype)), item.ndim == 1)
         try:
-            while not live.raw_push(batch, self._to(to), ticks, den):
+            # What waited while the stream was interrupted is of before, too: it is not put in.
+            while self.generation == was:
+                if await beside(*call) if is_long else call[0](*call[1:]):
+                    break
                 await live.room()
         except NativeError as error:
             reraise(error)
@@ -313,12 +343,17 @@ class Session:
         self._check_alive()
         if isinstance(most, bool) or not isinstance(most, int) or not 0 < most < 2**31:
             raise InputValueError(f"most is {most!r}, expected a whole number from 1")
+        live_handle = live.raw_handle()
         try:
             while True:
-                answer = live.raw_take(most, *self._fed)
+                owner = own()
+                answer = _calls.live_take(live_handle, most, *self._fed, owner.number)
+                if answer == _calls.FAILED:
+                    _calls.raise_failure()
                 if answer:
+                    outputs = self._outputs(answer, Inputs(()), _Answer(owner))
                     await let_others_run()
-                    return self._outputs(answer, Inputs(()))
+                    return outputs
                 if live.is_finished():
                     return []
                 await live.ready()
@@ -371,7 +406,7 @@ class Session:
 
     def reset(self) -> None:
         """Forget the stream, with everything held. A session whose node has failed works again."""
-        self._guarded(self._native.reset if self._live is None else self._live.reset)
+        self._guarded(self._native.reset if self._live is None else self._live.reset, None)
 
     def set_param(self, node: str, name: str, value: object) -> None:
         """Change a parameter of a node, from the next frame on.
@@ -392,7 +427,7 @@ class Session:
         0.10000000149011612
         """
         stream, text = self._live or self._native, dumps(value)
-        self._guarded(lambda: stream.set_param(node, name, text))
+        self._guarded(lambda: stream.set_param(node, name, text), None)
         if self._live is None:
             self._params[node, name] = text
 
@@ -410,7 +445,7 @@ class Session:
         960
         """
         stream = self._native if self._live is None else self._live
-        nodes = json.loads(self._guarded(stream.raw_metrics))
+        nodes = json.loads(self._guarded(stream.raw_metrics, "[]"))
         items, outputs = self.dropped
         return {"node_metrics": nodes, "dropped_items": items, "dropped_outputs": outputs}
 
@@ -457,7 +492,7 @@ class Session:
         session = self.__enter__()
         if self._runs != NATIVELY:
             try:
-                await asyncio.to_thread(self._guarded, self._native.raw_prepare)
+                await beside(self._guarded, self._native.raw_prepare)
             except BaseException:
                 self.close()
                 raise
@@ -489,10 +524,11 @@ class Session:
 
     async def _await_live(self) -> NativeLive:
         # Workers are started and models loaded there, unless `async with` has done it.
-        return self._open_live() if self._runs == NATIVELY else await asyncio.to_thread(self._open_live)
+        return self._open_live() if self._runs == NATIVELY else await beside(self._open_live)
 
     def _open_live(self) -> NativeLive:
-        with self._opening:
+        wait_for_turn(self._opening, self, _OPENING)
+        try:
             self._check_alive()
             if self._live is None:
                 if self._lane is not None or self._used:
@@ -500,27 +536,55 @@ class Session:
                         "the session is used with process() or feed(): push() and next() are not",
                         hint="open another session",
                     )
-                try:
-                    if self._runs != NATIVELY:
-                        # What was started for this session, and not used, the stream takes over.
-                        self._native.raw_release()
-                    live = self._make_live()
-                    for (node, name), text in self._params.items():
-                        live.set_param(node, name, text)
-                except NativeError as error:
-                    reraise(error)
-                self._live = live
+                live = self._new_live()
                 self._shape = None
+                self._live = live
                 if self._dead:
                     live.shutdown()
             return self._live
+        finally:
+            self._is_opening = False
+            self._opening.release()
 
-    def _guarded(self, call: Callable[[], Any]) -> Any:
+    def _new_live(self) -> NativeLive:
+        """Open the live stream. What is asked of the session meanwhile, from other threads, is done when it is there."""
+        try:
+            if self._runs != NATIVELY:
+                self._is_opening = True
+                # What was started for this session, and not used, the stream takes over.
+                self._native.raw_release()
+            live = self._make_live()
+            done: dict[tuple[str, str], str] = {}
+            while done != self._params or live.generation() != self._native.generation():
+                for (node, name), text in list(self._params.items()):
+                    live.set_param(node, name, text)
+                    done[node, name] = text
+                while live.generation() != self._native.generation():
+                    live.interrupt()
+            return live
+        except NativeError as error:
+            reraise(error)
+
+    def _guarded(self, call: Callable[[], Any], while_opening: Any = None) -> Any:
+        """Make a native call; return ``while_opening`` when the live stream that it is for is still being opened."""
         self._check_alive()
+        opening = self._is_opening
         try:
             return call()
         except NativeError as error:
+            if opening and type(error).__name__ == "Closed" and not self._dead:
+                return while_opening
             reraise(error)
+
+    def _enter_anyway(self) -> None:
+        """Take the lock that is taken, if nobody is there who could give it back."""
+        for _ in range(2):
+            if is_inside(self, _INSIDE):
+                raise BusyError("another thread is in the session")
+            if self._enter(False):
+                return
+        if is_inside(self, _INSIDE):
+            raise BusyError("another thread is in the session")
 
     def _to(self, to: str | None) -> int:
         if to is None:
@@ -530,22 +594,28 @@ class Session:
             raise InputValueError(f"to is {to!r}, expected a node that takes input: {expected}")
         return self._sources.index(to)
 
-    def _look_at(self, frame: object) -> None:
-        """Check a frame that is not like the one before, and make room for it."""
+    def _look_at(self, frame: object) -> Array:
+        """Check a frame that is not like the one before, make room for it, and return it as an array.
+
+        An exception may come between any two steps. So the shape is forgotten first and known again last: until then
+        every frame is looked at.
+        """
         self._check_direct()
         if isinstance(frame, (str, bytes, Audio)):
             raise InputTypeError(f"the frame is of type {type(frame).__name__}, expected an array; feed() takes it")
         array = as_array(frame)
         check_audio(array)
         channels = 1 if array.ndim == 1 else array.shape[1]
+        self._shape = None
         try:
             if self._lane is None:
                 code = cast("int", dtype_code(array.dtype))
-                self._lane = self._native.raw_lane(code, channels)
-                self._handle = self._lane.raw_handle()
+                lane = self._native.raw_lane(code, channels)
+                self._handle = lane.raw_handle()
                 self._dtype = array.dtype
                 self._one_axis = array.ndim == 1
                 self._channels = channels
+                self._lane = lane
             elif array.dtype != self._dtype:
                 raise FormatError(
                     f"the frame has dtype {array.dtype}, expected {self._dtype} as before", code="RM0204"
@@ -554,27 +624,45 @@ class Session:
                 expected = "(frames,)" if self._one_axis else f"(frames, {self._channels})"
                 raise FormatError(f"the frame has shape {array.shape}, expected {expected} as before", code="RM0206")
             frames = array.shape[0]
+            # The lane keeps what it has outgrown: a view of before looks at memory of ours still.
             address = self._lane.raw_input(frames)
             self._staged = memory(address, cast("Any", self._dtype).str, array.shape, self._lane)
             self._frames = frames
-            self._shape = array.shape
-            self._cost_ns = self._native.raw_cost_ns(frames)
-            short = self._cost_ns <= _HOLD_GIL_NS
+            self._cost_ns = max(self._native.raw_cost_ns(frames), frames * self._measured_ns)
             if self._runs == ELSEWHERE:
                 self._call = _wait_without_gil
+            elif self._cost_ns > _HOLD_GIL_NS:
+                self._call = _lane.process_without_gil
             else:
-                self._call = _lane.process_holding_gil if short else _lane.process_without_gil
+                self._call = self._measure if self._to_measure else _lane.process_holding_gil
             self._through_lane = True
+            self._shape = array.shape
+            return array
         except NativeError as error:
             reraise(error)
+
+    def _measure(self, handle: int, frames: int) -> int:
+        """Work on one of the first frames, and see how long it takes: an estimate may be wrong."""
+        started = perf_counter_ns()
+        code = _lane.process_without_gil(handle, frames)
+        elapsed = perf_counter_ns() - started
+        if self._to_measure < _MEASURED:  # The first one makes plans and loads weights.
+            self._measured_ns = max(self._measured_ns, elapsed / max(frames, 1))
+        self._to_measure -= 1
+        if self._to_measure <= 0:
+            # Others may have had the processor meanwhile: a few times as long as it should take is no surprise.
+            slow = self._measured_ns * frames > _MOST_NS
+            self._measured_ns = self._measured_ns if slow else 0.0
+            self._call = _lane.process_without_gil if slow else _lane.process_holding_gil
+        return code
 
     def _answer(self, code: int) -> Array:
         """Return what a call has left in the output, and remember where, for the next one of that length."""
         lane = cast("NativeLane", self._lane)
         try:
+            self._code = _NO_CODE
             if code == _lane.LONGER:
                 code = lane.raw_grow()
-                self._code = _NO_CODE
             if code < 0:
                 if code == _lane.BUSY:
                     raise BusyError("another thread is in the session")
@@ -599,7 +687,7 @@ class Session:
         if type(item) is np.ndarray and item.shape == self._shape:
             return self._cost_ns <= _SHORT_NS
         frames = item.shape[0] if isinstance(item, np.ndarray) and item.ndim else getattr(item, "frames", 1)
-        return self._native.raw_cost_ns(int(frames)) <= _SHORT_NS
+        return self._native.raw_cost_ns(int(frames)) <= _SHORT_NS and not is_slow((item,))
 
     def _feed_quickly(self, item: object) -> list[Output]:
         """Like `feed`, through the lane where that is possible."""
@@ -614,9 +702,10 @@ class Session:
             return self.feed(item)
         return self._lane_outputs(data)
 
-    def _waits(self) -> bool:
-        """Whether a call may wait for another process."""
-        return self._runs == ELSEWHERE
+    def _give_up(self) -> None:
+        """Give up the call that is under way in another thread, because nobody waits for it any more."""
+        if not self._dead and self._runs != NATIVELY:
+            self._native.interrupt()
 
     def _rest(self) -> list[Output]:
         """Flush into a list."""
@@ -630,14 +719,33 @@ class Session:
         ticks, num, den, generation = _LANE_HEAD(self._head)
         return [Output(self._ports[0].node, self._ports[0].port, data, (ticks, num, den), generation)]
 
-    def _outputs(self, answer: bytes, inputs: Inputs) -> list[Output]:
+    def _outputs(self, answer: bytes, inputs: Inputs, buffers: Buffers | None = None) -> list[Output]:
         outputs: list[Output] = []
         for head, record in records_after(answer, _HEAD):
             ticks, num, den, generation, dropped = head
             port = self._ports[record.port]
-            data = data_of(answer, record, inputs, self._native)
+            data = data_of(answer, record, inputs, buffers or self._native)
             outputs.append(Output(port.node, port.port, data, (ticks, num, den), generation, dropped))
         return outputs
+
+
+class _Answer:
+    """The buffers that an answer of a live stream names."""
+
+    __slots__ = ("_owner",)
+
+    def __init__(self, owner: Owner) -> None:
+        self._owner = owner
+
+    def raw_buffer(self, buffer: int, owner: int) -> int:
+        """Give a buffer to the owner of a number; return its address."""
+        address: int = native.raw_answer_buffer(self._owner.number, buffer, owner)
+        return address
+
+
+_INSIDE = frozenset(method.__code__ for method in (Session.process, Session.feed, Session.flush))
+"""Whoever has the lock of a session is in one of these."""
+_OPENING = frozenset((Session._open_live.__code__,))
 
 
 def _check_no_loop() -> None:

@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import AsyncIterable, Iterable
 from typing import TYPE_CHECKING, cast
 
+from remotemedia._beside import beside
 from remotemedia._turn import let_others_run
 from remotemedia.errors import InputTypeError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from remotemedia._output import Output
     from remotemedia._session import Session
@@ -44,12 +45,20 @@ class SessionStream:
             if session._is_short(item):
                 outputs = session._feed_quickly(item)
             else:
-                outputs = await asyncio.to_thread(session.feed, item)
+                outputs = await self._beside(session.feed, item)
             for out in outputs:
                 yield out
             await let_others_run()
-        for out in await asyncio.to_thread(session._rest) if session._waits() else session._rest():
+        for out in await self._beside(session._rest):
             yield out
+
+    async def _beside(self, call: Callable[..., list[Output]], *arguments: object) -> list[Output]:
+        """Work on a thread of its own. Who leaves meanwhile does not wait for a node that is at work."""
+        try:
+            return await beside(call, *arguments)
+        except asyncio.CancelledError:
+            self._session._give_up()
+            raise
 
 
 async def _items(source: Iterable[object] | AsyncIterable[object]) -> AsyncIterator[object]:

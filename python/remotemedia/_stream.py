@@ -75,7 +75,7 @@ class AudioStream:
         self._chunk += 1
         self._given += buffer.frames()
         shape = (buffer.frames(),) if self.channels == 1 else (buffer.frames(), self.channels)
-        return audio_of(view(buffer.raw_export(), _FLOAT32, shape), self.sample_rate)
+        return audio_of(view(buffer.raw_export, _FLOAT32, shape), self.sample_rate)
 
     def close(self) -> None:
         """Close the file. Asking for a chunk after that is a `ClosedError`."""

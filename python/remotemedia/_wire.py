@@ -22,22 +22,33 @@ __all__ = [
     "pack",
     "records",
     "records_after",
+    "table",
 ]
 
 TEXT, JSON, BINARY, ARRAY, AUDIO, VIDEO, SAME, NOTHING, META = range(9)
 """Kinds of records."""
 
-LENT = 1
-"""On an item: its memory is lent until Rust releases the token."""
 ONE_AXIS = 2
 """On audio: the array has one axis."""
 _INLINE = 4
 """On a result: its bytes follow."""
 
-pack = Struct("<BBhIQQQ").pack
-"""Pack an item: kind, flags, dtype, length of what follows, address, byte length, token."""
-TOKEN_AT = 24
-"""Where the token of a packed item starts."""
+pack = Struct("<BBhIQ").pack
+"""Pack an item: kind, flags, dtype, length of the extra that follows, position of its memory or length of its text."""
+
+_TABLES = [Struct(f"<IIQ{2 * count}Q").pack for count in range(9)]
+
+
+def table(places: list[int], run: int) -> bytes:
+    """Return the start of a batch: the memory that its records may name, address and length of each, and for which run.
+
+    No record has an address: whatever is in them, nothing but this memory is read.
+    """
+    count = len(places) // 2
+    if count < len(_TABLES):
+        return _TABLES[count](count, 0, run, *places)
+    return Struct(f"<IIQ{2 * count}Q").pack(count, 0, run, *places)
+
 
 _unpack = Struct("<BBhIIIQQ").unpack_from
 _RECORD = 32
@@ -53,7 +64,7 @@ class Record(NamedTuple):
     item: int
     extra: bytes
     place: int
-    """The number of a buffer, or a token."""
+    """The number of a buffer, or the position of memory that went in."""
     start: int
     """Where its bytes start in the answer; -1 when they are in a buffer."""
     byte_len: int

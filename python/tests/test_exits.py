@@ -23,7 +23,8 @@ asyncio.run(main())
 """,
     "with jobs that nobody waits for": """
 from remotemedia._inputs import Inputs
-jobs = [pipe._compiled.native.raw_start(Inputs([audio]).lend(), False, False, 0) for _ in range(4)]
+from remotemedia._run import Job
+jobs = [Job(pipe._compiled, Inputs([audio]), 0, 0) for _ in range(4)]
 """,
     "with a daemon thread in a call": """
 def work():
@@ -35,6 +36,64 @@ def work():
 thread = threading.Thread(target=work, daemon=True)
 thread.start()
 pipe.run(frame)
+""",
+    "with a loop in a daemon thread that waits for a result": """
+loop = asyncio.new_event_loop()
+threading.Thread(target=loop.run_forever, daemon=True).start()
+waits = threading.Event()
+async def main():
+    session = pipe.session(48000, 1)
+    await session.push(frame)
+    waits.set()
+    while await session.next():
+        pass
+asyncio.run_coroutine_threadsafe(main(), loop)
+waits.wait()
+""",
+    "with a task that waits for a result": """
+async def main():
+    session = pipe.session(48000, 1)
+    asyncio.ensure_future(session.next())
+    await asyncio.sleep(0.01)
+asyncio.new_event_loop().run_until_complete(main())
+""",
+    "with a task that waits for room": """
+async def main():
+    session = pipe.session(48000, 1, queue=1)
+    async def feed():
+        while True:
+            await session.push(frame)
+    asyncio.ensure_future(feed())
+    await asyncio.sleep(0.01)
+asyncio.new_event_loop().run_until_complete(main())
+""",
+    "with a task that waits for a run": """
+async def main():
+    asyncio.ensure_future(pipe.run_async(audio))
+    await asyncio.sleep(0.001)
+asyncio.new_event_loop().run_until_complete(main())
+""",
+    "with daemon threads in nodes in Python": """
+@rm.node
+class Works:
+    def process(self, data):
+        return rm.Audio(-data.samples, data.sample_rate)
+@rm.node
+class Sleeps:
+    def process(self, data):
+        began.set()
+        time.sleep(100)
+began = threading.Event()
+def work(node):
+    session = rm.Pipeline([{"node_type": node}]).session(48000, 1)
+    while True:
+        try:
+            session.process(frame.samples)
+        except rm.ClosedError:  # The interpreter goes away.
+            return
+for node in ("Works", "Works", "Sleeps"):
+    threading.Thread(target=work, args=(node,), daemon=True).start()
+began.wait()
 """,
     "by sys.exit in a map": """
 import sys
@@ -61,7 +120,7 @@ def test_interpreters_exit_with_0(pinned: bool) -> None:
         name, ending = list(ENDINGS.items())[number % len(ENDINGS)]
         done = run_python(
             f"""
-import asyncio, os, threading
+import asyncio, os, threading, time
 {pin}
 import numpy as np, remotemedia as rm
 pipe = rm.Pipeline({RESAMPLE!r})

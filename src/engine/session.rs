@@ -287,11 +287,11 @@ impl Session {
     /// `Closed`.
     pub fn set_param(&self, node: &str, name: &str, value: &Value) -> Result<()> {
         let position = position(&self.graph, node)?;
+        // Tried on a processor of its own, so that the error comes here and the stream is left alone.
+        self.graph.nodes[position].try_param(name, value)?;
         if self.closed.is_set() {
             return Err(closed());
         }
-        // Tried on a processor of its own, so that the error comes here and the stream is left alone.
-        self.graph.nodes[position].try_param(name, value)?;
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         pending.push((position, name.to_owned(), value.clone()));
         self.has_pending.store(true, Ordering::Release);

@@ -460,7 +460,8 @@ impl Stream {
         for error in failed {
             let error = error.at_node(&at.id);
             recorder.errors += 1;
-            if at.on_error == OnError::Skip {
+            // Who stops the call means the call, and not this packet.
+            if at.on_error == OnError::Skip && error.kind() != ErrorKind::Closed {
                 tracing::debug!(%error, "packet skipped");
                 recorder.dropped += 1;
             } else if first.as_ref().is_none_or(|first| first.does_session_go_on() && !error.does_session_go_on()) {

@@ -93,7 +93,7 @@ pub fn raw_run_stop(run: u64) -> Answer<()> {
 pub fn raw_run_buffer(run: u64, index: i32, owner: u64) -> Answer<u64> {
     let run = owned::run(run)?;
     let mut buffers = run.buffers.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok(wire::hand_over(&mut buffers, index, owner)?)
+    Ok(owned::put_memory(owner, wire::take_out(&mut buffers, index)?))
 }
 
 #[uniffi::export]

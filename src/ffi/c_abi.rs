@@ -100,15 +100,15 @@ pub unsafe extern "C" fn remotemedia_session_flush(session: u64, dtype: i64, one
     answer(|| session?.flush_records(dtype, one_axis != 0))
 }
 
-/// Results that are ready, at most `most`. `dtype`, `one_axis` as for a flush.
+/// Results that are ready, at most `most`. `dtype`, `one_axis` as for a flush; `owner` owns the buffers of long ones.
 ///
 /// # Safety
 /// As for [`remotemedia_run`].
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn remotemedia_live_take(live: u64, most: u64, dtype: i64, one_axis: i64) -> Object {
+pub unsafe extern "C" fn remotemedia_live_take(live: u64, most: u64, dtype: i64, one_axis: i64, owner: u64) -> Object {
     // SAFETY: the caller's promise.
     let live = unsafe { object::<LiveStream>(live) };
-    answer(|| live?.take_records(usize::try_from(most).unwrap_or(1), dtype, one_axis != 0))
+    answer(|| live?.take_records(usize::try_from(most).unwrap_or(1), dtype, one_axis != 0, owner))
 }
 
 /// The same for the results of many sessions.

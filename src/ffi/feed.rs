@@ -7,7 +7,7 @@ use super::error::RemoteMediaError;
 use super::pipeline::Pipeline;
 use super::raw::handle;
 use super::session::{Session, SessionConfig, options, pts};
-use super::{dtype, wire};
+use super::{dtype, owned, wire};
 use crate::data::RuntimeData;
 use crate::engine::{SessionOptions, SessionOutput};
 use crate::error::{Error, ErrorKind, Result};
@@ -97,7 +97,7 @@ impl Session {
     /// Gives a buffer that the last answer names, each once, to the owner of a number: its address.
     pub fn raw_buffer(&self, index: i32, owner: u64) -> Answer<u64> {
         let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
-        Ok(wire::hand_over(&mut buffers, index, owner)?)
+        Ok(owned::put_memory(owner, wire::take_out(&mut buffers, index)?))
     }
 
     /// Starts workers and loads models.

@@ -17,9 +17,6 @@ use crate::error::{Error, ErrorKind, Result};
 /// An object of Python's.
 pub(super) type Object = *mut c_void;
 
-/// All of an answer: there was a failure, and [`raw_failure`] gives it.
-const FAILED: u8 = 10;
-
 /// Functions of Python's C API. Those that may end the thread, or run code of Python's that does, are `C-unwind`.
 struct Api {
     bytes: unsafe extern "C" fn(*const c_char, isize) -> Object,
@@ -36,6 +33,7 @@ struct Api {
     set_traceback: unsafe extern "C" fn(Object, Object) -> c_int,
     unraisable: unsafe extern "C-unwind" fn(Object),
     forget: unsafe extern "C" fn(Object),
+    share: unsafe extern "C" fn(Object),
 }
 
 static API: OnceLock<Api> = OnceLock::new();
@@ -48,16 +46,23 @@ unsafe impl Send for Function {}
 // SAFETY: as above.
 unsafe impl Sync for Function {}
 
-static WAKE: OnceLock<Function> = OnceLock::new();
+/// What wakes a coroutine; `None` of Python's; the bytes that stand for a failure.
+static OBJECTS: OnceLock<[Function; 3]> = OnceLock::new();
 static NODES: OnceLock<(Function, Function)> = OnceLock::new();
 
-/// Says where the functions of the C API are, in the order of `python/remotemedia/_interpreter.py`, and which function
-/// wakes a coroutine. -1: there are too few.
+/// Says where the functions of the C API are, in the order of `python/remotemedia/_interpreter.py`, which function wakes a
+/// coroutine, and which objects are `None` and the answer of a call that has failed. -1: there are too few.
 ///
 /// # Safety
-/// There are `count` addresses at `addresses`, of these functions; `wake` is an object that is never freed.
+/// There are `count` addresses at `addresses`, of these functions; the objects are never freed.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn remotemedia_python(addresses: *const usize, count: u64, wake: Object) -> i64 {
+pub unsafe extern "C" fn remotemedia_python(
+    addresses: *const usize,
+    count: u64,
+    wake: Object,
+    none: Object,
+    failed: Object,
+) -> i64 {
     /// The function at an address.
     macro_rules! function {
         ($address:expr) => {
@@ -82,6 +87,7 @@ pub unsafe extern "C" fn remotemedia_python(addresses: *const usize, count: u64,
         set_traceback,
         unraisable,
         forget,
+        share,
     ] = given
     else {
         return -1;
@@ -104,8 +110,9 @@ pub unsafe extern "C" fn remotemedia_python(addresses: *const usize, count: u64,
         set_traceback: function!(set_traceback),
         unraisable: function!(unraisable),
         forget: function!(forget),
+        share: function!(share),
     });
-    let _ = WAKE.set(Function(wake));
+    let _ = OBJECTS.set([Function(wake), Function(none), Function(failed)]);
     0
 }
 
@@ -249,11 +256,22 @@ pub(super) fn is_interrupted() -> bool {
     raised.unwrap_or(true)
 }
 
-/// The exception that has ended the last call of this thread into the interpreter, once; null without one. ctypes calls
+/// The exception that has ended the last call of this thread into the interpreter, once; `None` without one. ctypes calls
 /// this with the interpreter's lock held, and takes the reference over.
 #[unsafe(no_mangle)]
 pub extern "C" fn remotemedia_take_raised() -> Object {
-    RAISED.replace(null_mut())
+    match RAISED.replace(null_mut()) {
+        raised if raised.is_null() => shared(1),
+        raised => raised,
+    }
+}
+
+/// A new reference to an object that Python has given away. ctypes must never get null for one.
+fn shared(which: usize) -> Object {
+    let (Some(api), Some(objects)) = (API.get(), OBJECTS.get()) else { return null_mut() };
+    // SAFETY: whoever asks has the interpreter's lock, and the object is alive.
+    unsafe { (api.share)(objects[which].0) };
+    objects[which].0
 }
 
 /// Keeps an error for [`raw_failure`], on this thread.
@@ -275,18 +293,26 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Option<T> {
 }
 
 /// Works while other threads of Python's run, and gives a bytes object: in one call, so that no exception can come
-/// between the work and the object that owns its result. Null with Python's own error set when there is no memory.
+/// between the work and the object that owns its result. After a failure, which [`raw_failure`] gives, the bytes that stand
+/// for one.
 pub(super) fn answer(work: impl FnOnce() -> Result<Vec<u8>>) -> Object {
     let Some(api) = API.get() else { return null_mut() };
     // SAFETY: the caller is Python, through ctypes, with the interpreter's lock held.
     let state = unsafe { (api.save)() };
-    let bytes = guarded(work).unwrap_or_else(|| vec![FAILED]);
+    let bytes = guarded(work);
     let mut inside = Inside { counted: false, returned: false };
     // SAFETY: `state` is what was saved by this thread.
     unsafe { (api.restore)(state) };
     inside.returned = true;
+    let Some(bytes) = bytes else { return shared(2) };
     // SAFETY: the lock is held again; so many bytes are there, and they are copied.
-    unsafe { (api.bytes)(bytes.as_ptr().cast(), isize::try_from(bytes.len()).unwrap_or(0)) }
+    let object = unsafe { (api.bytes)(bytes.as_ptr().cast(), isize::try_from(bytes.len()).unwrap_or(0)) };
+    if object.is_null() {
+        keep_raised(api);
+        keep_failure(crate::data::no_memory(bytes.len()));
+        return shared(2);
+    }
+    object
 }
 
 /// Frees what a capsule stands for, when Python frees the capsule: C code calls C code, so that no exception can come
@@ -327,7 +353,7 @@ unsafe fn number(capsule: Object) -> Option<u64> {
 /// interpreter. UniFFI calls this.
 #[unsafe(no_mangle)]
 pub extern "C" fn remotemedia_wake(data: u64, code: i8) {
-    let Some(wake) = WAKE.get() else { return };
+    let Some([wake, ..]) = OBJECTS.get() else { return };
     enter(|api| {
         // SAFETY: the lock is held, the function is alive, and the format says what follows.
         let answer = unsafe { (api.call)(wake.0, c"(Ki)".as_ptr(), data, c_int::from(code)) };

@@ -186,7 +186,13 @@ mod python {
     use crate::ffi::feed::{bare, one_item, source};
     use crate::ffi::raw::handle;
     use crate::ffi::session::pts;
-    use crate::ffi::wire;
+    use crate::ffi::{owned, wire};
+
+    /// Gives a buffer that an answer names, each once, to the owner of another number: its address.
+    #[uniffi::export]
+    pub fn raw_answer_buffer(answer: u64, index: i32, owner: u64) -> Answer<u64> {
+        Ok(owned::put_memory(owner, owned::take_buffer(answer, index)?))
+    }
 
     #[uniffi::export]
     impl LiveStream {
@@ -219,10 +225,21 @@ mod python {
     }
 
     impl LiveStream {
-        /// Results that are ready, at most `most`. `dtype`, `one_axis`: of the bare arrays that go in; -1 for none.
-        pub(in crate::ffi) fn take_records(&self, most: usize, dtype: i64, one_axis: bool) -> Result<Vec<u8>> {
+        /// Results that are ready, at most `most`. `dtype`, `one_axis`: of the bare arrays that go in; -1 for none. Long
+        /// ones are buffers of the answer, which `owner` owns.
+        pub(in crate::ffi) fn take_records(
+            &self,
+            most: usize,
+            dtype: i64,
+            one_axis: bool,
+            owner: u64,
+        ) -> Result<Vec<u8>> {
             let bare = bare(dtype, one_axis)?;
-            wire::outputs(self.inner.take(most)?, bare)
+            let (bytes, buffers) = wire::outputs_with_buffers(self.inner.take(most)?, bare)?;
+            if !buffers.is_empty() {
+                owned::put_buffers(owner, buffers);
+            }
+            Ok(bytes)
         }
     }
 }

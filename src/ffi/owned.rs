@@ -19,6 +19,8 @@ pub(super) struct Run {
 
 enum Owned {
     Run(Run),
+    /// What an answer names.
+    Buffers(Buffers),
     #[allow(dead_code)] // Held only to be freed.
     Memory(Memory),
 }
@@ -41,6 +43,22 @@ pub(super) fn put_memory(number: u64, memory: Memory) -> u64 {
     address
 }
 
+/// Gives the buffers that an answer names to the owner of a number.
+pub(super) fn put_buffers(number: u64, buffers: Buffers) {
+    all().insert(number, Owned::Buffers(buffers));
+}
+
+/// Takes a buffer of an answer out.
+///
+/// # Errors
+/// `Internal` when there is none.
+pub(super) fn take_buffer(number: u64, index: i32) -> Result<Memory> {
+    match all().get_mut(&number) {
+        Some(Owned::Buffers(buffers)) => super::wire::take_out(buffers, index),
+        _ => Err(Error::new(ErrorKind::Internal, format!("there is no answer {number}"))),
+    }
+}
+
 /// The run of a number.
 ///
 /// # Errors
@@ -50,6 +68,12 @@ pub(super) fn run(number: u64) -> Result<Run> {
         Some(Owned::Run(run)) => Ok(run.clone()),
         _ => Err(Error::new(ErrorKind::Internal, format!("there is no run {number}"))),
     }
+}
+
+/// How many numbers own something now.
+#[uniffi::export]
+pub fn raw_owned() -> u64 {
+    all().len() as u64
 }
 
 /// Frees what the owner of a number had. Says whether there was something.

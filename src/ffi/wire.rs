@@ -16,7 +16,7 @@
 use std::sync::Arc;
 
 use super::raw::{Lease, Memory, PinnedMemory};
-use super::{dtype, item, owned, video};
+use super::{dtype, item, video};
 use crate::data::{ArrayBytes, AudioBuffer, AudioFormat, ByteOrder, DType, NdArray, RuntimeData, write_samples};
 use crate::engine::{RunResults, SessionOutput};
 use crate::error::{Error, ErrorKind, Result};
@@ -233,21 +233,15 @@ pub(super) fn with_buffers(results: RunResults, meta: Option<String>) -> Result<
 pub(super) type Bare = (DType, ByteOrder, bool);
 
 /// The results of a session: 24 bytes before each record say when it is (ticks i64, num u32, den u32), its generation
-/// u32, and how many were dropped before it u32. Audio of a stream of bare arrays goes back as such.
-pub(super) fn outputs(outputs: Vec<SessionOutput>, bare: Option<Bare>) -> Result<Vec<u8>> {
-    let mut writer = Writer { bytes: Vec::new(), buffers: None, least: 0 };
-    outputs.into_iter().try_for_each(|output| writer.output(output, None, bare))?;
-    Ok(writer.bytes)
-}
-
-/// The same with the buffers of long results: copying them into the answer would take longer than all else.
+/// u32, and how many were dropped before it u32. Audio of a stream of bare arrays goes back as such. Long results are
+/// buffers: copying them into the answer would take longer than all else.
 pub(super) fn outputs_with_buffers(outputs: Vec<SessionOutput>, bare: Option<Bare>) -> Result<(Vec<u8>, Buffers)> {
     let mut writer = Writer { bytes: Vec::new(), buffers: Some(Vec::new()), least: LONG };
     outputs.into_iter().try_for_each(|output| writer.output(output, None, bare))?;
     Ok((writer.bytes, writer.buffers.unwrap_or_default()))
 }
 
-/// Like [`outputs`], with the number of the stream, u32, at the end of each head.
+/// Like [`outputs_with_buffers`], with all bytes in the answer, and the number of the stream, u32, at the end of each head.
 pub(super) fn group_outputs(outputs: Vec<(usize, SessionOutput)>, bare: Option<Bare>) -> Result<Vec<u8>> {
     let mut writer = Writer { bytes: Vec::new(), buffers: None, least: 0 };
     outputs.into_iter().try_for_each(|(stream, output)| writer.output(output, Some(stream as u32), bare))?;
@@ -387,11 +381,10 @@ fn own(bytes: Arc<Vec<u8>>) -> Result<Vec<u8>> {
     Arc::try_unwrap(bytes).or_else(|shared| crate::data::copy_of(&shared))
 }
 
-/// Gives a buffer, which can be taken once, to the owner of a number. Says where it is.
-pub(super) fn hand_over(buffers: &mut Buffers, index: i32, owner: u64) -> Result<u64> {
+/// Takes a buffer out: each once.
+pub(super) fn take_out(buffers: &mut Buffers, index: i32) -> Result<Memory> {
     let buffer = usize::try_from(index).ok().and_then(|at| buffers.get_mut(at)).and_then(Option::take);
-    let buffer = buffer.ok_or_else(|| Error::new(ErrorKind::Internal, format!("the answer has no buffer {index}")))?;
-    Ok(owned::put_memory(owner, buffer))
+    buffer.ok_or_else(|| Error::new(ErrorKind::Internal, format!("the answer has no buffer {index}")))
 }
 
 fn axes(shape: &[usize]) -> Vec<u8> {

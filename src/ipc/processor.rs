@@ -1,7 +1,7 @@
 //! A Python node at work in a pipeline.
 
 use std::collections::{BTreeSet, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 
@@ -14,21 +14,26 @@ use super::spec::Spec;
 use super::wire::{ABANDONS, Head, Payload};
 use crate::data::{Control, Format, Packet, Pts, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
+use crate::fork;
 use crate::node::{Latency, Nudge, OnCrash, Opened, Opening, Out, PortId, Processor, is_callers_thread};
 
 /// Instances that were made for a stream which then got nothing: the next one takes them.
 #[derive(Default)]
-pub struct Unused(Mutex<Vec<Box<dyn Seat>>>);
+pub struct Unused(Mutex<Vec<(u32, Box<dyn Seat>)>>);
 
 impl Unused {
     fn take(&self) -> Option<Box<dyn Seat>> {
-        let mut seats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        seats.retain(|seat| !seat.is_lost());
-        seats.pop()
+        // Never waits: a forked child may find the lock taken for ever.
+        let mut seats = self.0.try_lock().ok()?;
+        seats.retain(|(_, seat)| !seat.is_lost());
+        let ours = seats.iter().rposition(|(generation, _)| *generation == fork::generation());
+        ours.map(|at| seats.swap_remove(at).1)
     }
 
     fn put(&self, seats: impl Iterator<Item = Box<dyn Seat>>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(seats);
+        if let Ok(mut kept) = self.0.try_lock() {
+            kept.extend(seats.map(|seat| (fork::generation(), seat)));
+        }
     }
 }
 
@@ -148,9 +153,14 @@ impl PythonProcessor {
         if self.stale {
             self.stale = false;
             let lost = self.seats.iter().any(|seat| seat.is_lost());
-            if lost || self.ask_alone(&json!({"op": "reset"}), ABANDONS).is_err() {
+            match if lost { Ok(()) } else { self.ask_alone(&json!({"op": "reset"}), ABANDONS) } {
+                Err(error) if error.kind() == ErrorKind::Closed => {
+                    self.stale = true;
+                    return Err(error);
+                }
+                Ok(()) if !lost => {}
                 // Another instance begins afresh.
-                self.leave();
+                _ => self.leave(),
             }
         }
         self.seat()

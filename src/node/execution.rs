@@ -1,7 +1,7 @@
 //! How a node runs, where its type leaves a choice.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -110,7 +110,14 @@ impl Default for Execution {
 }
 
 /// The checks, made once: a manifest may have 10,000 nodes.
-static CHECKS: LazyLock<Params> = LazyLock::new(|| Params::new(&schema_of::<Execution>()));
+fn checks() -> &'static Params {
+    static CHECKS: OnceLock<Params> = OnceLock::new();
+    CHECKS.get().unwrap_or_else(|| {
+        // Before it is kept: a child that is forked meanwhile would wait for ever.
+        let checks = Params::new(&schema_of::<Execution>());
+        CHECKS.get_or_init(|| checks)
+    })
+}
 
 impl Execution {
     /// The settings of an object, and everything that is wrong with it; paths are relative to it. What is wrong has its
@@ -123,7 +130,7 @@ impl Execution {
         let mut known = Map::new();
         for (key, value) in object {
             let one = Map::from_iter([(key.clone(), value.clone())]);
-            let mut wrong = CHECKS.check(&one);
+            let mut wrong = checks().check(&one);
             for problem in &mut wrong {
                 if problem.code == "RM0110" {
                     (problem.code, problem.severity) = ("RM0130", Severity::Warning);

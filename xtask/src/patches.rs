@@ -39,6 +39,13 @@ const LOOP_REPLACE: &str = "    try:
             raise
         return _UNIFFI_GLOBAL_EVENT_LOOP
 ";
+const WAKE_FIND: &str = "@_UNIFFI_RUST_FUTURE_CONTINUATION_CALLBACK
+def _uniffi_continuation_callback(future_ptr, poll_code):
+";
+const WAKE_REPLACE: &str = "_uniffi_wake = _UNIFFI_RUST_FUTURE_CONTINUATION_CALLBACK((\"remotemedia_wake\", _UniffiLib))
+
+def _uniffi_continuation_callback(future_ptr, poll_code):
+";
 const HANDLE_FIND: &str = "    def _uniffi_clone_handle(self):\n";
 const HANDLE_REPLACE: &str = "    def __reduce_ex__(self, protocol):
         raise TypeError(f\"cannot copy or pickle {type(self).__name__!r}: it owns a native handle\")
@@ -51,6 +58,8 @@ const HANDLE_REPLACE: &str = "    def __reduce_ex__(self, protocol):
 ///    The text is there only when an async callback is exported, so the count follows the callback's own definition.
 /// 2. A stale global loop breaks the next `asyncio.run`: the running loop comes first.
 /// 3. Copy and pickle would share a raw handle, a double free: they raise TypeError.
+/// 4. A future that ends when the interpreter does calls back into it, a crash: the library's own function stands between,
+///    which no longer calls then.
 pub fn python(text: String, objects: usize) -> Result<String> {
     let callbacks = text.matches("def _uniffi_future_dropped_callback(").count();
     let has_async = text.matches("def _uniffi_get_event_loop(").count();
@@ -65,6 +74,13 @@ pub fn python(text: String, objects: usize) -> Result<String> {
             },
             Patch { name: "2: running loop first", find: LOOP_FIND, replace: LOOP_REPLACE, count: has_async },
             Patch { name: "3: no copy of handles", find: HANDLE_FIND, replace: HANDLE_REPLACE, count: objects },
+            Patch { name: "4: a gate before the interpreter", find: WAKE_FIND, replace: WAKE_REPLACE, count: has_async },
+            Patch {
+                name: "4: wake through the gate",
+                find: "                _uniffi_continuation_callback,\n",
+                replace: "                _uniffi_wake,\n",
+                count: has_async,
+            },
         ],
     )
 }
@@ -113,7 +129,8 @@ mod tests {
     use super::*;
 
     fn module(objects: usize) -> String {
-        let mut text = format!("def _uniffi_get_event_loop():\n{LOOP_FIND}\n");
+        let mut text = format!("def _uniffi_get_event_loop():\n{LOOP_FIND}\n{WAKE_FIND}");
+        text.push_str("            ffi_poll(\n                rust_future,\n                _uniffi_continuation_callback,\n");
         for _ in 0..objects {
             text.push_str("class A:\n    def _uniffi_clone_handle(self):\n        pass\n");
         }
@@ -125,6 +142,7 @@ mod tests {
         let patched = python(module(3), 3).unwrap();
         assert_eq!(patched.matches("__reduce_ex__").count(), 3);
         assert!(patched.contains("    except RuntimeError:\n"));
+        assert!(patched.contains("                _uniffi_wake,\n") && !patched.contains("@_UNIFFI_RUST_FUTURE"));
     }
 
     #[test]

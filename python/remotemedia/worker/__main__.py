@@ -49,7 +49,7 @@ def main() -> int:
     while not instances.stopped:
         if not requests.next():
             try:
-                serving.fail()
+                native.raw_failure()
             except native.RemoteMediaError as error:
                 raise RemoteMediaError(error.info.reason) from None
         answer(found[0], found[1], found[2])

@@ -39,14 +39,17 @@ class Frames:
     The input is an array that the node may keep: then it is the node's, and the stream gets another one.
     """
 
-    __slots__ = ("_alone", "_head_view", "form", "head", "input", "output", "rate", "shape")
+    __slots__ = ("_alone", "_head_view", "form", "head", "input", "is_ready", "output", "rate", "shape")
 
-    def __init__(self, stream: int, head: bytes, form: Form) -> None:
+    def __init__(self, head: bytes, form: Form) -> None:
         self.form, self.shape, self.rate = form, form.shape, form.numbers[0]
         self.head = bytearray(head)
         self._head_view = (ctypes.c_char * len(head)).from_buffer(self.head)
         self.output: np.ndarray[Any, Any] = np.empty(form.shape, _FLOAT32)
-        self.renew(stream)
+        self.input: np.ndarray[Any, Any] = np.empty(form.shape, _FLOAT32)
+        self._alone = 0
+        self.is_ready = False
+        """Whether native code knows the memory."""
 
     @staticmethod
     def suits(form: Form) -> bool:
@@ -54,12 +57,23 @@ class Frames:
         return form.kind == AUDIO and form.dtype == _FLOAT32 and 0 < form.payload_len <= COPIED_BYTES
 
     def renew(self, stream: int) -> None:
-        """Take another input, and tell native code."""
-        self.input: np.ndarray[Any, Any] = np.empty(self.shape, _FLOAT32)
-        self.input.flags.writeable = False
+        """Take another input, and tell native code.
+
+        An exception may come between any two steps: native code knows of no memory until all of it is kept here.
+        """
+        self.is_ready = False
+        forget(stream)
+        self.input = np.empty(self.shape, _FLOAT32)
         self._alone = self._references()
         head = ctypes.addressof(self._head_view)
         _memory(stream, head, len(self.head), address(self.input), address(self.output), self.input.nbytes)
+        self.is_ready = True
+
+    def given(self) -> np.ndarray[Any, Any]:
+        """Return the input for a node: an array that nobody has had before, read-only."""
+        array = self.input.view()
+        array.flags.writeable = False
+        return array
 
     def _references(self) -> int:
         return getrefcount(self.input)

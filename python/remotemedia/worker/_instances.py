@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from remotemedia._arrays import address
 from remotemedia._audio import Audio, audio_of
 from remotemedia._json import whole_text
-from remotemedia._lib import native
+from remotemedia._lib import NativeError, native, translate
 from remotemedia.errors import FullError, RemoteMediaError, RemoteMediaWarning
 from remotemedia.worker import _wire
 from remotemedia.worker._frames import INPUT, OUTPUT, Frames, forget
@@ -233,7 +233,7 @@ class Instances:
                 self._process(head, form, payload, taken_ns)
         except BaseException as error:
             self._fail(head, error, taken_ns)
-            if isinstance(error, KeyboardInterrupt) and self._handle == 0:
+            if isinstance(error, (KeyboardInterrupt, SystemExit)) and self._handle == 0:
                 raise
         # Only now is nobody left who looks at the input for us: not even the traceback of an error.
         if self._lent is not None:
@@ -246,7 +246,7 @@ class Instances:
         The usual case, a frame of audio in and one like it out, takes no message and no new memory.
         """
         frames, place = self._frames[stream], 0
-        data: Any = audio_of(frames.input, frames.rate)
+        data: Any = audio_of(frames.given(), frames.rate)
         value: Any = None
         try:
             value = self._instances[stream].process(data)
@@ -260,7 +260,7 @@ class Instances:
                 self._reply(frames.head, self._result(value), _wire.LAST, 0)
         except BaseException as error:
             self._fail(frames.head, error, 0)
-            if isinstance(error, KeyboardInterrupt):
+            if isinstance(error, (KeyboardInterrupt, SystemExit)):
                 raise
         finally:
             data = value = None
@@ -286,7 +286,7 @@ class Instances:
             times = pack_times(taken_ns, monotonic_ns()) if self._handle else NO_TIMES
             text, payload_bytes = audio_reply(head, value, times)
             if self._send_bytes(self._handle, text, len(text), payload_bytes, len(payload_bytes)) != 0:
-                raise _refused(self._keeper)
+                raise _refused()
         elif _is_streamed(value):
             self._stream_out(head, value, taken_ns)
         else:
@@ -298,8 +298,12 @@ class Instances:
         """Make memory ready for more frames like this one, when it is the second in a row."""
         if self._seen.get(stream) is not form:
             self._seen[stream] = form
-        elif Frames.suits(form) and (stream not in self._frames or self._frames[stream].form is not form):
-            self._frames[stream] = Frames(stream, head, form)
+        elif Frames.suits(form):
+            frames = self._frames.get(stream)
+            if frames is None or frames.form is not form or not frames.is_ready:
+                forget(stream)
+                frames = self._frames[stream] = Frames(head, form)
+                frames.renew(stream)
 
     def _stream_out(self, head: bytes | bytearray, value: Any, taken_ns: int) -> None:
         """Send what a generator or a coroutine gives, as it comes."""
@@ -350,7 +354,7 @@ class Instances:
         else:
             place = address(memory)
         if self._send(self._handle, text, len(text), place, memory.nbytes) != 0:
-            raise _refused(self._keeper)
+            raise _refused()
 
     def _guard(self, lent: weakref.ref[Any]) -> None:
         """Keep memory that somebody still looks at, so that it is not written to under them."""
@@ -414,7 +418,7 @@ class Instances:
 
     def forget(self) -> None:
         """Forget every instance: they are of the parent process."""
-        self._instances = {}
+        self._instances, self._frames, self._seen = {}, {}, {}
 
     def hello(self, value: object) -> None:
         """Say who we are."""
@@ -427,16 +431,11 @@ class Instances:
         self._reply(head, _wire.control(value), _wire.LAST | _wire.ERROR, taken_ns)
 
 
-def _refused(keeper: Any) -> Exception:
-    """Return why the native side has refused a reply."""
+def _refused() -> Exception:
+    """Return why the native side has refused the last reply of this thread."""
     try:
-        if keeper is None:
-            native.raw_local_error()
-        else:
-            keeper.fail()
-    except Exception as error:
-        from remotemedia._lib import translate
-
+        native.raw_failure()
+    except NativeError as error:
         return translate(error)
     return RuntimeError("the native side has refused a reply")
 

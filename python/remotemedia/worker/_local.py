@@ -2,79 +2,33 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import sys
 import threading
-from collections.abc import Generator
+from contextlib import suppress
 
+from remotemedia._interpreter import tell_nodes
 from remotemedia._lib import native
 from remotemedia.worker._instances import Instances, Requests, after_fork
 
-__all__ = ["install", "name_interpreter", "take_interrupt"]
+__all__ = ["install", "name_interpreter"]
 
 _MOST_THREADS = 66
 """More than the jobs of native code that may wait for one."""
 
 _instances = Instances(0, None, None, False, 1)
-_state = threading.local()
 _threads = 0
 _lock = threading.Lock()
 
 
-def _call(head: int, head_len: int, payload: int) -> int:
-    """Work on a request: called by native code on a thread of Python's."""
-    try:
-        _instances.answer(head, head_len, payload)
-        return 0
-    except BaseException as error:
-        # Only what is meant for the caller itself, such as Ctrl-C, comes here. It is raised when the call returns.
-        _state.interrupt = error
-        return 1
-
-
-def _call_frame(stream: int) -> int:
-    """Work on a frame in memory of ours: called by native code on a thread of Python's."""
-    try:
-        return _instances.answer_frame(stream)
-    except BaseException as error:
-        _state.interrupt = error
-        return 0
-
-
-def _look() -> Generator[int, int, None]:
-    """Say whether a signal has raised something: called by native code on the main thread while it waits.
-
-    A generator, because its ``try`` has begun already when it is resumed. A function would be left by the exception
-    before its first line.
-    """
-    answer = 0
-    while True:
-        try:
-            yield answer
-            answer = 0
-        except GeneratorExit:
-            raise
-        except BaseException as error:
-            _state.interrupt = error
-            answer = 1
-
-
-_looks = _look()
-next(_looks)
-_callback = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64, ctypes.c_uint64, ctypes.c_uint64)(_call)
-_frame_callback = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_uint64)(_call_frame)
-_looking = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_int64)(_looks.send)
 _installed = False
 
 
-def take_interrupt() -> BaseException | None:
-    """Return what has interrupted the native call of this thread, once."""
-    error: BaseException | None = getattr(_state, "interrupt", None)
-    if error is not None:
-        _state.interrupt = None
-    return error
+def _call(head: int, head_len: int, payload: int) -> int:
+    """Work on a request: called by native code on a thread of Python's. What this raises, the caller gets."""
+    _instances.answer(head, head_len, payload)
+    return 0
 
 
 def install() -> None:
@@ -83,9 +37,9 @@ def install() -> None:
     with _lock:
         if _installed:
             return
+        tell_nodes(_call, _instances.answer_frame)
+        native.raw_nodes_install()
         _installed = True
-        calls = (_callback, _frame_callback, _looking)
-        native.raw_nodes_install(*(ctypes.cast(call, ctypes.c_void_p).value or 0 for call in calls))
     _start()
 
 
@@ -110,7 +64,8 @@ def _serve() -> None:
     while requests.next():
         if found[3]:
             _start()
-        _call(found[0], found[1], found[2])
+        with suppress(KeyboardInterrupt, SystemExit):  # It was answered with it.
+            _call(found[0], found[1], found[2])
 
 
 def _after_fork() -> None:

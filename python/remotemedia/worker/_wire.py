@@ -14,6 +14,7 @@ from remotemedia import _json
 from remotemedia._arrays import DTYPES, Exporter, as_array, dense, dtype_code, is_array_like
 from remotemedia._audio import Audio, audio_of
 from remotemedia._formats import PIXEL_FORMATS
+from remotemedia._inputs import exact_bytes
 from remotemedia._video import VideoFrame
 from remotemedia.errors import InputTypeError
 
@@ -159,16 +160,16 @@ def result_of(value: object) -> Result:
         For what it does not take.
     """
     if isinstance(value, Audio):
-        samples = dense(value.samples)
+        samples = dense(as_array(value.samples))
         shape = samples.shape
         numbers = (value.sample_rate, 1 if len(shape) == 1 else shape[1], 0)
         return Result(AUDIO, cast("int", dtype_code(samples.dtype)), shape, numbers, samples)
     if isinstance(value, str):
-        return _bytes(TEXT, value.encode())
+        return _bytes(TEXT, str.encode(value))
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return _bytes(BINARY, bytes(cast("bytes", value)))
+        return _bytes(BINARY, exact_bytes(value))
     if isinstance(value, VideoFrame):
-        pixels = dense(value.data)
+        pixels = dense(as_array(value.data))
         numbers = (value.width, value.height, PIXEL_FORMATS.index(value.pixel_format))
         return Result(VIDEO, _UINT8, (pixels.nbytes,), numbers, pixels)
     if isinstance(value, (np.ndarray, np.generic)) or is_array_like(value):

@@ -41,7 +41,7 @@ impl Detector {
 
     /// The probability of speech in the next 32 ms. Samples from -1 to 1.
     pub fn predict(&mut self, samples: &[f32; WINDOW]) -> f32 {
-        simd::run(network::Step { weights: &weights::WEIGHTS, detector: self, samples })
+        simd::run(network::Step { weights: weights::weights(), detector: self, samples })
     }
 }
 

@@ -1,6 +1,6 @@
 //! The weights, unpacked once and shared by all streams.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::{Arc, OnceLock};
 
 use rustfft::Fft;
 
@@ -26,7 +26,14 @@ pub(super) struct Weights {
     pub(super) last_bias: f32,
 }
 
-pub(super) static WEIGHTS: LazyLock<Weights> = LazyLock::new(Weights::read);
+/// The weights, read once. Not while others wait: a child that is forked meanwhile would wait for ever.
+pub(super) fn weights() -> &'static Weights {
+    static WEIGHTS: OnceLock<Weights> = OnceLock::new();
+    WEIGHTS.get().unwrap_or_else(|| {
+        let weights = Weights::read();
+        WEIGHTS.get_or_init(|| weights)
+    })
+}
 
 /// The values of the file, from the first to the last.
 struct Reader(std::vec::IntoIter<f32>);
