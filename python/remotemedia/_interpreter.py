@@ -64,6 +64,15 @@ def take_raised() -> BaseException | None:
     return error
 
 
+def _raise_pending() -> None:
+    error = take_raised()
+    if error is not None:
+        raise error
+
+
+_generated._uniffi_raise_pending = _raise_pending  # type: ignore[attr-defined]
+
+
 def tell_nodes(run: object, frame: object) -> None:
     """Say which functions work for a Python node of this process: on a request, and on a frame in memory of ours."""
     tell: Any = _library.remotemedia_python_nodes

@@ -33,8 +33,10 @@ def held() -> int:
 
 def drain() -> None:
     """Let go of everything that Rust has released."""
+    run = 0
     while _pins:
-        run = _next_released()
+        # The one before is taken off the list now that it was let go.
+        run = _next_released(run)
         if run == 0:
             return
         _pins.pop(run, None)

@@ -355,17 +355,27 @@ unsafe fn number(capsule: Object) -> Option<u64> {
 pub extern "C" fn remotemedia_wake(data: u64, code: i8) {
     let Some([wake, ..]) = OBJECTS.get() else { return };
     enter(|api| {
-        // SAFETY: the lock is held, the function is alive, and the format says what follows.
-        let answer = unsafe { (api.call)(wake.0, c"(Ki)".as_ptr(), data, c_int::from(code)) };
-        if answer.is_null() {
-            // SAFETY: an exception is set; nobody waits for it.
-            unsafe { (api.unraisable)(wake.0) };
-        } else {
-            // SAFETY: a new reference, ours.
-            unsafe { (api.forget)(answer) };
+        for attempt in 0..WAKES {
+            // SAFETY: the lock is held, the function is alive, and the format says what follows.
+            let answer = unsafe { (api.call)(wake.0, c"(Ki)".as_ptr(), data, c_int::from(code)) };
+            if !answer.is_null() {
+                // SAFETY: a new reference, ours.
+                unsafe { (api.forget)(answer) };
+                break;
+            }
+            if attempt + 1 < WAKES {
+                // A signal, on the thread that has asked the future: it gets the exception, and the coroutine its turn.
+                keep_raised(api);
+            } else {
+                // SAFETY: an exception is set; nobody waits for it. The loop has ended, most likely.
+                unsafe { (api.unraisable)(wake.0) };
+            }
         }
     });
 }
+
+/// How often a coroutine is woken until it works: an exception may come in between.
+const WAKES: usize = 3;
 
 #[cfg(test)]
 mod tests {

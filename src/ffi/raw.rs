@@ -59,7 +59,7 @@ uniffi::derive_ffi_traits!(impl<UT> LowerError<UT> for Blob);
 pub(super) use lane_call::handle;
 pub use lane_call::{remotemedia_lane_api, remotemedia_lane_process};
 #[cfg(all(test, feature = "python"))]
-pub(super) use python::released_by_one_test;
+pub(super) use python::{all_released, released_by_one_test};
 #[cfg(feature = "python")]
 pub(super) use python::{Lease, Memory, PinnedMemory, copy_in, release};
 #[cfg(feature = "python")]
@@ -404,10 +404,21 @@ mod python {
         RELEASED.get().lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The number of a run whose memory Rust no longer reads, or 0 when there is none.
+    /// The number of a run whose memory Rust no longer reads, or 0 when there is none. It is given again until it is said
+    /// to be `done`: whoever asks may be interrupted before the memory is let go.
     #[uniffi::export]
-    pub fn raw_next_released() -> u64 {
-        released().pop_front().unwrap_or(0)
+    pub fn raw_next_released(done: u64) -> u64 {
+        let mut released = released();
+        if released.front() == Some(&done) {
+            released.pop_front();
+        }
+        released.front().copied().unwrap_or(0)
+    }
+
+    /// All numbers on the list, taken off.
+    #[cfg(test)]
+    pub(in crate::ffi) fn all_released() -> Vec<u64> {
+        released().drain(..).collect()
     }
 
     /// Puts a number on the list.
@@ -560,7 +571,7 @@ mod python {
             memory.read(97, &mut part);
             assert_eq!(part, [97, 98, 99]);
             let is_released =
-                || std::iter::from_fn(|| Some(raw_next_released()).filter(|run| *run != 0)).any(|run| run == 4_000_007);
+                || all_released().contains(&4_000_007);
             drop(memory);
             assert!(!is_released());
             drop(other);

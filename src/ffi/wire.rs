@@ -397,7 +397,6 @@ mod tests {
 
     use super::*;
     use crate::engine::RunOptions;
-    use crate::ffi::raw_next_released;
     use crate::runtime::Pipeline;
 
     /// A batch of arrays of float32 in our own memory, lent for a run.
@@ -473,9 +472,6 @@ mod tests {
     #[test]
     fn what_was_lent_is_released_also_when_the_batch_is_wrong() {
         let _alone = crate::ffi::raw::released_by_one_test();
-        fn released() -> Vec<u64> {
-            std::iter::from_fn(|| Some(raw_next_released()).filter(|run| *run != 0)).collect()
-        }
         let samples = vec![0.0_f32; 4];
         let good = arrays(&[&samples, &samples], 5_000_001);
         drop(batch(&good).unwrap());
@@ -488,7 +484,7 @@ mod tests {
         for wrong in [&unknown, &null, &short] {
             assert!(batch(wrong).is_err());
         }
-        let found = released();
+        let found = crate::ffi::raw::all_released();
         assert!((5_000_001..=5_000_004).all(|run| found.iter().filter(|one| **one == run).count() == 1), "{found:?}");
     }
 }

@@ -41,10 +41,37 @@ const LOOP_REPLACE: &str = "    try:
 ";
 const WAKE_FIND: &str = "@_UNIFFI_RUST_FUTURE_CONTINUATION_CALLBACK
 def _uniffi_continuation_callback(future_ptr, poll_code):
+    (eventloop, future) = _UniffiContinuationHandleMap.remove(future_ptr)
+    eventloop.call_soon_threadsafe(_uniffi_set_future_result, future, poll_code)
+
+def _uniffi_set_future_result(future, poll_code):
+    if not future.cancelled():
 ";
 const WAKE_REPLACE: &str = "_uniffi_wake = _UNIFFI_RUST_FUTURE_CONTINUATION_CALLBACK((\"remotemedia_wake\", _UniffiLib))
 
+# What raises an exception that has come while a future was asked; the package sets it.
+_uniffi_raise_pending = lambda: None
+
 def _uniffi_continuation_callback(future_ptr, poll_code):
+    # An exception may come between any two steps: it is called again then, and does again what was done.
+    try:
+        (eventloop, future) = _UniffiContinuationHandleMap.get(future_ptr)
+    except InternalError:
+        return
+    eventloop.call_soon_threadsafe(_uniffi_set_future_result, future, poll_code)
+    _UniffiContinuationHandleMap.remove(future_ptr)
+
+def _uniffi_set_future_result(future, poll_code):
+    if not future.done():
+";
+const POLL_FIND: &str = "                _uniffi_continuation_callback,
+                _UniffiContinuationHandleMap.insert((eventloop, future)),
+            )
+";
+const POLL_REPLACE: &str = "                _uniffi_wake,
+                _UniffiContinuationHandleMap.insert((eventloop, future)),
+            )
+            _uniffi_raise_pending()
 ";
 const HANDLE_FIND: &str = "    def _uniffi_clone_handle(self):\n";
 const HANDLE_REPLACE: &str = "    def __reduce_ex__(self, protocol):
@@ -77,8 +104,8 @@ pub fn python(text: String, objects: usize) -> Result<String> {
             Patch { name: "4: a gate before the interpreter", find: WAKE_FIND, replace: WAKE_REPLACE, count: has_async },
             Patch {
                 name: "4: wake through the gate",
-                find: "                _uniffi_continuation_callback,\n",
-                replace: "                _uniffi_wake,\n",
+                find: POLL_FIND,
+                replace: POLL_REPLACE,
                 count: has_async,
             },
         ],
@@ -130,7 +157,8 @@ mod tests {
 
     fn module(objects: usize) -> String {
         let mut text = format!("def _uniffi_get_event_loop():\n{LOOP_FIND}\n{WAKE_FIND}");
-        text.push_str("            ffi_poll(\n                rust_future,\n                _uniffi_continuation_callback,\n");
+        text.push_str("            ffi_poll(\n                rust_future,\n");
+        text.push_str(POLL_FIND);
         for _ in 0..objects {
             text.push_str("class A:\n    def _uniffi_clone_handle(self):\n        pass\n");
         }
@@ -142,7 +170,7 @@ mod tests {
         let patched = python(module(3), 3).unwrap();
         assert_eq!(patched.matches("__reduce_ex__").count(), 3);
         assert!(patched.contains("    except RuntimeError:\n"));
-        assert!(patched.contains("                _uniffi_wake,\n") && !patched.contains("@_UNIFFI_RUST_FUTURE"));
+        assert!(patched.contains("            _uniffi_raise_pending()\n") && !patched.contains("@_UNIFFI_RUST_FUTURE"));
     }
 
     #[test]
