@@ -24,7 +24,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("builtin", &["error", "data", "dsp", "node"]),
     ("ipc", &["error", "data", "node", "VERSION"]),
     ("engine", &["error", "words", "data", "manifest::OnError", "node", "graph"]),
-    ("runtime", &["error", "data", "manifest", "node", "graph", "builtin", "ipc", "engine"]),
+    ("runtime", &["error", "words", "data", "manifest", "node", "graph", "builtin", "ipc", "engine"]),
     ("cli", &["error", "codes", "words", "data", "media", "manifest", "node", "graph", "engine", "runtime", "VERSION"]),
     // The two edges: `ffi` stands after `cli` because the Python package starts the command line through it.
     // `ipc` for the calls of a worker and of a Python in this process, which are the library's and not a pipeline's.

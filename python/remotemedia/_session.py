@@ -25,6 +25,7 @@ from remotemedia._run import ELSEWHERE, NATIVELY
 from remotemedia._session_stream import SessionStream
 from remotemedia._turn import let_others_run
 from remotemedia._wire import records_after
+from remotemedia._words import counted
 from remotemedia.errors import (
     BusyError,
     ClosedError,
@@ -436,7 +437,8 @@ class Session:
             self._live.shutdown()
         if held:
             warnings.warn(
-                f"the session is closed with {held} frames held back; call flush() first, or reset() to drop them",
+                f"the session is closed with {counted(held, 'frame')} held back; "
+                "call flush() first, or reset() to drop them",
                 ResourceWarning,
                 stacklevel=3,
             )
