@@ -38,7 +38,10 @@ pub(super) fn audio_format(
     {
         return Err(Error::new(
             ErrorKind::Format,
-            format!("an array of shape {shape_text} has {}, expected {expected} as `input` declares", counted(channels, "channel")),
+            format!(
+                "an array of shape {shape_text} has {}, expected {expected} as `input` declares",
+                counted(channels, "channel")
+            ),
         )
         .code_of("RM0201"));
     }
