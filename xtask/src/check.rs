@@ -31,7 +31,7 @@ pub fn all(steps: &mut Steps) {
         steps.step("wheel: auditwheel reads the same tag", auditwheel);
     }
     steps.step("packages: licences, versions, sources", deny::check);
-    steps.step("claims of the README: each shown by a test or a benchmark row", claims::check);
+    steps.step("claims of README.md and SECURITY.md: each shown by a test or a benchmark row", claims::check);
 }
 
 fn cargo(arguments: &[&str], extra: &[&str], last: &[&str]) -> Result<()> {

@@ -179,6 +179,11 @@ mod tests {
     }
 
     #[test]
+    fn what_is_claimed_here_holds() {
+        check().unwrap();
+    }
+
+    #[test]
     fn tables_are_read() {
         let text = "| README.md says | shown by |\n| --- | --- |\n| a `b` | `x.rs::y` and `bench: z` |\n\n\
                     | SECURITY.md says | shown by |\n| --- | --- |\n| c | `x.py::d` |\n";
