@@ -292,3 +292,26 @@ fn planted_faults_are_found() {
         assert_eq!(violations(file, code), Vec::<String>::new(), "{code}");
     }
 }
+
+/// `docs/architecture.md` names every folder of the repository and every page of documentation.
+#[test]
+fn the_tree_in_the_documentation_is_whole() {
+    let root = source().parent().unwrap().to_owned();
+    let page = std::fs::read_to_string(root.join("docs/architecture.md")).unwrap();
+    let tree = page.split("```").nth(1).unwrap();
+    let names = |folder: &Path, wanted: fn(&Path) -> bool| -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let wanted = entries.filter(|path| wanted(path));
+        wanted.map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
+    };
+    for folder in names(&root, Path::is_dir) {
+        let ours = !folder.starts_with('.') && folder != "target" && !folder.starts_with("__");
+        assert!(
+            !ours || tree.lines().any(|line| line.starts_with(&format!("{folder}/ "))),
+            "{folder}/ is not in the tree"
+        );
+    }
+    for file in names(&root.join("docs"), Path::is_file) {
+        assert!(tree.contains(&file) || file == "architecture.md", "{file} is not in the tree");
+    }
+}

@@ -23,6 +23,7 @@ mod kotlin;
 mod library;
 mod licences;
 mod linked;
+mod links;
 mod metadata;
 mod mobile;
 mod native;
