@@ -156,6 +156,6 @@ def test_one_thing_is_not_several() -> None:
     assert "(2 frames, 8000 Hz, 2 channels" in repr(rm.Audio(np.zeros((2, 2), np.float32), 8000))
     with pytest.raises(rm.FormatError, match=r"1 interleaved sample, expected a multiple of 2 \(the channels\)"):
         numpy_to_audio_dict(np.zeros(1, np.float32), 8000, 2)
-    stereo = rm.Pipeline([rm.nodes.PassThrough()], input=rm.AudioFormat(8000, 2))
+    stereo = rm.Pipeline([rm.nodes.Gain()], input=rm.AudioFormat(8000, 2))
     with pytest.raises(rm.FormatError, match="has 1 channel, expected 2"):
         stereo.run(np.zeros((4, 1), np.float32))
