@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_claimed_here_holds() {
+    fn ours_hold() {
         check().unwrap();
     }
 
