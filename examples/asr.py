@@ -1,6 +1,6 @@
 """Speech recognition in a worker process: the VAD finds speech, pocketsphinx says what it is.
 
-    pip install "remotemedia[asr]"
+    pip install "./python[asr]"      # in a checkout
     python examples/asr.py [FILE]
 
 The recogniser has its own interpreter: its work never holds up this one, and if it crashes, this program gets an error

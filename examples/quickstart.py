@@ -1,4 +1,4 @@
-"""The README's ten lines: speech in, where it is out. No JSON."""
+"""Where somebody speaks in a recording, and the recording at another rate, softer. No JSON."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ use crate::error::{Error, ErrorKind, Problem, Result, Severity};
 use crate::graph::{self, Graph};
 use crate::manifest::{self, Manifest, Source};
 use crate::node::{NodeType, Registry};
+use crate::words::counted;
 
 /// Threads and timers, and the nodes there are.
 ///
@@ -366,7 +367,7 @@ impl Pipeline {
     pub fn summary(&self) -> String {
         let formats: std::collections::HashMap<String, Format> = self.formats().into_iter().collect();
         let name = if self.graph.name.is_empty() { "pipeline" } else { &self.graph.name };
-        let mut text = format!("{name}: {} nodes\n", self.graph.nodes.len());
+        let mut text = format!("{name}: {}\n", counted(self.graph.nodes.len(), "node"));
         for node in self.graph.nodes.iter().take(60) {
             let info = node.kind.info();
             let _ = write!(text, "  {} ({})", node.id, info.name);

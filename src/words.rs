@@ -1,4 +1,4 @@
-//! Words in messages: the nearest known name, and a value shown short.
+//! Words in messages: the nearest known name, a value shown short, a number with its noun.
 
 use serde_json::Value;
 
@@ -31,6 +31,11 @@ pub(crate) fn shown(value: &Value) -> String {
     if text.chars().count() > 60 { format!("{}…", text.chars().take(60).collect::<String>()) } else { text }
 }
 
+/// A number with its noun: `1 channel`, `2 channels`.
+pub(crate) fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
 fn plain(name: &str) -> String {
     let lower: String = name.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).collect();
     lower.strip_suffix("node").filter(|rest| !rest.is_empty()).unwrap_or(&lower).to_owned()
@@ -38,7 +43,7 @@ fn plain(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::nearest;
+    use super::{counted, nearest};
 
     #[test]
     fn finds_what_was_meant_and_nothing_else() {
@@ -49,5 +54,11 @@ mod tests {
         assert_eq!(nearest("Gian", names), Some("Gain"));
         assert_eq!(nearest("Whisper", names), None);
         assert_eq!(nearest("", names), None);
+    }
+
+    #[test]
+    fn one_thing_has_no_plural() {
+        let words = [0, 1, 2].map(|count| counted(count, "channel"));
+        assert_eq!(words, ["0 channels", "1 channel", "2 channels"]);
     }
 }

@@ -25,7 +25,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("builtin", &["error", "data", "dsp", "node"]),
     ("ipc", &["fork", "error", "data", "node", "VERSION"]),
     ("engine", &["error", "words", "data", "manifest::OnError", "node", "graph"]),
-    ("runtime", &["error", "data", "manifest", "node", "graph", "builtin", "ipc", "engine"]),
+    ("runtime", &["error", "words", "data", "manifest", "node", "graph", "builtin", "ipc", "engine"]),
     ("cli", &["error", "codes", "words", "data", "media", "manifest", "node", "graph", "engine", "runtime", "VERSION"]),
     // The two edges: `ffi` stands after `cli` because the Python package starts the command line through it.
     // `ipc` for the calls of a worker and of a Python in this process, which are the library's and not a pipeline's.
@@ -300,5 +300,28 @@ fn planted_faults_are_found() {
     ];
     for (file, code) in fine {
         assert_eq!(violations(file, code), Vec::<String>::new(), "{code}");
+    }
+}
+
+/// `docs/architecture.md` names every folder of the repository and every page of documentation.
+#[test]
+fn the_tree_in_the_documentation_is_whole() {
+    let root = source().parent().unwrap().to_owned();
+    let page = std::fs::read_to_string(root.join("docs/architecture.md")).unwrap();
+    let tree = page.split("```").nth(1).unwrap();
+    let names = |folder: &Path, wanted: fn(&Path) -> bool| -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        let wanted = entries.filter(|path| wanted(path));
+        wanted.map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
+    };
+    for folder in names(&root, Path::is_dir) {
+        let ours = !folder.starts_with('.') && folder != "target" && !folder.starts_with("__");
+        assert!(
+            !ours || tree.lines().any(|line| line.starts_with(&format!("{folder}/ "))),
+            "{folder}/ is not in the tree"
+        );
+    }
+    for file in names(&root.join("docs"), Path::is_file) {
+        assert!(tree.contains(&file) || file == "architecture.md", "{file} is not in the tree");
     }
 }

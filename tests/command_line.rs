@@ -81,7 +81,7 @@ fn a_manifest_runs_over_a_file() {
     let events = std::fs::read_to_string(folder.0.join("out.jsonl")).unwrap();
     let first: Value = serde_json::from_str(events.lines().next().unwrap()).unwrap();
     assert_eq!(first["event"], "speech_start");
-    assert!(text(&done.stdout).contains("vad: 11.000 s of audio, 16000 Hz, 1 channels"));
+    assert!(text(&done.stdout).contains("vad: 11.000 s of audio, 16000 Hz, 1 channel\n"));
     assert_eq!(folder.names(), ["out.jsonl", "out.wav"], "nothing partial is left");
 }
 
@@ -178,6 +178,26 @@ fn a_reader_that_has_gone_is_no_failure() {
         child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
         assert_eq!((child.wait().unwrap().code(), said), (Some(0), String::new()), "{arguments:?}");
     }
+}
+
+#[test]
+fn numbers_stand_with_the_right_words() {
+    let folder = Folder::new();
+    folder.write("m.json", &chain("Gain", json!({})));
+    folder.write("one.raw", "x");
+    let done = folder.run(&["run", "m.json", "-i", "one.raw", "--raw", "s16le,16000,1"]);
+    let said = text(&done.stderr);
+    assert!(said.contains("one.raw has 1 byte, expected whole frames of 2"), "{said}");
+    let clip = data("data/jfk.wav");
+    let done = folder.run(&["run", "m.json", "-i", &clip, "--metrics"]);
+    let said = text(&done.stdout);
+    assert!(said.contains("Hz, 1 channel\n") && !said.contains("1 channels"), "{said}");
+    let done = folder.run(&["verify", "PassThrough"]);
+    let said = text(&done.stdout);
+    assert!(said.trim_end().ends_with("give the same, largest difference of a sample 0"), "{said}");
+    let done = folder.run(&["latency", "m.json"]);
+    let said = text(&done.stderr);
+    assert!(said.contains("the format of its input is unknown, expected one that is known"), "{said}");
 }
 
 #[test]

@@ -203,6 +203,16 @@ fn more_nodes_than_that_are_one_problem() {
 }
 
 #[test]
+fn more_connections_than_that_are_one_problem() {
+    let connections = vec![json!({"from": "a", "to": "b"}); 100_001];
+    let nodes = json!([{"id": "a", "node_type": "PassThrough"}, {"id": "b", "node_type": "PassThrough"}]);
+    let text = json!({"version": "v1", "nodes": nodes, "connections": connections}).to_string();
+    let problem = the_error(&text);
+    assert_eq!((problem.code, problem.path.as_str()), ("RM0124", "/connections"));
+    assert!(problem.to_string().contains("at most 100000"), "{problem}");
+}
+
+#[test]
 fn as_many_problems_as_nodes_all_come() {
     let found = errors(&long_chain(10_000, 10_000, "Nothing"));
     assert_eq!(found.len(), 10_000);

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use remotemedia::data::{ArrayBytes, ByteOrder, DType};
 use remotemedia::node::ManualClock;
-use remotemedia::{ErrorKind, NdArray, Pipeline, PixelFormat, RunOptions, RuntimeData, VideoFormat, VideoFrame};
+use remotemedia::{
+    ErrorKind, NdArray, Pipeline, PixelFormat, RunOptions, Runtime, RuntimeData, VideoFormat, VideoFrame,
+};
 use serde_json::{Value, json};
 use support::audio::{buffer, noise, sine};
 use support::run::{audio, chain, convert, pipeline, result, run, run_error, single, text, value};
@@ -350,4 +352,27 @@ fn metrics_count_what_went_through() {
     assert_eq!((b.node_id.as_str(), b.packets_in, b.frames_in, b.frames_out, b.errors), ("b", 3, 2_880, 960, 0));
     assert_eq!((metrics.total_ns, b.total_ns), (0, 0), "the clock was never moved");
     assert!(metrics.peak_bytes >= 3 * 960 * 4, "{}", metrics.peak_bytes);
+}
+
+/// A parameter with fixed words that may be left out: the catalogue says which of them it is then.
+#[test]
+fn every_choice_that_may_be_left_out_has_its_default_in_the_catalogue() {
+    let catalog = Runtime::shared().registry().catalog();
+    let mut seen = 0;
+    for node in catalog.as_array().unwrap() {
+        let schema = &node["params"];
+        let required = schema["required"].as_array().cloned().unwrap_or_default();
+        for (name, param) in schema["properties"].as_object().into_iter().flatten() {
+            let words: Vec<&Value> = match (&param["oneOf"], &param["enum"]) {
+                (Value::Array(choices), _) => choices.iter().map(|choice| &choice["const"]).collect(),
+                (_, Value::Array(words)) => words.iter().collect(),
+                _ => continue,
+            };
+            if !required.contains(&json!(name)) {
+                assert!(words.contains(&&param["default"]), "{} of {}: {param}", name, node["name"]);
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen >= 7, "{seen} choices");
 }

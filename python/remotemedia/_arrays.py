@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from remotemedia._owner import own
+from remotemedia._words import counted
 from remotemedia.errors import FormatError, InputTypeError
 
 if TYPE_CHECKING:
@@ -143,7 +144,8 @@ def check_audio(array: Array, channels: int | None = None) -> None:
     if second == 0 or (channels is not None and second != channels):
         expected = "at least 1" if channels is None else channels
         raise FormatError(
-            f"audio samples have shape {array.shape}: {second} channels, expected {expected}", code="RM0206"
+            f"audio samples have shape {array.shape}: {counted(second, 'channel')}, expected {expected}",
+            code="RM0206",
         )
 
 

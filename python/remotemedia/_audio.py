@@ -9,6 +9,7 @@ from typing import Any, SupportsIndex, cast
 import numpy as np
 
 from remotemedia._arrays import as_array, check_audio
+from remotemedia._words import counted
 from remotemedia.errors import InputTypeError, InputValueError
 
 __all__ = ["Audio", "audio_of", "whole_number"]
@@ -132,11 +133,8 @@ class Audio:
         return self._rate == other._rate and mine.dtype == theirs.dtype and np.array_equal(mine, theirs)
 
     def __repr__(self) -> str:
-        count = self.channels
-        return (
-            f"Audio({self.frames} frames, {self._rate} Hz, {count} channel{'' if count == 1 else 's'}, "
-            f"{self._samples.dtype}, {self.duration:.3f} s)"
-        )
+        frames, channels = counted(self.frames, "frame"), counted(self.channels, "channel")
+        return f"Audio({frames}, {self._rate} Hz, {channels}, {self._samples.dtype}, {self.duration:.3f} s)"
 
     def _repr_html_(self) -> str:
         """Return a player and a waveform for a notebook."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from remotemedia._arrays import to_float32
+from remotemedia._words import counted
 
 if TYPE_CHECKING:
     from remotemedia._audio import Audio
@@ -36,12 +37,12 @@ def audio_html(audio: Audio) -> str:
     words = [
         f"{audio.duration:.2f} s",
         f"{audio.sample_rate:,} Hz",
-        f"{audio.channels} channel{'' if audio.channels == 1 else 's'}",
+        counted(audio.channels, "channel"),
         str(audio.samples.dtype),
         _level(samples),
     ]
     if bad:
-        words.append(f"{bad} samples are not finite, shown as 0")
+        words.append(f"not finite, shown as 0: {counted(bad, 'sample')}")
     if audio.channels > _MOST_LANES:
         words.append(f"the first {_MOST_LANES} channels are drawn")
     player, played = _player(samples, audio.sample_rate)

@@ -15,6 +15,7 @@ from remotemedia._inputs import Inputs
 from remotemedia._lib import NativeError, reraise
 from remotemedia._output import Output, data_of
 from remotemedia._wire import records_after
+from remotemedia._words import counted
 from remotemedia.errors import ClosedError, InputValueError
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class SessionGroup:
         raise TypeError("a group of sessions cannot be pickled or copied; pickle its Pipeline and open another one")
 
     def __repr__(self) -> str:
-        return f"SessionGroup({self._dead or f'{self.streams} streams'})"
+        return f"SessionGroup({self._dead or counted(self.streams, 'stream')})"
 
     def _batch(self, frames: Array | Mapping[int, object]) -> tuple[Inputs, bytes]:
         self._check_alive()

@@ -11,6 +11,7 @@ from remotemedia import _json, _pins, _wire
 from remotemedia._arrays import address, as_array, check_audio, dense, dtype_code, is_array_like
 from remotemedia._audio import MAX_CHANNELS, MAX_SAMPLE_RATE, Audio, audio_of, whole_number
 from remotemedia._video import VideoFrame
+from remotemedia._words import counted
 from remotemedia.errors import FormatError, InputTypeError, InputValueError, RemoteMediaError
 
 if TYPE_CHECKING:
@@ -221,7 +222,9 @@ def audio_dict_samples(value: dict[str, Any]) -> tuple[Array, int, int]:
     if samples.ndim == 1:
         check_audio(samples)
         if samples.size % channels:
-            raise FormatError(f"{samples.size} interleaved samples are not whole frames of {channels} channels")
+            raise FormatError(
+                f"{counted(samples.size, 'interleaved sample')}, expected a multiple of {channels} (the channels)"
+            )
     else:
         check_audio(samples, channels)
     return samples, sample_rate, channels

@@ -14,6 +14,7 @@ from remotemedia._inputs import Inputs
 from remotemedia._lib import NativeError, translate
 from remotemedia._results import to_python
 from remotemedia._run import Job
+from remotemedia._words import counted
 from remotemedia.errors import InputTypeError, InputValueError, RemoteMediaError
 
 if TYPE_CHECKING:
@@ -157,10 +158,10 @@ class _Bar:
         if not self._live:
             return
         if total is None:
-            text = f"\r{done} clips"
+            text = f"\r{counted(done, 'clip')}"
         else:
             filled = 30 * done // max(total, 1)
-            text = f"\r[{'#' * filled}{'.' * (30 - filled)}] {done} of {total} clips"
+            text = f"\r[{'#' * filled}{'.' * (30 - filled)}] {done} of {counted(total, 'clip')}"
         end = "\n" if done == total else ""
         self._stream.write(text + end)
         self._stream.flush()

@@ -16,6 +16,7 @@ import numpy as np
 from remotemedia._audio_io import read, write
 from remotemedia._demo import times_real_time
 from remotemedia._lib import version
+from remotemedia._words import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -48,7 +49,7 @@ def _clip(clip: Clip, manifest: Mapping[str, Any]) -> str:
     facts = [
         f"{duration:.2f} s",
         f"{clip.info.sample_rate:,} Hz {channels}",
-        f"{len(clip.speech)} segments, {spoken:.2f} s of speech",
+        f"{counted(len(clip.speech), 'segment')}, {spoken:.2f} s of speech",
         "silence" if loudest is None else f"peak {loudest:.1f} dB",
         f"<strong>{times_real_time(clip)}</strong>",
     ]

@@ -29,6 +29,7 @@ from remotemedia._session_stream import SessionStream
 from remotemedia._turn import let_others_run
 from remotemedia._turns import is_inside, wait_for_turn
 from remotemedia._wire import records_after
+from remotemedia._words import counted
 from remotemedia.errors import (
     BusyError,
     ClosedError,
@@ -471,7 +472,8 @@ class Session:
             self._live.shutdown()
         if held:
             warnings.warn(
-                f"the session is closed with {held} frames held back; call flush() first, or reset() to drop them",
+                f"the session is closed with {counted(held, 'frame')} held back; "
+                "call flush() first, or reset() to drop them",
                 ResourceWarning,
                 stacklevel=3,
             )

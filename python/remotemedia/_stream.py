@@ -8,6 +8,7 @@ from remotemedia._arrays import view
 from remotemedia._audio import Audio, audio_of
 from remotemedia._audio_io import file_name
 from remotemedia._lib import NativeError, native, reraise
+from remotemedia._words import counted
 from remotemedia.errors import ClosedError, InputTypeError, InputValueError
 
 if TYPE_CHECKING:
@@ -90,8 +91,9 @@ class AudioStream:
         self.close()
 
     def __repr__(self) -> str:
-        length = "unknown length" if self.frames is None else f"{self.frames} frames"
-        return f"AudioStream({length}, {self.sample_rate} Hz, {self.channels} channels, chunks of {self._ms:g} ms)"
+        length = "unknown length" if self.frames is None else counted(self.frames, "frame")
+        channels = counted(self.channels, "channel")
+        return f"AudioStream({length}, {self.sample_rate} Hz, {channels}, chunks of {self._ms:g} ms)"
 
 
 def stream(path: str | PathLike[str], chunk_ms: float = 20) -> AudioStream:

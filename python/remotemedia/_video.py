@@ -9,6 +9,7 @@ import numpy as np
 from remotemedia._arrays import as_array
 from remotemedia._audio import whole_number
 from remotemedia._formats import PIXEL_FORMATS, PixelFormat
+from remotemedia._words import counted
 from remotemedia.errors import FormatError
 
 __all__ = ["VideoFrame"]
@@ -86,7 +87,7 @@ class VideoFrame:
         samples = _PACKED.get(pixel_format)
         expected = w * h * samples if samples else w * h + 2 * ((w + 1) // 2) * ((h + 1) // 2)
         if array.size != expected:
-            raise FormatError(f"{array.size} bytes of video, expected {expected} for {w}x{h} {pixel_format}")
+            raise FormatError(f"{counted(array.size, 'byte')} of video, expected {expected} for {w}x{h} {pixel_format}")
         if samples is None:
             return array
         return array.reshape((h, w) if samples == 1 else (h, w, samples))

@@ -81,7 +81,7 @@ def AudioResample(
     *,
     target_rate: int,
     source_rate: int | None = None,
-    quality: Literal["low_latency", "high", "very_high"] | None = None,
+    quality: Literal["low_latency", "high", "very_high"] = "high",
     ratio_ppm: float | None = None,
     id: str | None = None,
 ) -> Node:
@@ -98,11 +98,11 @@ def AudioResample(
         Sample rate of the output in Hz. From 1 to 1536000.
     source_rate : int, optional
         Sample rate that the input must have, in Hz. Any, if it is left out. From 1 to 1536000.
-    quality : {"low_latency", "high", "very_high"}, optional
+    quality : {"low_latency", "high", "very_high"}, default "high"
         `high`: noise, images and aliases below -130 dB. `very_high`: below -150 dB, computed in
-        f64. `low_latency`: a short filter that holds back 2 ms at 16 kHz. low_latency: As GStreamer
-        by default, or better: aliases below -92 dB from 1.125 of the lower Nyquist frequency on.
-        high: As good as soxr HQ. very_high: As good as soxr VHQ.
+        f64. `low_latency`: a short filter that holds back 1.3 ms from 48 to 16 kHz. low_latency: As
+        GStreamer by default, or better: aliases below -92 dB from 1.125 of the lower Nyquist
+        frequency on. high: As good as soxr HQ. very_high: As good as soxr VHQ.
     ratio_ppm : float, optional
         Moves the ratio by so many parts in a million, to reconcile two clocks: more than 0 gives
         more frames. Can be set while running if it was given at the start, be it 0. Costs ten times
@@ -129,7 +129,7 @@ def Chunk(
     *,
     frames: int | None = None,
     ms: int | None = None,
-    last: Literal["short", "pad"] | None = None,
+    last: Literal["short", "pad"] = "short",
     id: str | None = None,
 ) -> Node:
     """Gives the same audio in pieces of exactly one length, for models and codecs that want a fixed frame.
@@ -143,7 +143,7 @@ def Chunk(
     ms : int, optional
         Length of a piece in milliseconds; must be whole frames at the rate of the stream. This or
         `frames`. From 1 to 60000.
-    last : {"short", "pad"}, optional
+    last : {"short", "pad"}, default "short"
         The rest at the end of the stream. `short`: as long as it is. `pad`: filled up with silence.
     id : str, optional
         Name of the node in the manifest; made from its type when left out.
@@ -297,7 +297,7 @@ def Merge(*, max_skew_ms: int = 10000, id: str | None = None) -> Node:
     return make_node("Merge", id, max_skew_ms=max_skew_ms)
 
 
-def Mix(*, missing: Literal["wait", "silence"] | None = None, max_skew_ms: int = 10000, id: str | None = None) -> Node:
+def Mix(*, missing: Literal["wait", "silence"] = "wait", max_skew_ms: int = 10000, id: str | None = None) -> Node:
     """Adds up to eight streams of one format, frame by frame of the same time.
 
     Nothing is scaled or clipped: put a Gain before or after it. The mix ends with its last input.
@@ -306,7 +306,7 @@ def Mix(*, missing: Literal["wait", "silence"] | None = None, max_skew_ms: int =
 
     Parameters
     ----------
-    missing : {"wait", "silence"}, optional
+    missing : {"wait", "silence"}, default "wait"
         What happens when an input does not keep up. `wait`: its audio is waited for, and an error
         when it is too far behind. `silence`: it is silence then, and what comes of it later is left
         out and counted in `events`. wait: Its audio is waited for; when it is too far behind, that
@@ -369,7 +369,7 @@ def Python(*, class_: str, params: Mapping[str, object] | None = None, id: str |
 
 def Segmenter(
     *,
-    preset: Literal["conversation", "file"] | None = None,
+    preset: Literal["conversation", "file"] = "conversation",
     enter: float | None = None,
     exit: float | None = None,
     min_speech_ms: int | None = None,
@@ -389,25 +389,31 @@ def Segmenter(
 
     Parameters
     ----------
-    preset : {"conversation", "file"}, optional
+    preset : {"conversation", "file"}, default "conversation"
         `conversation`: quick to start, slow to end, for live talk. `file`: tight segments, for
         recordings. conversation: For live talk: 64 ms of speech, 550 ms of silence, 300 ms before.
         file: For recordings, just as silero-vad segments files: 250 ms of speech, 100 ms of
         silence, 30 ms both sides.
     enter : float, optional
-        Speech starts at this probability. From 0.01 to 0.99.
+        Speech starts at this probability: 0.5, if it is left out. From 0.01 to 0.99.
     exit : float, optional
-        Silence starts below this probability. At most `enter`. From 0.01 to 0.99.
+        Silence starts below this probability. At most `enter`; 0.15 less than that, if it is left
+        out. From 0.01 to 0.99.
     min_speech_ms : int, optional
-        Shorter speech is not reported, in milliseconds. From 0 to 60000.
+        Shorter speech is not reported, in milliseconds; as the preset says, if it is left out. From
+        0 to 60000.
     min_silence_ms : int, optional
-        Shorter silence does not end a segment, in milliseconds. From 0 to 60000.
+        Shorter silence does not end a segment, in milliseconds; as the preset says, if it is left
+        out. From 0 to 60000.
     pad_start_ms : int, optional
-        Added before a segment, in milliseconds. From 0 to 5000.
+        Added before a segment, in milliseconds; as the preset says, if it is left out. From 0 to
+        5000.
     pad_end_ms : int, optional
-        Added after a segment, in milliseconds. From 0 to 5000.
+        Added after a segment, in milliseconds; as the preset says, if it is left out. From 0 to
+        5000.
     max_speech_ms : int, optional
-        A longer segment is cut, in milliseconds. 0: never. From 0 to 3600000.
+        A longer segment is cut, in milliseconds. 0, and if it is left out: never. From 0 to
+        3600000.
     id : str, optional
         Name of the node in the manifest; made from its type when left out.
 
@@ -432,8 +438,8 @@ def Segmenter(
 
 def SpeechVAD(
     *,
-    model: Literal["silero", "earshot"] | None = None,
-    preset: Literal["conversation", "file"] | None = None,
+    model: Literal["silero", "earshot"] = "silero",
+    preset: Literal["conversation", "file"] = "conversation",
     enter: float | None = None,
     exit: float | None = None,
     min_speech_ms: int | None = None,
@@ -452,29 +458,35 @@ def SpeechVAD(
 
     Parameters
     ----------
-    model : {"silero", "earshot"}, optional
+    model : {"silero", "earshot"}, default "silero"
         The network. `silero`: the most exact one, above all in music and noise; answers every 32
         ms. `earshot`: about as costly, answers every 16 ms and 32 ms late, hears music as speech
         more often. silero: Silero VAD, version 6. earshot: The network of the crate earshot.
-    preset : {"conversation", "file"}, optional
+    preset : {"conversation", "file"}, default "conversation"
         `conversation`: quick to start, slow to end, for live talk. `file`: tight segments, for
         recordings. conversation: For live talk: 64 ms of speech, 550 ms of silence, 300 ms before.
         file: For recordings, just as silero-vad segments files: 250 ms of speech, 100 ms of
         silence, 30 ms both sides.
     enter : float, optional
-        Speech starts at this probability. From 0.01 to 0.99.
+        Speech starts at this probability: 0.5, if it is left out. From 0.01 to 0.99.
     exit : float, optional
-        Silence starts below this probability. At most `enter`. From 0.01 to 0.99.
+        Silence starts below this probability. At most `enter`; 0.15 less than that, if it is left
+        out. From 0.01 to 0.99.
     min_speech_ms : int, optional
-        Shorter speech is not reported, in milliseconds. From 0 to 60000.
+        Shorter speech is not reported, in milliseconds; as the preset says, if it is left out. From
+        0 to 60000.
     min_silence_ms : int, optional
-        Shorter silence does not end a segment, in milliseconds. From 0 to 60000.
+        Shorter silence does not end a segment, in milliseconds; as the preset says, if it is left
+        out. From 0 to 60000.
     pad_start_ms : int, optional
-        Added before a segment, in milliseconds. From 0 to 5000.
+        Added before a segment, in milliseconds; as the preset says, if it is left out. From 0 to
+        5000.
     pad_end_ms : int, optional
-        Added after a segment, in milliseconds. From 0 to 5000.
+        Added after a segment, in milliseconds; as the preset says, if it is left out. From 0 to
+        5000.
     max_speech_ms : int, optional
-        A longer segment is cut, in milliseconds. 0: never. From 0 to 3600000.
+        A longer segment is cut, in milliseconds. 0, and if it is left out: never. From 0 to
+        3600000.
     id : str, optional
         Name of the node in the manifest; made from its type when left out.
 
@@ -545,7 +557,7 @@ def VideoScale(
     *,
     width: int,
     height: int,
-    filter: Literal["nearest", "box", "bilinear", "lanczos3"] | None = None,
+    filter: Literal["nearest", "box", "bilinear", "lanczos3"] = "bilinear",
     id: str | None = None,
 ) -> Node:
     """Scales video frames to a size, plane by plane, antialiased.
@@ -558,7 +570,7 @@ def VideoScale(
         Width of the output in pixels. From 1 to 32768.
     height : int
         Height of the output in pixels. From 1 to 32768.
-    filter : {"nearest", "box", "bilinear", "lanczos3"}, optional
+    filter : {"nearest", "box", "bilinear", "lanczos3"}, default "bilinear"
         The filter. All but `nearest` are antialiased when they scale down. nearest: The nearest
         pixel: hard edges. box: The mean over the area. bilinear: Linear, antialiased: the same
         result as Pillow's `BILINEAR`. lanczos3: Lanczos of three lobes: the sharpest.

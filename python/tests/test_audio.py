@@ -12,6 +12,7 @@ import pytest
 from support import PASS
 
 import remotemedia as rm
+from remotemedia.runtime import numpy_to_audio_dict
 
 stereo = rm.Audio(np.arange(8, dtype=np.float32).reshape(4, 2) / 8, 8000)
 mono = rm.Audio(np.arange(4, dtype=np.int16), 16000)
@@ -148,3 +149,13 @@ def test_scaling_video() -> None:
     # Each pixel of a ramp scaled by a half is the mean of the two it covers; the filter blurs the ends only.
     expected = ramp[:4].reshape(4, 60, 2).mean(axis=2)
     assert np.abs(half.data.astype(float) - expected)[:, 2:-2].max() <= 1
+
+
+def test_one_thing_is_not_several() -> None:
+    assert repr(rm.Audio(np.zeros(1, np.float32), 8000)) == "Audio(1 frame, 8000 Hz, 1 channel, float32, 0.000 s)"
+    assert "(2 frames, 8000 Hz, 2 channels" in repr(rm.Audio(np.zeros((2, 2), np.float32), 8000))
+    with pytest.raises(rm.FormatError, match=r"1 interleaved sample, expected a multiple of 2 \(the channels\)"):
+        numpy_to_audio_dict(np.zeros(1, np.float32), 8000, 2)
+    stereo = rm.Pipeline([rm.nodes.Gain()], input=rm.AudioFormat(8000, 2))
+    with pytest.raises(rm.FormatError, match="has 1 channel, expected 2"):
+        stereo.run(np.zeros((4, 1), np.float32))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import wave
 from pathlib import Path
 from typing import Any
@@ -145,3 +146,29 @@ def test_what_cannot_be_written(tmp_path: Path) -> None:
 def test_wrong_arguments(clip: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises((rm.InputValueError, rm.InputTypeError), match=next(iter(wrong))):
         rm.read(clip, **wrong)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"FORM"
+        + struct.pack(">I", 46)
+        + b"AIFFCOMM"
+        + struct.pack(">IhIh10s", 18, 1, 4, 16, b"\x40\x0c\xfa" + bytes(7))
+        + b"SSND"
+        + struct.pack(">III", 16, 0, 0)
+        + bytes(8),
+        struct.pack(">4sIIIII", b".snd", 24, 8, 3, 8000, 1) + bytes(8),
+        b"OggS" + bytes(23) + b"\x01\x1e\x01vorbis" + bytes(200),
+        b"ID3\x04" + bytes(6) + b"\xff\xfb\x90\x00" + bytes(413),
+        b"caff\x00\x01\x00\x00desc" + bytes(100),
+        struct.pack(">I", 24) + b"ftypM4A " + bytes(100),
+    ],
+    ids=["aiff", "au", "ogg", "mp3", "caf", "m4a"],
+)
+def test_other_containers_are_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.wav"
+    path.write_bytes(content)
+    for call in (rm.read, rm.info, rm.stream):
+        with pytest.raises(rm.IoError, match="not a WAV or FLAC file"):
+            call(path)

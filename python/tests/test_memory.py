@@ -243,3 +243,22 @@ def test_memory_is_flat_over_many_calls(tmp_path: Path) -> None:
     )
     # 8,000 calls of 4 to 19 KB of media: a leak of their data alone would be over 50 MB.
     assert int(grown) < 8_000_000
+
+
+def test_who_writes_while_a_run_reads_gets_wrong_samples_and_nothing_worse() -> None:
+    """Samples of before or of after: what is written meanwhile is read late or early, and nothing else is."""
+    x = np.zeros(4_000_000, np.float32)
+    pipe = rm.Pipeline([rm.nodes.Gain(gain_db=0.0), rm.nodes.Gain(gain_db=0.0)], input=rm.AudioFormat(48000, 1))
+
+    async def main() -> Any:
+        run = asyncio.ensure_future(pipe.run_async(x))
+        value = 0.0
+        while not run.done():
+            value = 0.25 - value
+            x[:] = value
+            await asyncio.sleep(0)
+        return await run
+
+    out = asyncio.run(main())
+    assert out.shape == x.shape
+    assert np.isin(out, np.array([0.0, 0.25], np.float32)).all()

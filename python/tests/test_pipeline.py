@@ -11,7 +11,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from support import PASS, RESAMPLE, manifest, node
+from support import PASS, RESAMPLE, manifest, node, same_signal
 
 import remotemedia as rm
 
@@ -142,3 +142,18 @@ def test_nan_does_not_outlive_its_run() -> None:
     before = pipe.run(clean)
     pipe.run(rm.Audio(np.full(9600, np.nan, np.float32), 48000))
     assert pipe.run(clean) == before
+
+
+def test_each_run_is_a_stream_of_its_own() -> None:
+    """Frames given to runs of their own are resampled each alone; frames of a session are one signal."""
+    x = np.random.default_rng(3).standard_normal(4800).astype(np.float32)
+    pipe = rm.Pipeline(RESAMPLE, input=rm.AudioFormat(48000, 1))
+    frames = [x[at : at + 960] for at in range(0, len(x), 960)]
+    alone = [rm.resample(frame, 48000, 16000) for frame in frames]
+    for frame, expected in zip(frames, alone, strict=True):
+        assert same_signal(pipe.run(frame), expected)
+    whole = pipe.run(x)
+    with pipe.session(48000, 1) as session:
+        got = np.concatenate([*(session.process(frame) for frame in frames), session.flush()])
+    assert same_signal(got, whole)
+    assert not same_signal(np.concatenate(alone), whole)

@@ -1177,6 +1177,19 @@ def test_a_node_that_runs_a_pipeline(count):
         assert session.feed("c")[0].data == ["C", "c", "C"]
 
 
+def test_the_error_of_a_pipeline_in_a_node_is_told_from_the_nodes_own():
+    @rm.node(name="PnOuter")
+    class Outer:
+        def process(self, data):
+            inner = {"id": "same", "node_type": "AudioResample", "params": {"target_rate": 8000, "source_rate": 8000}}
+            return rm.Pipeline([inner]).run(data)
+
+    with pytest.raises(rm.NodeError) as caught:
+        pipe({"id": "same", "node_type": "PnOuter"}).run(ones())
+    said = "item 0: node `same`: in a pipeline of its own: item 0: node `same`: sample_rate_hz is"
+    assert str(caught.value).startswith(said)
+
+
 def test_an_asynchronous_node_awaits_a_pipeline():
     @rm.node
     class PnAwaits:

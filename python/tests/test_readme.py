@@ -1,6 +1,7 @@
 """The README: its Python blocks run, and so do the rows of its table for users of the published v0.4.
 
-Blocks share one namespace, in order, in a folder with `speech.flac`, `speech.wav`, `stereo.wav` and `talk.json`;
+What a comment behind a `print` says is what is printed. Blocks share one namespace, in order, in a folder with
+`speech.flac`, `speech.wav`, `stereo.wav` and `talk.json`;
 `await` may stand at the top. A block after `<!-- not run: REASON -->` is left out, and the reason is shown.
 A row of the table "published v0.4" is run when its last cell begins with `run`: its second-to-last cell is a command
 (`python ...`, `remotemedia ...`) or Python code, in backticks.
@@ -18,6 +19,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,6 +50,38 @@ def folder(tmp_path: Path, clip: Path, root: Path, monkeypatch: pytest.MonkeyPat
     return tmp_path
 
 
+PRINTED = re.compile(r"^\s*print\(.*\)\s+# (?P<said>[\[{(/\d].*|[A-Z]\w+\(.*)$")
+"""A line that prints, with what it prints as its comment. A comment that begins with a word explains instead."""
+
+
+class Printed:
+    """What each line of the README has printed first."""
+
+    def __init__(self) -> None:
+        self.by_line: dict[int, str] = {}
+
+    def __call__(self, *values: object, **settings: Any) -> None:
+        caller = inspect.currentframe()
+        assert caller is not None and caller.f_back is not None
+        if caller.f_back.f_code.co_filename == "README.md":
+            self.by_line.setdefault(caller.f_back.f_lineno, " ".join(map(str, values)))
+        print(*values, **settings)
+
+    def check(self, readme: str) -> int:
+        """Compare it with the comments; how many there were."""
+        count = 0
+        for number, line in enumerate(readme.splitlines(), 1):
+            found = PRINTED.match(line)
+            if found is None or number not in self.by_line:
+                continue
+            said, printed = found["said"], self.by_line[number]
+            start, cut, _ = said.partition("...")
+            # Behind what is printed may stand why; `...` stands for the rest.
+            assert printed.startswith(start.rstrip()) if cut else said.startswith(printed), (number, said, printed)
+            count += 1
+        return count
+
+
 def execute(code: str, name: str, namespace: dict[str, object]) -> None:
     """Run code that may `await` at the top."""
     compiled = compile(code, name, "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
@@ -57,7 +91,8 @@ def execute(code: str, name: str, namespace: dict[str, object]) -> None:
 
 
 def test_every_python_block_runs(readme: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    namespace: dict[str, object] = {"__name__": "readme"}
+    printed = Printed()
+    namespace: dict[str, object] = {"__name__": "readme", "print": printed}
     count = 0
     for found in BLOCK.finditer(readme):
         line = readme[: found.start("code")].count("\n") + 1
@@ -71,6 +106,7 @@ def test_every_python_block_runs(readme: str, folder: Path, capsys: pytest.Captu
             execute("\n" * (line - 1) + found["code"], "README.md", namespace)
         count += 1
     assert count >= 2
+    assert printed.check(readme) >= 6
     assert "Traceback" not in capsys.readouterr().out
 
 

@@ -66,3 +66,36 @@ def test_every_linked_package_has_its_licence_text() -> None:
     titles = [line for section in sections.split("=" * 100) for line in section.strip().splitlines()[:1]]
     named = {name for title in titles for name in title.split(", ")}
     assert set(packages) <= named, set(packages) - named
+
+
+@pytest.mark.parametrize(
+    "permit",
+    [
+        {"allow_python": True},
+        {"metadata": {"name": "a", "allow_python": True}},
+        {"nodes": [{"id": "a", "node_type": "Python", "params": {"class": "os:Class"}, "allow_python": True}]},
+        {
+            "nodes": [
+                {
+                    "id": "a",
+                    "node_type": "Python",
+                    "params": {"class": "os:Class"},
+                    "execution": {"allow_python": True},
+                }
+            ]
+        },
+    ],
+    ids=["manifest", "metadata", "node", "execution"],
+)
+def test_a_manifest_cannot_permit_itself(permit: dict[str, object]) -> None:
+    code = manifest({"id": "a", "node_type": "Python", "params": {"class": "os:Class"}})
+    with pytest.raises(rm.ManifestError, match="allow_python=True") as caught:
+        rm.Pipeline({**code, **permit})
+    assert "RM0144" in [problem.code for problem in caught.value.problems]
+
+
+def test_no_public_object_takes_an_address() -> None:
+    pipe = rm.Pipeline([rm.nodes.PassThrough()])
+    with pipe.session(48000, 1) as session:
+        for one in (rm, *(getattr(rm, name) for name in rm.__all__), pipe, session, rm.nodes, rm.errors):
+            assert [name for name in dir(one) if name.startswith("raw_")] == [], one

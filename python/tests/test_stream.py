@@ -35,7 +35,7 @@ def test_an_hour_does_not_fit_and_need_not(tmp_path: Path) -> None:
     path = tmp_path / "a.wav"
     rm.write(path, rm.Audio(np.zeros(800, np.float32), 8000))
     stream = rm.stream(path, 50)
-    assert repr(stream) == "AudioStream(800 frames, 8000 Hz, 1 channels, chunks of 50 ms)"
+    assert repr(stream) == "AudioStream(800 frames, 8000 Hz, 1 channel, chunks of 50 ms)"
     assert iter(stream) is stream
     assert [chunk.frames for chunk in stream] == [400, 400]
 

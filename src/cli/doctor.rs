@@ -11,6 +11,7 @@ use crate::engine::RunOptions;
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::{self, AudioReader};
 use crate::runtime::{self, Pipeline, Runtime};
+use crate::words::counted;
 
 /// How to report.
 #[derive(Debug, clap::Args)]
@@ -77,19 +78,20 @@ pub(super) fn run(options: &Options) -> i32 {
 
 /// What dead processes have left. Nothing to say where there are no workers.
 fn shared_memory(clean: bool) -> Option<Finding> {
-    let left = runtime::leftovers(clean)?;
-    let hosts = left.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    Some(match (left.len(), clean) {
-        (0, _) => finding("ok", "shared memory", "nothing is left of dead processes"),
-        (count, true) => {
-            finding("ok", "shared memory", format!("removed what {count} runs have left (processes {hosts})"))
-        }
-        (count, false) => {
-            let text =
-                format!("{count} runs of dead processes ({hosts}) have left something; doctor --clean removes it");
-            finding("warning", "shared memory", text)
-        }
-    })
+    Some(left_behind(&runtime::leftovers(clean)?, clean))
+}
+
+/// In words: the hosts, now dead, of runs that have left something, and whether it is gone.
+fn left_behind(hosts: &[u32], removed: bool) -> Finding {
+    if hosts.is_empty() {
+        return finding("ok", "shared memory", "nothing is left of dead processes");
+    }
+    let pids = hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let whose = format!("{} whose host is dead (process id {pids})", counted(hosts.len(), "run"));
+    match removed {
+        true => finding("ok", "shared memory", format!("removed the files of {whose}")),
+        false => finding("warning", "shared memory", format!("files of {whose} are left; doctor --clean removes them")),
+    }
 }
 
 fn cores() -> Finding {
@@ -175,4 +177,20 @@ fn files() -> Result<String> {
         return Err(wrong(format!("a WAV file in memory differs by {worst}")));
     }
     Ok("WAV written and read".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_dead_processes_have_left_is_said_of_one_and_of_several() {
+        let said = |hosts: &[u32], removed| left_behind(hosts, removed).text;
+        assert_eq!(said(&[], false), "nothing is left of dead processes");
+        assert_eq!(
+            said(&[7], false),
+            "files of 1 run whose host is dead (process id 7) are left; doctor --clean removes them"
+        );
+        assert_eq!(said(&[7, 9], true), "removed the files of 2 runs whose host is dead (process id 7, 9)");
+    }
 }

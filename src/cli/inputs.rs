@@ -8,6 +8,7 @@ use camino::Utf8Path;
 use crate::data::{AudioBuffer, AudioFormat, RuntimeData};
 use crate::error::{Error, ErrorKind, Result};
 use crate::media::AudioReader;
+use crate::words::counted;
 
 /// The most that is read from standard input.
 const MOST_BYTES: u64 = 4 << 30;
@@ -48,7 +49,7 @@ impl Raw {
         let size = if self.float { 4 } else { 2 };
         let frame = size * usize::from(self.format.channels());
         if !bytes.len().is_multiple_of(frame) {
-            let text = format!("{name}: {} bytes are not whole frames of {frame} bytes", bytes.len());
+            let text = format!("{name} has {}, expected whole frames of {frame}", counted(bytes.len(), "byte"));
             return Err(Error::new(ErrorKind::InputValue, text));
         }
         let samples: Vec<f32> = if self.float {

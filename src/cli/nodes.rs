@@ -41,9 +41,10 @@ pub(super) fn run(name: Option<&str>, json: bool) -> i32 {
         lines.extend(ports.iter().map(|port| format!("{what:<4}{}: {}", port.name, port.kinds)));
     }
     for (name, schema) in info.params.get("properties").and_then(Value::as_object).into_iter().flatten() {
-        let default = schema.get("default").map(|value| format!(" (default {value})")).unwrap_or_default();
+        let default = schema.get("default").filter(|value| !value.is_null());
+        let default = default.map(|value| format!(" (default {value})")).unwrap_or_default();
         let text = schema.get("description").and_then(Value::as_str).unwrap_or_default();
-        lines.push(format!("    {name}{default}: {text}"));
+        lines.push(format!("    {name}{default}: {}", text.replace('\n', " ")));
     }
     say(&lines.join("\n"), 0)
 }

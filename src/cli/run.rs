@@ -19,6 +19,7 @@ use crate::manifest::Source;
 use crate::media::Subtype;
 use crate::node::MonotonicClock;
 use crate::runtime::{Pipeline, Runtime};
+use crate::words::counted;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -171,15 +172,18 @@ fn report(options: &Options, results: &RunResults) -> Result<String> {
             Value::Array(items) => format!("{name}: {}", count(items)),
             audio => {
                 let seconds = audio["frames"].as_f64().unwrap_or(0.0) / audio["sample_rate_hz"].as_f64().unwrap_or(1.0);
+                let channels = audio["channels"].as_u64().map_or(0, |channels| channels as usize);
                 format!(
-                    "{name}: {seconds:.3} s of audio, {} Hz, {} channels",
-                    audio["sample_rate_hz"], audio["channels"]
+                    "{name}: {seconds:.3} s of audio, {} Hz, {}",
+                    audio["sample_rate_hz"],
+                    counted(channels, "channel")
                 )
             }
         });
     }
     for node in results.metrics.iter().flat_map(|metrics| &metrics.nodes) {
-        lines.push(format!("{:<20} {:>10.3} ms, {} calls", node.node_id, node.total_ns as f64 / 1e6, node.calls));
+        let calls = counted(usize::try_from(node.calls).unwrap_or(usize::MAX), "call");
+        lines.push(format!("{:<20} {:>10.3} ms, {calls}", node.node_id, node.total_ns as f64 / 1e6));
     }
     Ok(lines.join("\n"))
 }

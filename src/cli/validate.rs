@@ -9,6 +9,7 @@ use super::{complain, say};
 use crate::error::{Problem, Severity};
 use crate::manifest::{MAX_BYTES, Source};
 use crate::runtime::Pipeline;
+use crate::words::counted;
 
 pub(super) fn run(path: &Path, as_json: bool) -> i32 {
     let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
@@ -26,15 +27,14 @@ pub(super) fn run(path: &Path, as_json: bool) -> i32 {
         report.push_str(&format!("{}: {}\n\n", severity(problem), problem.report("  ")));
     }
     let count = |severity| problems.iter().filter(|problem| problem.severity == severity).count();
-    let plural = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
     report.push_str(&match (fine, warnings) {
         (true, 0) => format!("{name}: valid"),
-        (true, _) => format!("{name}: valid, with {}", plural(warnings, "warning")),
+        (true, _) => format!("{name}: valid, with {}", counted(warnings, "warning")),
         (false, _) => format!(
             "{name}: {}, {}; `remotemedia explain CODE` says more",
-            plural(errors, "error"),
-            plural(warnings, "warning")
+            counted(errors, "error"),
+            counted(warnings, "warning")
         ),
     });
     say(&report, i32::from(!fine))

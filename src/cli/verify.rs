@@ -84,11 +84,14 @@ fn words(subject: &str, report: &VerifyReport) -> String {
     }
     let (cases, failed) = (report.cases.len(), failures.count());
     let outcome = if report.passed() { "passed" } else { "failed" };
+    let largest = match report.largest_difference() {
+        0.0 => "0".to_owned(),
+        difference => format!("{difference:e}"),
+    };
     let _ = write!(
         text,
-        "{subject}: {outcome}; {} of {cases} ways of feeding give the same, largest difference of a sample {:e}",
+        "{subject}: {outcome}; {} of {cases} ways of feeding give the same, largest difference of a sample {largest}",
         cases - failed,
-        report.largest_difference()
     );
     text
 }

@@ -22,7 +22,7 @@ impl AudioBuffer {
         if !samples.len().is_multiple_of(usize::from(format.channels())) {
             return Err(Error::new(
                 ErrorKind::InputValue,
-                format!("{} samples are not whole frames of {} channels", samples.len(), format.channels()),
+                format!("the number of samples is {}, expected a multiple of {}", samples.len(), format.channels()),
             )
             .hint("pass interleaved samples, channels times frames of them"));
         }

@@ -3,6 +3,7 @@
 use super::stream::{Warning, WarningKind};
 use crate::data::{AudioFormat, Format, NdArray};
 use crate::error::{Error, ErrorKind, Result};
+use crate::words::counted;
 
 /// The sample rate that the published calls assume for a bare array, as their documentation says.
 const ASSUMED_RATE_HZ: u32 = 48_000;
@@ -37,7 +38,10 @@ pub(super) fn audio_format(
     {
         return Err(Error::new(
             ErrorKind::Format,
-            format!("an array of shape {shape_text} has {channels} channels, expected {expected} as `input` declares"),
+            format!(
+                "an array of shape {shape_text} has {}, expected {expected} as `input` declares",
+                counted(channels, "channel")
+            ),
         )
         .code_of("RM0201"));
     }

@@ -7,6 +7,7 @@ use super::session::{Session, SessionOptions, SessionOutput};
 use crate::data::{AudioBuffer, AudioFormat, Format, Kind, PixelFormat, Pts, RuntimeData, VideoFormat, VideoFrame};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
+use crate::words::counted;
 
 /// How a graph is put to the test.
 #[derive(Debug, Clone)]
@@ -316,7 +317,7 @@ impl Trial<'_> {
 
 fn differ(whole: &Port, got: &Port, tolerance: f32) -> (f32, Option<String>) {
     if whole.things.len() != got.things.len() {
-        return (0.0, Some(format!("{} results, expected {}", got.things.len(), whole.things.len())));
+        return (0.0, Some(format!("{}, expected {}", counted(got.things.len(), "result"), whole.things.len())));
     }
     for (index, (expected, found)) in whole.things.iter().zip(&got.things).enumerate() {
         if expected != found {
@@ -326,7 +327,8 @@ fn differ(whole: &Port, got: &Port, tolerance: f32) -> (f32, Option<String>) {
         }
     }
     if whole.stretches.len() != got.stretches.len() {
-        return (0.0, Some(format!("{} stretches of audio, expected {}", got.stretches.len(), whole.stretches.len())));
+        let found = counted(got.stretches.len(), "piece");
+        return (0.0, Some(format!("{found} of connected audio, expected {}", whole.stretches.len())));
     }
     let mut largest = 0.0_f32;
     let mut failure = None;
@@ -334,8 +336,12 @@ fn differ(whole: &Port, got: &Port, tolerance: f32) -> (f32, Option<String>) {
         if (expected.0, expected.1) != (found.0, found.1) || expected.2.len() != found.2.len() {
             let (is, was) = (found.2.len(), expected.2.len());
             let text = format!(
-                "{is} samples of {} at {}, expected {was} of {} at {}",
-                found.1, found.0, expected.1, expected.0
+                "{} of {} at {}, expected {was} of {} at {}",
+                counted(is, "sample"),
+                found.1,
+                found.0,
+                expected.1,
+                expected.0
             );
             return (largest, Some(text));
         }

@@ -26,7 +26,7 @@ fn whole<const N: usize>(data: &[u8]) -> Result<&[[u8; N]]> {
     if rest.is_empty() {
         return Ok(elements);
     }
-    Err(Error::new(ErrorKind::InputValue, format!("{} bytes are not whole samples of {N} bytes", data.len())))
+    Err(Error::new(ErrorKind::InputValue, format!("the number of bytes is {}, expected a multiple of {N}", data.len())))
 }
 
 /// Samples from little-endian bytes: 16-bit integers (full scale 32768), else 32-bit floats.

@@ -367,8 +367,11 @@ pub extern "C" fn remotemedia_wake(data: u64, code: i8) {
                 // A signal, on the thread that has asked the future: it gets the exception, and the coroutine its turn.
                 keep_raised(api);
             } else {
-                // SAFETY: an exception is set; nobody waits for it. The loop has ended, most likely.
-                unsafe { (api.unraisable)(wake.0) };
+                // SAFETY: an exception is set, and one is kept of before. Nobody waits for them: the loop has ended.
+                unsafe {
+                    (api.unraisable)(wake.0);
+                    (api.forget)(RAISED.replace(null_mut()));
+                }
             }
         }
     });

@@ -177,7 +177,7 @@ mod lane_call {
         catch_unwind(AssertUnwindSafe(|| lane.process(frames))).unwrap_or(FAILED)
     }
 
-    /// A hash of the form of the call above and of the records. The facade refuses a library with another one.
+    /// A hash of the form of the call above. Python and Kotlin refuse a library with another one.
     #[unsafe(no_mangle)]
     pub extern "C" fn remotemedia_lane_api() -> u64 {
         crate::ffi::lane::API

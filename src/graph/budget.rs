@@ -4,6 +4,7 @@ use super::Graph;
 use crate::data::Format;
 use crate::error::Problem;
 use crate::manifest::Budget;
+use crate::words::counted;
 
 /// Nodes that a message names.
 const NAMED: usize = 3;
@@ -59,7 +60,7 @@ impl Graph {
                 Problem::error(
                     "RM0143",
                     "/budget/copies",
-                    format!("media is copied in {} places: {}", places.len(), listed.join("; ")),
+                    format!("media is copied in {}: {}", counted(places.len(), "place"), listed.join("; ")),
                 )
                 .expected(format!("at most {limit}"))
                 .fix("raise the limit, or take out what copies"),

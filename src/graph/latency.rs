@@ -256,7 +256,8 @@ fn known(node: &GraphNode, formats: &[Format], source: bool) -> Result<()> {
         let audio = port.kinds == Kinds::only(Kind::Audio);
         let open = matches!(format, Format::Audio { sample_rate_hz, channels } if sample_rate_hz.is_none() || channels.is_none());
         if open || (taken && audio && *format == Format::Unknown) {
-            return Err(Error::new(ErrorKind::Format, format!("the format of its input is not known: it is {format}"))
+            let text = format!("the format of its input is {format}, expected one that is known");
+            return Err(Error::new(ErrorKind::Format, text)
                 .code_of("RM0202")
                 .at_node(&node.id)
                 .hint("declare it: \"input\": {\"type\": \"audio\", \"sample_rate_hz\": 48000, \"channels\": 1}"));

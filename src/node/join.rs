@@ -3,14 +3,14 @@
 use std::collections::VecDeque;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::data::{AudioBuffer, Format, Pts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::PortId;
 
 /// What happens when an input does not keep up.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Missing {
     /// Its audio is waited for; when it is too far behind, that is an error.

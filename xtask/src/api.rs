@@ -9,7 +9,7 @@ use uniffi_bindgen::interface::{
 
 const HEADER: &str = "\
 # Every exported signature, as UniFFI sees it. Written by `cargo xtask generate`; `cargo xtask check` fails when it differs.
-# `bytes` is owned bytes, `&bytes` a borrowed slice. Names with `raw_` or `Raw` are for Python alone.
+# `bytes` is owned bytes, `&bytes` a borrowed slice. Names with `raw_` or `Raw` are for Python; Kotlin has `RawLane`, too.
 ";
 
 /// The text of the file.

@@ -87,12 +87,12 @@ pub fn interface(library: &Utf8Path) -> Result<ComponentInterface> {
     found.with_context(|| format!("{library} exports nothing: does the crate `remotemedia` have its UniFFI exports?"))
 }
 
-/// What is for Python alone, and yet Kotlin has it: the staging memory of a session, `internal` there.
+/// What is for Python, and Kotlin has it too: the staging memory of a session, `internal` there.
 const KOTLIN_TOO: &[&str] = &["RawLane", "RawLane.raw_", "Session.raw_lane"];
 /// Named for Python's command and not `raw_`: no command line for the others.
 const PYTHON_ONLY: &[&str] = &["cli_main"];
 
-/// The settings that follow from the exports: Kotlin and Swift do not get what is for Python alone.
+/// The settings that follow from the exports: Kotlin and Swift do not get what is for Python, but Kotlin gets the lane.
 fn exclusions(interface: &ComponentInterface) -> String {
     let raw = api::raw_names(interface);
     let all = |but: &dyn Fn(&str) -> bool| -> String {

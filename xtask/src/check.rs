@@ -2,8 +2,8 @@
 
 use crate::steps::Steps;
 use crate::{
-    bindings, catalogue, claims, deny, dev, documented, files, generate, library, licences, metadata, paths, python,
-    run, sbom, signatures, versions, wheel,
+    bindings, catalogue, claims, deny, dev, documented, files, generate, library, licences, links, metadata, paths,
+    python, run, sbom, signatures, versions, wheel,
 };
 use anyhow::{Result, bail};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -31,7 +31,8 @@ pub fn all(steps: &mut Steps) {
         steps.step("wheel: auditwheel reads the same tag", auditwheel);
     }
     steps.step("packages: licences, versions, sources", deny::check);
-    steps.step("claims of the README: each shown by a test or a benchmark row", claims::check);
+    steps.step("claims of README.md and SECURITY.md: each shown by a test or a benchmark row", claims::check);
+    steps.step("links of the documents", links::check);
 }
 
 fn cargo(arguments: &[&str], extra: &[&str], last: &[&str]) -> Result<()> {

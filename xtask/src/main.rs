@@ -1,4 +1,4 @@
-//! The project's chores, as `cargo xtask COMMAND`. One file per command; this one only dispatches.
+//! The project's chores, as `cargo xtask COMMAND`. This file only dispatches.
 
 mod aar;
 mod api;
@@ -23,6 +23,7 @@ mod kotlin;
 mod library;
 mod licences;
 mod linked;
+mod links;
 mod metadata;
 mod mobile;
 mod native;

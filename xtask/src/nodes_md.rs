@@ -11,7 +11,7 @@ use std::fmt::Write;
 pub fn render(nodes: &[NodeType]) -> Result<String> {
     let mut text = String::from(
         "# Nodes\n\nEvery node of this version, with its ports and parameters. Written by `cargo xtask generate` from the node\n\
-         registry; the same text is in `remotemedia nodes NAME` and in the docstrings of `remotemedia.nodes`.\n\
+         registry, as the docstrings of `remotemedia.nodes` are. `remotemedia nodes NAME` says it in short.\n\
          A parameter that is not listed is an error, and so is a value outside its range.\n",
     );
     let categories: BTreeSet<&str> = nodes.iter().map(|node| node.category.as_str()).collect();

@@ -20,3 +20,17 @@ pub fn check() -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What the README says of this version: cargo itself refuses to publish.
+    #[test]
+    fn no_package_can_be_published() {
+        for path in ["Cargo.toml", "xtask/Cargo.toml", "src/dsp/Cargo.toml", "fuzz/Cargo.toml"] {
+            let text = files::text(&paths::root().unwrap().join(path)).unwrap();
+            assert!(text.lines().any(|line| line == "publish = false"), "{path}");
+        }
+    }
+}

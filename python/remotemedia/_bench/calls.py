@@ -94,7 +94,7 @@ def _busy(rounds: int) -> Row:
                     block(f"beside a busy thread, {where}")
     names = sorted(times, key=lambda name: (not name.startswith("beside"), name))
     figures = [summarise(name, times[name], []) for name in names]
-    note = "each native call gives the GIL away and waits for it; a call that keeps it comes with sessions"
+    note = "each native call gives the GIL away and waits for it; Session.process keeps it"
     return Row("call: Pipeline.run beside a busy Python thread", "us", figures, note=note)
 
 

@@ -16,6 +16,7 @@ from remotemedia._cache import pipeline_of
 from remotemedia._inputs import audio_dict_samples
 from remotemedia._lib import version
 from remotemedia._manifest import published_text
+from remotemedia._words import counted
 from remotemedia.errors import FormatError, InputTypeError
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def numpy_to_audio_dict(arr: object, sample_rate: int, channels: int) -> dict[st
     count = whole_number("channels", channels, MAX_CHANNELS)
     check_audio(array, None if array.ndim == 1 else count)
     if array.size % count:
-        raise FormatError(f"{array.size} interleaved samples are not whole frames of {count} channels")
+        raise FormatError(f"{counted(array.size, 'interleaved sample')}, expected a multiple of {count} (the channels)")
     samples = to_float32(array).ravel().tolist()
     return {"type": "audio", "samples": samples, "sample_rate": rate, "channels": count}
 

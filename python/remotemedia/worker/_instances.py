@@ -442,7 +442,8 @@ def _refused() -> Exception:
 
 def _line(error: BaseException) -> str:
     if isinstance(error, RemoteMediaError):
-        return str(error)
+        # With a node, it is the error of a pipeline that this node runs, whose nodes have names of their own.
+        return str(error) if error.node is None else f"in a pipeline of its own: {error}"
     return "".join(traceback.format_exception_only(type(error), error)).strip()
 
 

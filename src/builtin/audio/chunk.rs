@@ -1,7 +1,7 @@
 //! `Chunk`: the same audio in pieces of one length.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::node::prelude::*;
 
@@ -19,7 +19,7 @@ pub(super) struct Params {
     last: Last,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Last {
     #[default]

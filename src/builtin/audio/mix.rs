@@ -115,7 +115,7 @@ impl Processor for Mixer {
         let is = audio.format();
         let format = *self.format.get_or_insert(is);
         if is.channels() != format.channels() {
-            let text = format!("`in_{}` has {} channels, expected {}", port.0 + 1, is.channels(), format.channels());
+            let text = format!("channels of `in_{}` is {}, expected {}", port.0 + 1, is.channels(), format.channels());
             return Err(Error::new(ErrorKind::Format, text).code_of("RM0201").hint("put an AudioChannels before it"));
         }
         let late = self.join.push(port, audio, packet.pts)?;

@@ -1,7 +1,7 @@
 //! How speech starts and ends: the parameters of `SpeechVAD` and `Segmenter`.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::segments;
 use crate::dsp::segment::SegmentSettings;
@@ -13,30 +13,30 @@ use crate::node::prelude::*;
 pub(super) struct SpeechParams {
     /// `conversation`: quick to start, slow to end, for live talk. `file`: tight segments, for recordings.
     preset: Preset,
-    /// Speech starts at this probability.
+    /// Speech starts at this probability: 0.5, if it is left out.
     #[schemars(range(min = 0.01, max = 0.99))]
     enter: Option<f32>,
-    /// Silence starts below this probability. At most `enter`.
+    /// Silence starts below this probability. At most `enter`; 0.15 less than that, if it is left out.
     #[schemars(range(min = 0.01, max = 0.99))]
     exit: Option<f32>,
-    /// Shorter speech is not reported, in milliseconds.
+    /// Shorter speech is not reported, in milliseconds; as the preset says, if it is left out.
     #[schemars(range(min = 0, max = 60000))]
     min_speech_ms: Option<u32>,
-    /// Shorter silence does not end a segment, in milliseconds.
+    /// Shorter silence does not end a segment, in milliseconds; as the preset says, if it is left out.
     #[schemars(range(min = 0, max = 60000))]
     min_silence_ms: Option<u32>,
-    /// Added before a segment, in milliseconds.
+    /// Added before a segment, in milliseconds; as the preset says, if it is left out.
     #[schemars(range(min = 0, max = 5000))]
     pad_start_ms: Option<u32>,
-    /// Added after a segment, in milliseconds.
+    /// Added after a segment, in milliseconds; as the preset says, if it is left out.
     #[schemars(range(min = 0, max = 5000))]
     pad_end_ms: Option<u32>,
-    /// A longer segment is cut, in milliseconds. 0: never.
+    /// A longer segment is cut, in milliseconds. 0, and if it is left out: never.
     #[schemars(range(min = 0, max = 3600000))]
     max_speech_ms: Option<u32>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Preset {
     /// For live talk: 64 ms of speech, 550 ms of silence, 300 ms before.

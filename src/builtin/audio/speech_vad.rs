@@ -1,7 +1,7 @@
 //! `SpeechVAD`: where somebody speaks.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::conversion::{self, fault};
 use super::segments;
@@ -26,7 +26,7 @@ pub(super) struct Params {
     speech: SpeechParams,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 enum Choice {
     /// Silero VAD, version 6.

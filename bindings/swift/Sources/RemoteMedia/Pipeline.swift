@@ -27,7 +27,9 @@ public final class Pipeline: Sendable {
     /// The formats of every output, as far as the declared input tells.
     public var formats: [PortFormat] { native.formats().map(PortFormat.init) }
 
-    /// The latency of every path, as JSON: see `docs/nodes.md`; `null` as far as formats are not declared.
+    /// The latency of every path as a JSON list of objects: `source` and `result`, `min_ms` and `max_ms` by which the
+    /// result is held back (null where that depends on what is in the stream), `delay_ms` and `block_ms` in all and for
+    /// each of `nodes`. `null` when the formats are not declared.
     public var latencyJSON: String { native.latencyJson() }
 
     /// What the manifest says to no effect.

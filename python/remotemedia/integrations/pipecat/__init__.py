@@ -1,4 +1,4 @@
-"""RemoteMedia inside of pipecat: resampler, voice activity, audio filter, and a processor that runs any manifest.
+"""RemoteMedia inside of pipecat: resampler, voice activity, audio filter, and a processor that runs a manifest.
 
 It needs ``pip install pipecat-ai`` and was tested with version 1.14.
 

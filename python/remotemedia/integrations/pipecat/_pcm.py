@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from remotemedia._words import counted
 from remotemedia.errors import InputValueError
 
 __all__ = ["pcm", "samples"]
@@ -23,7 +24,7 @@ def samples(audio: bytes, channels: int = 1) -> np.ndarray[Any, np.dtype[np.int1
     """Return the samples without a copy: ``(frames,)``, or ``(frames, channels)``."""
     if len(audio) % (2 * channels):
         raise InputValueError(
-            f"{len(audio)} bytes are not whole frames of {channels} 16-bit samples",
+            f"{counted(len(audio), 'byte')} of audio, expected a multiple of {2 * channels}",
             hint="hand over whole frames: keep what is left for the next call",
         )
     found = np.frombuffer(audio, np.int16)

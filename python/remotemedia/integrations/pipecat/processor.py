@@ -63,7 +63,8 @@ class ManifestProcessor(FrameProcessor):
 
     Audio results go on as audio frames of the kind that came in, text as text frames, all else as `ResultFrame`. All
     other frames pass. An interruption throws away what is under way. The end of the pipeline gets what is held back
-    first. A failure is reported upstream, and the stream begins anew.
+    first. A failure is reported upstream, and the stream begins anew. So is a manifest with nodes in worker processes:
+    the thread of an event loop must not wait for them.
 
     Parameters
     ----------

@@ -21,7 +21,7 @@ _WINDOW_S = 0.032
 
 
 class SpeechVADAnalyzer(VADAnalyzer):
-    """Find speech with the node ``SpeechVAD``: Silero's network at a ninth of its cost on onnxruntime.
+    """Find speech with the node ``SpeechVAD``: Silero's network at about a seventh of its cost on onnxruntime.
 
     A window of 32 ms takes some 20 us, less than handing it to a thread and back: it is done at once, in the thread of
     the event loop. Any rate is taken; 8 kHz too goes through the network for 16 kHz.

@@ -25,7 +25,11 @@ public class Pipeline private constructor(private val native: NativePipeline) : 
     /** The formats of every output, as far as the declared input tells. */
     public val formats: List<PortFormat> get() = calling(WHAT) { native.formats() }.map(::PortFormat)
 
-    /** The latency of every path, as JSON: see `docs/nodes.md`; `null` as far as formats are not declared. */
+    /**
+     * The latency of every path as a JSON list of objects: `source` and `result`, `min_ms` and `max_ms` by which the result
+     * is held back (null where that depends on what is in the stream), `delay_ms` and `block_ms` in all and for each of
+     * `nodes`. `null` when the formats are not declared.
+     */
     public val latencyJson: String get() = calling(WHAT) { native.latencyJson() }
 
     /** What the manifest says to no effect. */
