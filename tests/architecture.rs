@@ -12,9 +12,9 @@ use syn::spanned::Spanned;
 
 /// The modules in their order, each with the modules it may use.
 const LAYERS: &[(&str, &[&str])] = &[
-    ("error", &[]),
-    ("codes", &["error"]),
     ("words", &[]),
+    ("error", &["words"]),
+    ("codes", &["error"]),
     ("data", &["error"]),
     ("dsp", &[]),
     ("media", &["error", "data"]),
@@ -24,11 +24,14 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("builtin", &["error", "data", "dsp", "node"]),
     ("ipc", &["error", "data", "node", "VERSION"]),
     ("engine", &["error", "words", "data", "manifest::OnError", "node", "graph"]),
-    ("runtime", &["error", "data", "manifest", "node", "graph", "builtin", "ipc", "engine"]),
+    ("runtime", &["error", "words", "data", "manifest", "node", "graph", "builtin", "ipc", "engine"]),
     ("cli", &["error", "codes", "words", "data", "media", "manifest", "node", "graph", "engine", "runtime", "VERSION"]),
     // The two edges: `ffi` stands after `cli` because the Python package starts the command line through it.
     // `ipc` for the calls of a worker and of a Python in this process, which are the library's and not a pipeline's.
-    ("ffi", &["error", "data", "media", "manifest", "node", "graph", "ipc", "engine", "runtime", "cli", "VERSION"]),
+    (
+        "ffi",
+        &["error", "words", "data", "media", "manifest", "node", "graph", "ipc", "engine", "runtime", "cli", "VERSION"],
+    ),
     ("main", &["remotemedia::cli"]),
 ];
 

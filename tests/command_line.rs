@@ -81,7 +81,7 @@ fn a_manifest_runs_over_a_file() {
     let events = std::fs::read_to_string(folder.0.join("out.jsonl")).unwrap();
     let first: Value = serde_json::from_str(events.lines().next().unwrap()).unwrap();
     assert_eq!(first["event"], "speech_start");
-    assert!(text(&done.stdout).contains("vad: 11.000 s of audio, 16000 Hz, 1 channels"));
+    assert!(text(&done.stdout).contains("vad: 11.000 s of audio, 16000 Hz, 1 channel"));
     assert_eq!(folder.names(), ["out.jsonl", "out.wav"], "nothing partial is left");
 }
 

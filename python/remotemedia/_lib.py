@@ -196,6 +196,25 @@ _KINDS: dict[str, type[errors.RemoteMediaError]] = {
 }
 
 
+def _checked_text(value: object) -> str:
+    """Check text on its way to native code, whatever call it is for: only Unicode goes there."""
+    if type(value) is not str:
+        if not isinstance(value, str):
+            raise errors.InputTypeError(f"a value of type {type(value).__name__} is given, expected str")
+        # What a subclass makes of itself does not count.
+        value = str.__str__(value)
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError as error:
+            raise errors.InputValueError(f"the text has a lone surrogate at character {error.start}") from None
+    return value
+
+
+native._UniffiFfiConverterString.check_lower = staticmethod(_checked_text)
+"""The one place where text goes to native code: every generated call asks it first."""
+
+
 def problem(raw: NativeProblem) -> errors.Problem:
     """Turn a native record into our own."""
     return errors.Problem(
@@ -221,6 +240,10 @@ def translate(error: Exception) -> errors.RemoteMediaError:
     if info is None:
         return errors.InternalError(f"{error}; please report this")
     kind = _KINDS.get(type(error).__name__, errors.InternalError)
+    if kind is errors.IoError:
+        return errors.io_kind(info.os_error)(
+            info.reason, code=info.code, path=info.path, hint=info.hint, number=info.os_error
+        )
     return kind(
         info.reason,
         code=info.code,

@@ -6,6 +6,7 @@ import asyncio
 import operator
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
@@ -28,6 +29,10 @@ Progress = bool | Callable[[int, "int | None"], object]
 
 _FAILURES: tuple[type[Exception], ...] = (RemoteMediaError, *NativeError)
 _MOST_THREADS = 1024
+_REDRAW_S = 0.1
+"""The shortest time between two pictures of a bar."""
+_NOTEBOOKS = ("ipykernel", "pyodide_kernel")
+"""The packages whose output streams are a notebook's page: they are no terminals, and yet draw a line anew."""
 _WAIT_MS = 50
 """How long a blocking wait stays in native code before Python looks for signals."""
 
@@ -147,16 +152,25 @@ def _progress(progress: Progress | None) -> Callable[[int, int | None], object]:
     return progress
 
 
-class _Bar:
-    """A bar on a terminal; nothing where the output goes elsewhere."""
+def _is_notebook(stream: object) -> bool:
+    return type(stream).__module__.partition(".")[0] in _NOTEBOOKS
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._live = stream.isatty()
+
+class _Bar:
+    """A bar on a terminal or in a notebook; nothing where the output goes elsewhere."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream if stream is not None and (_is_notebook(stream) or stream.isatty()) else None
+        self._next = 0.0
 
     def __call__(self, done: int, total: int | None) -> None:
-        if not self._live:
+        if self._stream is None:
             return
+        # Every update is a message to a notebook's page.
+        now = time.monotonic()
+        if now < self._next and done != total:
+            return
+        self._next = now + _REDRAW_S
         if total is None:
             text = f"\r{done} clips"
         else:

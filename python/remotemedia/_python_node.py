@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 import json
@@ -18,6 +19,7 @@ from remotemedia import _json
 from remotemedia._arrays import dtype_code
 from remotemedia._formats import AudioFormat, VideoFormat
 from remotemedia._lib import NativeError, native, reraise
+from remotemedia._node import NAME, PARAMS
 from remotemedia.errors import InputTypeError, InputValueError
 
 if TYPE_CHECKING:
@@ -105,6 +107,12 @@ def node(
     ...         return rm.Audio(-self.amount * audio.samples, audio.sample_rate)
     >>> pipe = rm.Pipeline([{"node_type": "Invert", "params": {"amount": 0.5}}])
     >>> pipe.run(rm.Audio(np.ones(3, np.float32), 16000)).samples
+    array([-0.5, -0.5, -0.5], dtype=float32)
+
+    In a list of nodes the class itself, or an object of it, says the same. The object only tells the parameters: every
+    stream gets one of its own.
+
+    >>> rm.Pipeline([Invert(amount=0.5)]).run(rm.Audio(np.ones(3, np.float32), 16000)).samples
     array([-0.5, -0.5, -0.5], dtype=float32)
     """
 
@@ -197,10 +205,46 @@ def _register(
         native.raw_register_node(json.dumps(definition))
     except NativeError as error:
         reraise(error)
-    cast("Any", class_).__remotemedia_node__ = definition["name"]
+    setattr(class_, NAME, definition["name"])
+    _keep_params(class_)
     _instances.registered[key] = class_
     _local.install()
     _cache.clear()
+
+
+def _keep_params(class_: Any) -> None:
+    """Let each object of a class keep what its constructor got: it may stand in a list of nodes."""
+    init = class_.__init__
+    if init is object.__init__:
+        setattr(class_, PARAMS, {})
+        return
+    signature = inspect.signature(init)
+
+    @functools.wraps(init)
+    def keeping(self: Any, /, *args: Any, **named: Any) -> None:
+        # The outermost constructor comes first, and is the one that a manifest would call.
+        if PARAMS not in getattr(self, "__dict__", {PARAMS: None}):
+            try:
+                given = signature.bind(self, *args, **named).arguments
+            except TypeError:
+                pass  # The constructor itself says what is wrong.
+            else:
+                self.__dict__[PARAMS] = _by_name(signature, given)
+        init(self, *args, **named)
+
+    class_.__init__ = keeping
+
+
+def _by_name(signature: inspect.Signature, given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what a constructor got, by name; None when something has none."""
+    params: dict[str, Any] = {}
+    for argument in list(signature.parameters.values())[1:]:
+        if argument.name not in given:
+            continue
+        if argument.kind is argument.VAR_POSITIONAL:
+            return None
+        params.update(given[argument.name] if argument.kind is argument.VAR_KEYWORD else {argument.name: given[argument.name]})
+    return params
 
 
 def _format(what: str, format: object) -> object:
@@ -210,7 +254,7 @@ def _format(what: str, format: object) -> object:
         return {"kind": "audio", "sample_rate_hz": format.sample_rate, "channels": format.channels}
     if isinstance(format, VideoFormat):
         return "video"
-    if format in _KINDS:
+    if isinstance(format, str) and format in _KINDS:
         return format
     raise InputValueError(
         f"{what} is {format!r}, expected rm.AudioFormat, rm.VideoFormat or one of {', '.join(_KINDS)}"
@@ -254,7 +298,7 @@ def _default(class_: type, argument: inspect.Parameter) -> object:
 
 def _of_type(hint: Any) -> dict[str, object]:
     """Return the schema of an annotation; one that JSON has no word for takes anything."""
-    if hint in _TYPES:
+    if isinstance(hint, type) and hint in _TYPES:
         return {"type": _TYPES[hint]}
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal and all(isinstance(one, str) for one in arguments):

@@ -17,8 +17,9 @@ import numpy as np
 from remotemedia import _lane
 from remotemedia._arrays import as_array, check_audio, dtype_code, memory
 from remotemedia._audio import MAX_CHANNELS, MAX_SAMPLE_RATE, Audio, whole_number
+from remotemedia._formats import AudioFormat
 from remotemedia._inputs import Inputs
-from remotemedia._json import dumps
+from remotemedia._json import checked, checked_names
 from remotemedia._lib import NativeError, native, reraise
 from remotemedia._output import Output, data_of
 from remotemedia._run import ELSEWHERE, NATIVELY
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from remotemedia._arrays import Array
-    from remotemedia._formats import AudioFormat
     from remotemedia._lib import NativeLane, NativeLive, NativeSession
     from remotemedia._results import Ports
     from remotemedia._run import Compiled
@@ -391,7 +391,8 @@ class Session:
         ...     float(session.process(np.ones(480, np.float32))[-1])
         0.10000000149011612
         """
-        stream, text = self._live or self._native, dumps(value)
+        checked_names(node=node, name=name)
+        stream, text = self._live or self._native, checked("value", value)
         self._guarded(lambda: stream.set_param(node, name, text))
         if self._live is None:
             self._params[node, name] = text
@@ -666,6 +667,8 @@ def session_config(
     if input is not None:
         if sample_rate is not None or channels is not None:
             raise InputValueError("both `input` and `sample_rate` or `channels` are given, expected one of them")
+        if not isinstance(cast("object", input), AudioFormat):
+            raise InputTypeError(f"input is of type {type(input).__name__}, expected remotemedia.AudioFormat")
         sample_rate, channels = input.sample_rate, input.channels
     rate = 0 if sample_rate is None else whole_number("sample_rate", sample_rate, MAX_SAMPLE_RATE)
     count = 0 if channels is None else whole_number("channels", channels, MAX_CHANNELS)
@@ -677,7 +680,7 @@ def session_config(
 def open_session(pipeline: Compiled, config: Any, queue: int, when_full: str) -> Session:
     """Open a session; `Pipeline.session` says what the arguments mean."""
     queue = whole_number("queue", queue, 1_000_000)
-    if when_full not in _WHEN_FULL:
+    if not isinstance(cast("object", when_full), str) or when_full not in _WHEN_FULL:
         raise InputValueError(f"when_full is {when_full!r}, expected one of {', '.join(map(repr, _WHEN_FULL))}")
     return Session(pipeline, config, queue, _WHEN_FULL[when_full])
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from remotemedia._audio import Audio
 from remotemedia._inputs import Inputs
-from remotemedia._json import dumps
+from remotemedia._json import checked
 from remotemedia._lib import NativeError, native, reraise
 from remotemedia._node import Node
 from remotemedia._pipeline import Pipeline
@@ -120,6 +120,6 @@ def _pipeline(
         return subject._compiled.native
     if isinstance(subject, Node):
         # A node on its own, with what it needs before it.
-        pipeline: NativePipeline = native.Pipeline.of_node(subject.node_type, dumps(dict(subject.params)))
+        pipeline: NativePipeline = native.Pipeline.of_node(subject.node_type, checked("params", dict(subject.params)))
         return pipeline
     return Pipeline(subject)._compiled.native

@@ -122,6 +122,9 @@ impl Execution {
         let mut problems = Vec::new();
         let mut known = Map::new();
         for (key, value) in object {
+            if problems.len() == 100 {
+                break; // Nobody reads further.
+            }
             let one = Map::from_iter([(key.clone(), value.clone())]);
             let mut wrong = CHECKS.check(&one);
             for problem in &mut wrong {
