@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, cast
 
 import numpy as np
 
+from remotemedia._json import quoted
 from remotemedia.errors import FormatError, InputTypeError, InputValueError
 
 if TYPE_CHECKING:
@@ -24,14 +25,15 @@ def frames_of(part: object, frames: int, sample_rate: int) -> slice:
     """Return a part in frames: its ends are whole numbers of frames, or floats, which are seconds."""
     if not isinstance(part, slice):
         raise InputTypeError(
-            f"audio is cut by frames, such as audio[0:16000], or seconds, such as audio[0.5:1.0], not by {part!r}"
+            "audio is cut by frames, such as audio[0:16000], or seconds, such as audio[0.5:1.0], not by "
+            f"{quoted(part)} of type {type(part).__name__}"
         )
     if part.step not in (None, 1):
         raise InputValueError(f"the step is {part.step!r}, expected 1; use remotemedia.resample to change the rate")
     ends = (part.start, part.stop)
-    in_seconds = [_is_seconds(end) for end in ends]
-    # 0 is the same in both.
-    if any(in_seconds) and any(end is not None and end != 0 and not is_s for end, is_s in zip(ends, in_seconds, strict=True)):
+    # Neither nothing nor 0 says which of the two is meant.
+    in_seconds = {_is_seconds(end) for end in ends if end is not None and not (isinstance(end, int) and end == 0)}
+    if len(in_seconds) > 1:
         raise InputTypeError(
             f"audio[{part.start!r}:{part.stop!r}] is in frames and in seconds, expected two whole numbers or two floats"
         )
@@ -96,8 +98,8 @@ def mixed(one: Audio, other: Audio, sign: int) -> Array:
         raise FormatError(f"audio of {one.samples.dtype} and of {other.samples.dtype}, expected one element type")
     if one.frames != other.frames:
         raise InputValueError(
-            f"audio of {one.frames} and of {other.frames} frames, expected the same length: + mixes; cut the longer one, "
-            "or join them with numpy.concatenate"
+            f"audio of {one.frames} and of {other.frames} frames, expected the same length: + mixes; cut the longer "
+            "one, or join them with numpy.concatenate"
         )
     dtype = one.samples.dtype
     if dtype.kind == "f":

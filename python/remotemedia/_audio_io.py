@@ -173,9 +173,7 @@ def write(path: Path, audio: object, *, sample_rate: int | None = None, subtype:
         raise InputTypeError(f"subtype is of type {type(subtype).__name__}, expected str")
     memory = dense(sound.samples)
     if is_pipe(name):
-        raise IoError(
-            f"{name}: it is a pipe, expected a file: what stands at its start is written last", path=name
-        )
+        raise IoError(f"{name}: it is a pipe, expected a file: what stands at its start is written last", path=name)
     try:
         buffer = native.AudioBuffer.raw_copy_from(
             address(memory), memory.nbytes, dtype_code(memory.dtype), sound.channels, sound.sample_rate

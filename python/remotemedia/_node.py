@@ -78,9 +78,7 @@ def node_of(value: object) -> Node | None:
     name = vars(class_).get(NAME)
     if name is None:
         if callable(getattr(class_, "process", None)) and not isinstance(value, Mapping):
-            raise InputTypeError(
-                f"the class {class_.__qualname__} is no node yet; decorate it with @remotemedia.node"
-            )
+            raise InputTypeError(f"the class {class_.__qualname__} is no node yet; decorate it with @remotemedia.node")
         builder = getattr(value, "__name__", None)
         if callable(value) and getattr(value, "__module__", "") == "remotemedia.nodes":
             raise InputTypeError(f"{builder} is what makes a node; call it: remotemedia.nodes.{builder}(...)")

@@ -168,8 +168,8 @@ class Pipeline:
         threads : int, optional
             How many clips are computed at a time, at most as many as there are cores. All cores when left out.
         progress : bool or callable, optional
-            True draws a bar on stderr, when it is a terminal or a notebook. A function is called as ``progress(done, total)``;
-            ``total`` is None for a generator.
+            True draws a bar on stderr, when it is a terminal or a notebook. A function is called as
+            ``progress(done, total)``; ``total`` is None for a generator.
         timeout : float, optional
             Seconds for each clip, from when it starts to wait for a thread.
 

@@ -243,7 +243,8 @@ def _by_name(signature: inspect.Signature, given: Mapping[str, Any]) -> dict[str
             continue
         if argument.kind is argument.VAR_POSITIONAL:
             return None
-        params.update(given[argument.name] if argument.kind is argument.VAR_KEYWORD else {argument.name: given[argument.name]})
+        value = given[argument.name]
+        params.update(value if argument.kind is argument.VAR_KEYWORD else {argument.name: value})
     return params
 
 

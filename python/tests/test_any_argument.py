@@ -205,9 +205,7 @@ CALLS: dict[str, Callable[[Any], object]] = {
     "empty": lambda x: rm.empty(x, np.uint8) if not isinstance(x, int) or x < 100 else None,
     "empty: dtype": lambda x: rm.empty(2, x),
     "execute_pipeline": lambda x: asyncio.run(runtime.execute_pipeline(x)),
-    "execute_pipeline_with_input": lambda x: asyncio.run(
-        runtime.execute_pipeline_with_input(SAME.manifest, x)
-    ),
+    "execute_pipeline_with_input": lambda x: asyncio.run(runtime.execute_pipeline_with_input(SAME.manifest, x)),
     "numpy_to_audio_dict": lambda x: runtime.numpy_to_audio_dict(x, 8000, 1),
     "numpy_to_audio_dict: rate": lambda x: runtime.numpy_to_audio_dict(np.zeros(9, np.float32), x, 1),
     "audio_dict_to_numpy": runtime.audio_dict_to_numpy,
