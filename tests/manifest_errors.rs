@@ -345,15 +345,21 @@ fn validating_and_compiling_agree_about_code() {
     assert!(fine && problems.is_empty(), "{problems:?}");
 }
 
-/// Seconds that a text takes to be refused, the better of two.
+/// Seconds that this thread has computed, where the system says so: others may keep the machine busy.
+fn computed() -> Option<f64> {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    text.split(' ').next()?.parse::<f64>().ok().map(|nanos| nanos / 1e9)
+}
+
+/// Seconds that a text takes to be refused.
 fn seconds(text: &str) -> f64 {
-    let once = || {
-        let started = std::time::Instant::now();
-        let (fine, problems) = Pipeline::validate(text);
-        assert!(!fine && problems.len() <= 20_000, "{} problems", problems.len());
-        started.elapsed().as_secs_f64()
-    };
-    once().min(once())
+    let (before, started) = (computed(), std::time::Instant::now());
+    let (fine, problems) = Pipeline::validate(text);
+    assert!(!fine && problems.len() <= 20_000, "{} problems", problems.len());
+    match (before, computed()) {
+        (Some(before), Some(after)) => after - before,
+        _ => started.elapsed().as_secs_f64(),
+    }
 }
 
 /// A manifest of 1 MiB may take four times as much as one of a quarter of that, with room for a busy machine.

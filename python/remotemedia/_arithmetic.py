@@ -70,7 +70,8 @@ def scaled(samples: Array, gain: object) -> Array:
     if not math.isfinite(factor):
         raise InputValueError(f"the gain is {factor}, expected a finite number")
     if samples.dtype.kind == "f":
-        return np.multiply(samples, samples.dtype.type(factor))
+        louder: Array = np.multiply(samples, samples.dtype.type(factor))
+        return louder
     middle = _middle(samples.dtype)
     return _whole((samples.astype(np.float64) - middle) * factor + middle, samples.dtype)
 
@@ -103,8 +104,9 @@ def mixed(one: Audio, other: Audio, sign: int) -> Array:
         )
     dtype = one.samples.dtype
     if dtype.kind == "f":
-        return one.samples + other.samples if sign > 0 else one.samples - other.samples
-    wide = one.samples.astype(np.float64) + sign * (other.samples.astype(np.float64) - _middle(dtype))
+        sum_of_both: Array = one.samples + other.samples if sign > 0 else one.samples - other.samples
+        return sum_of_both
+    wide: Array = one.samples.astype(np.float64) + sign * (other.samples.astype(np.float64) - _middle(dtype))
     return _whole(wide, dtype)
 
 

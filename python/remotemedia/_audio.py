@@ -107,8 +107,7 @@ class Audio:
         """Return a part as audio over the same memory: whole numbers are frames, floats seconds. The step must be 1."""
         return audio_of(self._samples[frames_of(part, self.frames, self._rate)], self._rate)
 
-    # Arithmetic is that of samples: with numbers, and with audio in the same format. Never with arrays: their rate is not
-    # known.
+    # With numbers, and with audio in the same format; an array has no rate.
     __array_priority__ = 1000
 
     def __mul__(self, gain: object) -> Audio:
