@@ -196,23 +196,39 @@ _KINDS: dict[str, type[errors.RemoteMediaError]] = {
 }
 
 
-def _checked_text(value: object) -> str:
-    """Check text on its way to native code, whatever call it is for: only Unicode goes there."""
-    if type(value) is not str:
-        if not isinstance(value, str):
-            raise errors.InputTypeError(f"a value of type {type(value).__name__} is given, expected str")
+class _Text(native._UniffiFfiConverterString):  # type: ignore[misc, name-defined]
+    """The one place where text goes to native code, whatever call it is for: only Unicode does."""
+
+    @staticmethod
+    def check_lower(value: object) -> object:
+        _utf8(value)
+        return value
+
+    @staticmethod
+    def lower(value: object) -> Any:
+        with native._UniffiRustBuffer.alloc_with_builder() as builder:
+            builder.write(_utf8(value))
+            return builder.finalize()
+
+    @staticmethod
+    def write(value: object, buf: Any) -> None:
+        text = _utf8(value)
+        buf.write_i32(len(text))
+        buf.write(text)
+
+
+def _utf8(value: object) -> bytes:
+    if not isinstance(value, str):
+        raise errors.InputTypeError(f"a value of type {type(value).__name__} is given, expected str")
+    try:
         # What a subclass makes of itself does not count.
-        value = str.__str__(value)
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError as error:
-            raise errors.InputValueError(f"the text has a lone surrogate at character {error.start}") from None
-    return value
+        return str.encode(value)
+    except UnicodeEncodeError as error:
+        raise errors.InputValueError(f"the text has a lone surrogate at character {error.start}") from None
 
 
-native._UniffiFfiConverterString.check_lower = staticmethod(_checked_text)
-"""The one place where text goes to native code: every generated call asks it first."""
+# Generated code finds it by this name.
+native._UniffiFfiConverterString = _Text
 
 
 def problem(raw: NativeProblem) -> errors.Problem:

@@ -49,7 +49,6 @@ class Frozen:
     """A dataclass."""
 
     by: float = 3.0
-    more: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def process(self, audio: rm.Audio) -> rm.Audio:
         return audio * self.by
@@ -82,7 +81,7 @@ def test_a_class_is_what_it_was() -> None:
     assert (Times(2.0).factor, Times(by=2.0, offset=1.0).offset) == (2.0, 1.0)
     with pytest.raises(TypeError, match="by"):
         Times()  # type: ignore[call-arg]
-    assert repr(Frozen(2.0)) == "Frozen(by=2.0, more={})"
+    assert repr(Frozen(2.0)) == "Frozen(by=2.0)"
 
 
 def test_what_cannot_be_a_node_says_why() -> None:
