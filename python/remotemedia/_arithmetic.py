@@ -28,7 +28,7 @@ def frames_of(part: object, frames: int, sample_rate: int) -> slice:
             "audio is cut by frames, such as audio[0:16000], or seconds, such as audio[0.5:1.0], not by "
             f"{quoted(part)} of type {type(part).__name__}"
         )
-    if part.step not in (None, 1):
+    if part.step is not None and not (isinstance(part.step, numbers.Integral) and part.step == 1):
         raise InputValueError(f"the step is {part.step!r}, expected 1; use remotemedia.resample to change the rate")
     ends = (part.start, part.stop)
     # Neither nothing nor 0 says which of the two is meant.
@@ -48,9 +48,13 @@ def _frame(end: object, frames: int, sample_rate: int) -> int | None:
     if end is None:
         return None
     if not _is_seconds(end):
-        if isinstance(end, bool) or not hasattr(end, "__index__"):
-            raise InputTypeError(f"audio is cut at {end!r}, expected a whole number of frames or seconds as a float")
-        return operator.index(cast("SupportsIndex", end))
+        try:
+            frame = None if isinstance(end, bool) else operator.index(cast("SupportsIndex", end))
+        except TypeError:  # Arrays have an index, unless they are more than a number.
+            frame = None
+        if frame is None:
+            raise InputTypeError(f"audio is cut at {quoted(end)}, expected frames, or seconds as floats")
+        return frame
     seconds = float(cast("float", end))
     if math.isnan(seconds):
         raise InputValueError("audio is cut at nan, expected seconds")

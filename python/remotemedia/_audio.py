@@ -10,6 +10,7 @@ import numpy as np
 
 from remotemedia._arithmetic import frames_of, inverse, mixed, scaled
 from remotemedia._arrays import as_array, check_audio
+from remotemedia._json import quoted
 from remotemedia.errors import InputTypeError, InputValueError
 
 __all__ = ["Audio", "audio_of", "whole_number"]
@@ -20,9 +21,12 @@ MAX_CHANNELS = 64
 
 def whole_number(name: str, value: object, largest: int, *, least: int = 1) -> int:
     """Return a whole number from ``least`` to ``largest``, or raise the error that names it."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise InputTypeError(f"{name} is {value!r}, expected a whole number from {least} to {largest}")
-    number = operator.index(cast("SupportsIndex", value))
+    try:
+        number = None if isinstance(value, bool) else operator.index(cast("SupportsIndex", value))
+    except TypeError:  # Arrays have an index, unless they are more than a number.
+        number = None
+    if number is None:
+        raise InputTypeError(f"{name} is {quoted(value)}, expected a whole number from {least} to {largest}")
     if not least <= number <= largest:
         raise InputValueError(f"{name} is {number}, expected {least} to {largest}")
     return number

@@ -27,7 +27,7 @@ class NotJsonError(Exception):
 
     def within(self, key: object) -> NotJsonError:
         """Put one step before the pointer."""
-        step = str(key).replace("~", "~0").replace("/", "~1")
+        step = whole_text(str(key)).replace("~", "~0").replace("/", "~1")
         self.path = f"/{step}{self.path}"
         return self
 

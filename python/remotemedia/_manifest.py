@@ -83,12 +83,12 @@ def chain(nodes: Sequence[object]) -> dict[str, object]:
 
 
 def _own_id(node: object) -> str | None:
+    name: object = None
     if isinstance(node, Node):
-        return node.id
-    if isinstance(node, Mapping):
+        name = node.id
+    elif isinstance(node, Mapping):
         name = cast("Mapping[str, object]", node).get("id")
-        return name if isinstance(name, str) else None
-    return None
+    return name if isinstance(name, str) else None
 
 
 def _entry(node: object, index: int) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import operator
 import os
 import sys
 import time
@@ -11,13 +10,15 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
+from remotemedia._audio import whole_number
 from remotemedia._inputs import Inputs
+from remotemedia._json import quoted
 from remotemedia._lib import NativeError, translate
 from remotemedia._results import to_python
-from remotemedia.errors import InputTypeError, InputValueError, RemoteMediaError
+from remotemedia.errors import InputTypeError, RemoteMediaError
 
 if TYPE_CHECKING:
-    from typing import SupportsIndex, TextIO
+    from typing import TextIO
 
     from remotemedia._lib import RawJob
     from remotemedia._run import Compiled
@@ -43,10 +44,13 @@ class _Run:
     def __init__(self, pipeline: Compiled, clips: Iterable[object], threads: object, timeout_ms: int) -> None:
         if not isinstance(cast("object", clips), Iterable) or isinstance(clips, (str, bytes, dict)):
             raise InputTypeError(f"clips is of type {type(clips).__name__}, expected an iterable of items")
-        self.total = len(cast("Any", clips)) if hasattr(clips, "__len__") else None
+        try:
+            self.total = len(cast("Any", clips)) if hasattr(clips, "__len__") else None
+            self._clips = enumerate(clips)
+        except TypeError:  # An array without axes.
+            raise InputTypeError(f"clips is {quoted(clips)}, expected an iterable of items") from None
         self.results: list[Any] = []
         self._pipeline = pipeline
-        self._clips = enumerate(clips)
         self._most = 2 * _count(threads)
         self._timeout_ms = timeout_ms
         self._jobs: deque[tuple[RawJob, Inputs]] = deque()
@@ -134,12 +138,7 @@ def _count(threads: object) -> int:
     if threads is None:
         affinity = getattr(os, "sched_getaffinity", None)
         return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-    if isinstance(threads, bool) or not hasattr(threads, "__index__"):
-        raise InputTypeError(f"threads is {threads!r}, expected a whole number or None")
-    number = operator.index(cast("SupportsIndex", threads))
-    if not 1 <= number <= _MOST_THREADS:
-        raise InputValueError(f"threads is {number}, expected 1 to {_MOST_THREADS}")
-    return number
+    return whole_number("threads", threads, _MOST_THREADS)
 
 
 def _progress(progress: Progress | None) -> Callable[[int, int | None], object]:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeVar, cast, ov
 import numpy as np
 
 from remotemedia import _json
-from remotemedia._arrays import dtype_code
+from remotemedia._arrays import dtype_code, element_type
+from remotemedia._audio import whole_number
 from remotemedia._formats import AudioFormat, VideoFormat
 from remotemedia._lib import NativeError, native, reraise
 from remotemedia._node import NAME, PARAMS
@@ -159,12 +160,20 @@ def empty(shape: SupportsIndex | Sequence[SupportsIndex], dtype: DTypeLike) -> A
     """
     # Numbers of numpy's would overflow in silence.
     whole = operator.index
-    axes = (whole(shape),) if isinstance(shape, SupportsIndex) else tuple(whole(axis) for axis in shape)
-    element = np.dtype(dtype)
+    try:
+        axes = (whole(shape),) if isinstance(shape, SupportsIndex) else tuple(whole(axis) for axis in shape)
+    except TypeError:
+        raise InputTypeError(f"the shape is {_json.quoted(shape)}, expected whole numbers") from None
+    if any(axis < 0 for axis in axes):
+        raise InputValueError(f"the shape is {axes}, expected no negative numbers")
+    element = element_type(dtype, "numbers or bool")
     if dtype_code(element) is None:
         raise InputTypeError(f"the dtype is {element}, expected numbers or bool")
     lent = None if lender is None else lender.empty(axes, element)
-    return np.empty(axes, element) if lent is None else lent
+    try:
+        return np.empty(axes, element) if lent is None else lent
+    except ValueError as error:  # More axes, or more elements, than numpy has.
+        raise InputValueError(f"the shape is {_json.quoted(axes)}: {error}") from None
 
 
 def _register(
@@ -181,10 +190,18 @@ def _register(
 
     if not isinstance(class_, type) or not callable(getattr(class_, "process", None)):
         raise InputTypeError(f"node() decorates {class_!r}, expected a class with a method process(self, data)")
+    if name is not None:
+        _json.checked_names(name=name)
+    if not isinstance(cast("object", changeable), (list, tuple, set, frozenset)):
+        raise InputTypeError(f"changeable is {_json.quoted(changeable)}, expected a list of names of parameters")
+    for one in changeable:
+        _json.checked_names(changeable=one)
     module = class_.__module__
     file = getattr(sys.modules.get(module), "__file__", None) if module == "__main__" else None
-    if latency_frames is not None and not (isinstance(input, AudioFormat) and latency_frames >= 0):
-        raise InputValueError("latency_frames needs an input of rm.AudioFormat, whose rate it counts at")
+    if latency_frames is not None:
+        latency_frames = whole_number("latency_frames", latency_frames, 2**31 - 1, least=0)
+        if not isinstance(input, AudioFormat):
+            raise InputValueError("latency_frames needs an input of rm.AudioFormat, whose rate it counts at")
     key = f"{module}:{class_.__qualname__}#{next(_numbers)}"
     definition = {
         "key": key,

@@ -19,7 +19,7 @@ from remotemedia._arrays import as_array, check_audio, dtype_code, memory
 from remotemedia._audio import MAX_CHANNELS, MAX_SAMPLE_RATE, Audio, whole_number
 from remotemedia._formats import AudioFormat
 from remotemedia._inputs import Inputs
-from remotemedia._json import checked, checked_names
+from remotemedia._json import checked, checked_names, quoted
 from remotemedia._lib import NativeError, native, reraise
 from remotemedia._output import Output, data_of
 from remotemedia._run import ELSEWHERE, NATIVELY
@@ -526,9 +526,9 @@ class Session:
     def _to(self, to: str | None) -> int:
         if to is None:
             return -1
-        if to not in self._sources:
+        if not isinstance(cast("object", to), str) or to not in self._sources:
             expected = ", ".join(f"`{source}`" for source in self._sources) or "none"
-            raise InputValueError(f"to is {to!r}, expected a node that takes input: {expected}")
+            raise InputValueError(f"to is {quoted(to)}, expected a node that takes input: {expected}")
         return self._sources.index(to)
 
     def _look_at(self, frame: object) -> None:
@@ -696,7 +696,7 @@ def _ticks(pts: float | Fraction | None) -> tuple[int, int]:
     elif pts != pts or abs(float(pts)) > 9e9:
         raise InputValueError(f"pts is {pts}, expected at most 9e9 seconds")
     else:
-        ticks, den = round(Fraction(pts) * _NANO), _NANO
+        ticks, den = round(Fraction(float(pts) if isinstance(pts, np.floating) else pts) * _NANO), _NANO
     if abs(ticks) >= 2**63:
         raise InputValueError(f"pts is {pts}, expected at most 9e9 seconds")
     return ticks, den

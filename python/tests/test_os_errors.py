@@ -123,29 +123,23 @@ def test_waiting_for_a_writer_can_be_interrupted(call: str, tmp_path: Path) -> N
     os.mkfifo(tmp_path / "pipe")
     code = f"""
         import threading, remotemedia as rm
-        print("ready", flush=True)
         try:
+            print("ready", flush=True)
             rm.{call}("pipe")
         except KeyboardInterrupt:
             print("interrupted", threading.active_count())
     """
-    child = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(code)],
         stdout=subprocess.PIPE,
         cwd=tmp_path,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
-    )
-    assert child.stdout is not None and child.stdout.readline() == "ready\n"
-    try:
-        # It may not wait yet: until the first one is taken, another one is sent.
-        while child.poll() is None:
+    ) as child:
+        assert child.stdout is not None and child.stdout.readline() == "ready\n"
+        try:
             child.send_signal(signal.SIGINT)
-            try:
-                child.wait(0.5)
-            except subprocess.TimeoutExpired:
-                continue
-        assert child.stdout.read() == "interrupted 1\n"
-    finally:
-        child.kill()
-        child.wait()
+            assert child.wait(60) == 0
+            assert child.stdout.read() == "interrupted 1\n"
+        finally:
+            child.kill()
