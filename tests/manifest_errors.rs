@@ -450,6 +450,25 @@ fn long_names_are_not_read_again_for_each_problem() {
 }
 
 #[test]
+fn long_chains_cost_time_that_grows_with_their_length_and_no_faster() {
+    let chain = |count: usize| {
+        let nodes: Vec<Value> = (0..count).map(|n| json!({"id": n.to_string(), "node_type": "Gain"})).collect();
+        let connections = (1..count).map(|n| json!({"from": (n - 1).to_string(), "to": n.to_string()}));
+        let budget = json!({"copies": 100_000});
+        json!({"version": "v1", "nodes": nodes, "connections": connections.collect::<Vec<_>>(), "budget": budget})
+            .to_string()
+    };
+    let seconds = |count: usize| {
+        let text = chain(count);
+        let (before, started) = (computed(), std::time::Instant::now());
+        Pipeline::new(&text).unwrap();
+        before.zip(computed()).map_or_else(|| started.elapsed().as_secs_f64(), |(before, after)| after - before)
+    };
+    let (short, long) = (seconds(2500), seconds(10_000));
+    assert!(long < 1.0 || long < 12.0 * short, "{short:.2} s, then {long:.2} s");
+}
+
+#[test]
 fn ten_thousand_problems_are_listed_and_not_more() {
     let nodes = [json!({"id": "a", "node_type": "Gain"})];
     let connections: Vec<Value> = (0..20_000).map(|_| json!({"from": "b", "to": "a"})).collect();
