@@ -225,14 +225,19 @@ impl Pipeline {
         }
     }
 
-    /// Everything that is wrong with a manifest, and whether it can run.
+    /// Everything that is wrong with a manifest, and whether [`new`](Self::new) takes it.
     pub fn validate(text: &str) -> (bool, Vec<Problem>) {
         Self::validate_from(text, Source::Text)
     }
 
     /// Like [`validate`](Self::validate), for a text that comes from `source`.
     pub fn validate_from(text: &str, source: Source<'_>) -> (bool, Vec<Problem>) {
-        let (graph, problems) = compile(text, source, &Runtime::shared().registry(), true);
+        Self::validate_with(text, source, false)
+    }
+
+    /// The same as [`compile_with`](Self::compile_with) would find, with the nodes of the shared runtime.
+    pub fn validate_with(text: &str, source: Source<'_>, allow_python: bool) -> (bool, Vec<Problem>) {
+        let (graph, problems) = compile(text, source, &Runtime::shared().registry(), allow_python);
         (graph.is_some(), problems)
     }
 
@@ -388,7 +393,8 @@ impl Pipeline {
         if self.graph.nodes.len() > 60 {
             let _ = writeln!(text, "  … {} more", self.graph.nodes.len() - 60);
         }
-        text
+        // Names are the manifest's: a terminal must not obey them.
+        crate::words::printable(&text).into_owned()
     }
 }
 

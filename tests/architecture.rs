@@ -13,9 +13,9 @@ use syn::spanned::Spanned;
 /// The modules in their order, each with the modules it may use.
 const LAYERS: &[(&str, &[&str])] = &[
     ("fork", &[]),
-    ("error", &[]),
-    ("codes", &["error"]),
     ("words", &[]),
+    ("error", &["words"]),
+    ("codes", &["error"]),
     ("data", &["error"]),
     ("dsp", &[]),
     ("media", &["error", "data"]),
@@ -29,7 +29,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("cli", &["error", "codes", "words", "data", "media", "manifest", "node", "graph", "engine", "runtime", "VERSION"]),
     // The two edges: `ffi` stands after `cli` because the Python package starts the command line through it.
     // `ipc` for the calls of a worker and of a Python in this process, which are the library's and not a pipeline's.
-    ("ffi", &["fork", "error", "data", "media", "manifest", "node", "graph", "ipc", "engine", "runtime", "cli", "VERSION"]),
+    (
+        "ffi",
+        &["fork", "error", "words", "data", "media", "manifest", "node", "graph", "ipc", "engine", "runtime", "cli", "VERSION"],
+    ),
     ("main", &["remotemedia::cli"]),
 ];
 

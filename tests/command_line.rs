@@ -302,3 +302,103 @@ fn results_do_not_overwrite_one_another() {
     assert!(done.status.success(), "{}", text(&done.stderr));
     assert_eq!(folder.names(), ["a=b.wav", "m.json"]);
 }
+
+/// Every command that prints, with what it prints.
+const PRINTING: [&[&str]; 12] = [
+    &["--help"],
+    &["--version"],
+    &["run", "--help"],
+    &["nodes"],
+    &["nodes", "Gain", "--json"],
+    &["explain"],
+    &["doctor"],
+    &["validate", "m.json"],
+    &["validate", "m.json", "--json"],
+    &["latency", "m.json", "--sample-rate", "16000"],
+    &["verify", "m.json", "--rounds", "1"],
+    &["run", "m.json", "-i", "in.raw", "--raw", "s16le,16000,1"],
+];
+
+/// With a manifest and audio for them.
+fn folder_to_print_from() -> Folder {
+    let folder = Folder::new();
+    folder.write("m.json", &chain("AudioLevel", json!({})));
+    std::fs::write(folder.0.join("in.raw"), [0; 32_000]).unwrap();
+    folder
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_cannot_be_printed_is_a_failure() {
+    let folder = folder_to_print_from();
+    let run = ["run", "m.json", "-i", "in.raw", "--raw", "s16le,16000,1"];
+    let results = [&["-o", "it.events=-"][..], &["-o", "it=-"], &["--json"]].map(|more| [&run[..], more].concat());
+    for arguments in PRINTING.iter().copied().chain(results.iter().map(Vec::as_slice)) {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let done = folder.command(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let said = text(&done.stderr);
+        assert_eq!(done.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.starts_with("error: standard output cannot be written: No space left"), "{arguments:?}: {said}");
+    }
+}
+
+#[test]
+fn whatever_is_printed_its_reader_may_go() {
+    let folder = folder_to_print_from();
+    for arguments in PRINTING {
+        let mut child = folder.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let mut said = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert_eq!((child.wait().unwrap().code(), said), (Some(0), String::new()), "{arguments:?}");
+    }
+}
+
+#[test]
+fn outputs_are_checked_before_anything_is_read() {
+    let folder = Folder::new();
+    folder.write("m.json", &chain("EnergyVAD", json!({}))).write("file", "");
+    for (output, said) in [
+        ("out.mp3", "name the file .wav or .flac"),
+        ("it.events=out.flac", "name the file .txt or .jsonl"),
+        ("no/out.wav", "error: no/out.wav: No such file"),
+        ("file/out.wav", "error: file/out.wav: Not a directory"),
+        ("ti=out.wav", "did you mean `it`?"),
+    ] {
+        // Nothing is ever written to its input, and it is not closed.
+        let mut child = folder
+            .command(&["run", "m.json", "-i", "-", "-o", output])
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut found = String::new();
+        child.stderr.take().unwrap().read_to_string(&mut found).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{output}");
+        assert!(found.contains(said) && !found.contains(".part"), "{output}: {found}");
+    }
+    assert_eq!(folder.names(), ["file", "m.json"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_may_be_as_long_as_the_system_allows() {
+    let folder = Folder::new();
+    folder.write("m.json", &chain("Gain", json!({})));
+    let longest = format!("{}.wav", "n".repeat(251));
+    let done = folder.run(&["run", "m.json", "-i", &data("data/jfk.wav"), "-o", &longest]);
+    assert!(done.status.success(), "{}", text(&done.stderr));
+    assert_eq!(folder.names(), ["m.json", longest.as_str()]);
+    let longer = format!("n{longest}");
+    let done = folder.run(&["run", "m.json", "-i", "-", "-o", &longer]);
+    assert!(text(&done.stderr).contains("File name too long"), "{}", text(&done.stderr));
+}
+
+#[test]
+fn a_filter_of_the_log_that_is_none_is_reported() {
+    let folder = Folder::new();
+    for (filter, reported) in [("garbage", true), ("remotemedia=loud", true), ("", false), ("debug", false)] {
+        let done = folder.command(&["nodes"]).env("RUST_LOG", filter).output().unwrap();
+        assert_eq!((done.status.code(), text(&done.stderr).contains("RUST_LOG")), (Some(0), reported), "{filter}");
+    }
+}

@@ -117,6 +117,11 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """Return what is meant to be used: completion shows nothing else."""
+    return sorted(__all__)
+
+
 def _finish_import() -> None:
     """Name the public classes and functions by their public place; look for the other distribution."""
     import os

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from remotemedia._json import quoted
 from remotemedia._owner import own
 from remotemedia._words import counted
 from remotemedia.errors import FormatError, InputTypeError
@@ -25,6 +26,7 @@ __all__ = [
     "copied",
     "dense",
     "dtype_code",
+    "element_type",
     "is_array_like",
     "memory",
     "to_float32",
@@ -60,6 +62,14 @@ _TYPESTR = {code: dtype.str for code, dtype in DTYPES.items()}
 AUDIO_TYPES = "float16, float32, float64, int16, int32 or uint8"
 """The element types that can be audio, in words."""
 _AUDIO = frozenset({"f2", "f4", "f8", "i2", "i4", "u1"})
+
+
+def element_type(dtype: object, expected: str) -> np.dtype[Any]:
+    """Return what numpy makes of a dtype, or raise the error that says what was expected."""
+    try:
+        return np.dtype(cast("Any", dtype))
+    except (TypeError, ValueError, UnicodeError, SyntaxError):
+        raise InputTypeError(f"dtype is {quoted(dtype)}, expected {expected}") from None
 
 
 def dtype_code(dtype: np.dtype[Any]) -> int | None:

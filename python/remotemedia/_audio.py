@@ -8,7 +8,9 @@ from typing import Any, SupportsIndex, cast
 
 import numpy as np
 
+from remotemedia._arithmetic import frames_of, inverse, mixed, scaled
 from remotemedia._arrays import as_array, check_audio
+from remotemedia._json import quoted
 from remotemedia._words import counted
 from remotemedia.errors import InputTypeError, InputValueError
 
@@ -20,9 +22,12 @@ MAX_CHANNELS = 64
 
 def whole_number(name: str, value: object, largest: int, *, least: int = 1) -> int:
     """Return a whole number from ``least`` to ``largest``, or raise the error that names it."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise InputTypeError(f"{name} is {value!r}, expected a whole number from {least} to {largest}")
-    number = operator.index(cast("SupportsIndex", value))
+    try:
+        number = None if isinstance(value, bool) else operator.index(cast("SupportsIndex", value))
+    except TypeError:  # Arrays have an index, unless they are more than a number.
+        number = None
+    if number is None:
+        raise InputTypeError(f"{name} is {quoted(value)}, expected a whole number from {least} to {largest}")
     if not least <= number <= largest:
         raise InputValueError(f"{name} is {number}, expected {least} to {largest}")
     return number
@@ -54,6 +59,10 @@ class Audio:
     Audio(48000 frames, 48000 Hz, 2 channels, float32, 1.000 s)
     >>> audio[:24000].duration
     0.5
+    >>> audio[0.25:1.0].frames
+    36000
+    >>> (audio * 0.5 + audio).duration
+    1.0
     """
 
     __slots__ = ("__weakref__", "_rate", "_samples")
@@ -99,13 +108,42 @@ class Audio:
     def __len__(self) -> int:
         return self.frames
 
-    def __getitem__(self, frames: slice) -> Audio:
-        """Return these frames as audio over the same memory; the step must be 1."""
-        if not isinstance(cast("object", frames), slice):
-            raise TypeError(f"audio is cut by frames, such as audio[0:16000], not by {type(frames).__name__}")
-        if frames.step not in (None, 1):
-            raise ValueError(f"the step is {frames.step}, expected 1; use remotemedia.resample to change the rate")
-        return audio_of(self._samples[frames], self._rate)
+    def __getitem__(self, part: slice) -> Audio:
+        """Return a part as audio over the same memory: whole numbers are frames, floats seconds. The step must be 1."""
+        return audio_of(self._samples[frames_of(part, self.frames, self._rate)], self._rate)
+
+    # With numbers, and with audio in the same format; an array has no rate.
+    __array_priority__ = 1000
+
+    def __mul__(self, gain: object) -> Audio:
+        """Return the audio with another gain, in the same element type; integers are rounded and clipped."""
+        return audio_of(scaled(self._samples, gain), self._rate)
+
+    def __rmul__(self, gain: object) -> Audio:
+        return self * gain
+
+    def __truediv__(self, divisor: object) -> Audio:
+        """Return the audio with its gain divided."""
+        return audio_of(scaled(self._samples, inverse(divisor)), self._rate)
+
+    def __neg__(self) -> Audio:
+        return self * -1
+
+    def __add__(self, other: object) -> Audio:
+        """Return both, mixed: of one rate, shape and element type. Integers are clipped."""
+        if not isinstance(other, Audio):
+            raise InputTypeError(f"audio is mixed with audio, not with {type(other).__name__}")
+        return audio_of(mixed(self, other, 1), self._rate)
+
+    def __radd__(self, other: object) -> Audio:
+        # What `sum` begins with.
+        return self if type(other) is int and other == 0 else self + other
+
+    def __sub__(self, other: object) -> Audio:
+        """Return the difference of two of one rate, shape and element type. Integers are clipped."""
+        if not isinstance(other, Audio):
+            raise InputTypeError(f"audio is subtracted from audio, not {type(other).__name__}")
+        return audio_of(mixed(self, other, -1), self._rate)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray[Any, np.dtype[Any]]:
         if dtype is not None and np.dtype(dtype) != self._samples.dtype:

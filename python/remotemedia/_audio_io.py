@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from remotemedia._arrays import address, as_array, dense, dtype_code, view
 from remotemedia._audio import MAX_SAMPLE_RATE, Audio, audio_of, whole_number
 from remotemedia._lib import NativeError, native, reraise
-from remotemedia.errors import InputTypeError, InputValueError
+from remotemedia._paths import file_name, is_pipe, read_whole
+from remotemedia.errors import InputTypeError, InputValueError, IoError
 
 if TYPE_CHECKING:
     from remotemedia._lib import NativeAudioBuffer, NativeAudioInfo
 
     Path = str | os.PathLike[str]
 
-__all__ = ["AudioInfo", "file_name", "info", "read", "write"]
+__all__ = ["AudioInfo", "info", "read", "write"]
 
 _FLOAT32 = 10
 _SCALES = {"int16": 2**15, "int32": 2**31}
@@ -57,7 +58,8 @@ def info(path: Path) -> AudioInfo:
     Raises
     ------
     IoError
-        When the file cannot be read, or is of another kind.
+        When the file cannot be read, or is of another kind. Where the system has refused it, it is the builtin error as
+        well, such as `FileNotFoundError`.
 
     Examples
     --------
@@ -66,11 +68,16 @@ def info(path: Path) -> AudioInfo:
     >>> found.sample_rate, found.channels, found.duration, found.container
     (16000, 1, 9.34, 'FLAC')
     """
+    name = file_name(path)
+    data = read_whole(name) if is_pipe(name) else None
     try:
-        found: NativeAudioInfo = native.audio_info(file_name(path))
+        found: NativeAudioInfo = (
+            native.audio_info(name) if data is None else native.AudioReader.raw_of_bytes(data, name).info()
+        )
+        # A stream's header does not say how long it is.
+        frames = found.frames if found.frames >= 0 else _decoded(name, data, 0, -1, 0, False).frames()
     except NativeError as error:
         reraise(error)
-    frames = found.frames if found.frames >= 0 else read(path).frames  # A stream's header does not say.
     return AudioInfo(found.sample_rate_hz, found.channels, frames, found.container, found.subtype)
 
 
@@ -116,13 +123,15 @@ def read(
     >>> rm.read(clip, start=16000, frames=8000)
     Audio(8000 frames, 16000 Hz, 1 channel, float32, 0.500 s)
     """
-    if dtype not in ("float32", "float64", *_SCALES):
+    if not isinstance(cast("object", dtype), str) or dtype not in ("float32", "float64", *_SCALES):
         raise InputValueError(f"dtype is {dtype!r}, expected 'float32', 'float64', 'int16' or 'int32'")
     rate = 0 if sample_rate is None else whole_number("sample_rate", sample_rate, MAX_SAMPLE_RATE)
     first = whole_number("start", start, _MOST_FRAMES, least=0)
     length = -1 if frames is None else whole_number("frames", frames, _MOST_FRAMES, least=0)
+    name = file_name(path)
+    data = read_whole(name) if is_pipe(name) else None
     try:
-        buffer: NativeAudioBuffer = native.read_audio(file_name(path), first, length, rate, bool(mono))
+        buffer = _decoded(name, data, first, length, rate, bool(mono))
         count, channels = buffer.frames(), buffer.channels()
         samples = view(buffer.raw_export, _FLOAT32, (count,) if channels == 1 else (count, channels))
         return audio_of(_as_type(samples, dtype), buffer.sample_rate_hz())
@@ -158,13 +167,18 @@ def write(path: Path, audio: object, *, sample_rate: int | None = None, subtype:
     >>> rm.info("quiet.wav").subtype
     'PCM_16'
     """
+    name = file_name(path)
     sound = as_audio(audio, sample_rate)
+    if subtype is not None and not isinstance(cast("object", subtype), str):
+        raise InputTypeError(f"subtype is of type {type(subtype).__name__}, expected str")
     memory = dense(sound.samples)
+    if is_pipe(name):
+        raise IoError(f"{name}: it is a pipe, expected a file: what stands at its start is written last", path=name)
     try:
         buffer = native.AudioBuffer.raw_copy_from(
             address(memory), memory.nbytes, dtype_code(memory.dtype), sound.channels, sound.sample_rate
         )
-        native.write_audio(file_name(path), buffer, subtype or "")
+        native.write_audio(name, buffer, subtype or "")
     except NativeError as error:
         reraise(error)
 
@@ -189,8 +203,11 @@ def _as_type(samples: np.ndarray[Any, Any], dtype: str) -> np.ndarray[Any, Any]:
     return np.asarray(scaled.clip(-scale, scale - 1), dtype)
 
 
-def file_name(path: Path) -> str:
-    name: Any = os.fspath(path)
-    if not isinstance(name, str):
-        raise InputTypeError(f"the path is of type {type(name).__name__}, expected str")
-    return name
+def _decoded(name: str, data: bytes | None, start: int, frames: int, rate: int, mono: bool) -> NativeAudioBuffer:
+    """Return the audio of a file, or of what has come out of a pipe."""
+    buffer: NativeAudioBuffer = (
+        native.read_audio(name, start, frames, rate, mono)
+        if data is None
+        else native.raw_read_audio(data, name, start, frames, rate, mono)
+    )
+    return buffer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from time import perf_counter
@@ -63,13 +64,26 @@ def main(arguments: list[str]) -> int:
     )
     parser.add_argument("--data", metavar="DIR", type=Path, help="a folder of WAV and FLAC files")
     parser.add_argument("--report", metavar="PATH", type=Path, default=Path("remotemedia-demo.html"))
-    options = parser.parse_args(arguments)
     try:
+        options = parser.parse_args(arguments)
+    except SystemExit as exit:
+        return int(exit.code or 0)
+    try:
+        _check_report(options.report)
         _demo(options.data, options.report)
     except (RemoteMediaError, OSError) as error:
         print(f"remotemedia demo: {error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _check_report(report: Path) -> None:
+    """Make the report's folder, and see that the report can be written: said now, not after the work."""
+    if report.is_dir():
+        raise IsADirectoryError(f"{report} is a folder, expected a file")
+    report.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(report if report.exists() else report.parent, os.W_OK):
+        raise PermissionError(f"{report} cannot be written")
 
 
 def _demo(data: Path | None, report: Path) -> None:
@@ -86,7 +100,6 @@ def _demo(data: Path | None, report: Path) -> None:
     print(f"  {mistake}\n")
     from remotemedia._report import render
 
-    report.parent.mkdir(parents=True, exist_ok=True)
     report.write_text(render(clips, str(mistake), MANIFEST), encoding="utf-8")
     print(f"Report: {report}")
     print(f"Done in {perf_counter() - started:.2f} s")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from remotemedia._arrays import as_array, check_audio
+from remotemedia._arrays import as_array, check_audio, element_type
 from remotemedia._audio import MAX_CHANNELS, MAX_SAMPLE_RATE, whole_number
 from remotemedia._audio_io import as_audio
 from remotemedia._pipeline import Pipeline
@@ -59,10 +59,7 @@ class ResampleStream:
     def __init__(
         self, in_rate: float, out_rate: float, num_channels: int, dtype: object = "float32", quality: str = "high"
     ) -> None:
-        try:
-            self._dtype = np.dtype(cast("Any", dtype))
-        except TypeError:
-            raise InputTypeError(f"dtype is {dtype!r}, expected float32, float64, int16 or int32") from None
+        self._dtype = element_type(dtype, "float32, float64, int16 or int32")
         if self._dtype.str[1:] not in ("f4", "f8", "i2", "i4"):
             raise InputTypeError(f"dtype is {self._dtype}, expected float32, float64, int16 or int32")
         self._session = resample_session(in_rate, out_rate, num_channels, quality)
@@ -75,6 +72,7 @@ class ResampleStream:
         FormatError
             For another element type or shape than before.
         """
+        x = as_array(x)
         if x.dtype != self._dtype:
             raise FormatError(f"the chunk has dtype {x.dtype}, expected {self._dtype}", code="RM0204")
         y = self._session.process(x)

@@ -11,6 +11,7 @@ import numpy as np
 
 from remotemedia import _calls
 from remotemedia._arrays import as_array, dtype_code
+from remotemedia._audio import whole_number
 from remotemedia._inputs import Inputs
 from remotemedia._lib import NativeError, reraise
 from remotemedia._output import Output, data_of
@@ -187,9 +188,7 @@ class SessionGroup:
 
     def _guarded(self, call: Callable[[int], None], stream: int | None) -> None:
         self._check_alive()
-        number = -1 if stream is None else stream
-        if stream is not None and (isinstance(stream, bool) or not 0 <= stream < self.streams):
-            raise InputValueError(f"stream is {stream!r}, expected 0 to {self.streams - 1}")
+        number = -1 if stream is None else whole_number("stream", stream, self.streams - 1, least=0)
         try:
             call(number)
         except NativeError as error:

@@ -89,7 +89,7 @@ class Inputs:
             self._video(value, value)
         elif isinstance(value, (bytes, bytearray, memoryview)):
             self._binary(exact_bytes(value))
-        elif isinstance(value, dict) and cast("dict[object, object]", value).get("type") in _TYPED:
+        elif isinstance(value, dict) and isinstance(value.get("type"), str) and value["type"] in _TYPED:
             typed = cast("dict[str, object]", value)
             _TYPED[cast("str", typed["type"])](self, typed)
         elif is_array_like(value):

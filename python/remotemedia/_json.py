@@ -7,7 +7,9 @@ import math
 from collections.abc import Mapping
 from typing import cast
 
-__all__ = ["MAX_DEPTH", "NotJsonError", "dumps", "size", "whole_text"]
+from remotemedia.errors import InputTypeError, InputValueError
+
+__all__ = ["MAX_DEPTH", "NotJsonError", "checked", "checked_names", "dumps", "quoted", "size", "whole_text"]
 
 MAX_DEPTH = 100
 """How deep lists and dicts may be nested: the native parser stops at 128."""
@@ -25,7 +27,7 @@ class NotJsonError(Exception):
 
     def within(self, key: object) -> NotJsonError:
         """Put one step before the pointer."""
-        step = str(key).replace("~", "~0").replace("/", "~1")
+        step = whole_text(str(key)).replace("~", "~0").replace("/", "~1")
         self.path = f"/{step}{self.path}"
         return self
 
@@ -41,6 +43,27 @@ def dumps(value: object) -> str:
     """
     _check(value, 0)
     return json.dumps(value, ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
+
+
+def checked(name: str, value: object) -> str:
+    """Return the JSON text of an argument, or raise the error that names it."""
+    try:
+        return dumps(value)
+    except NotJsonError as error:
+        kind = InputTypeError if error.wrong_type else InputValueError
+        place = f" (at {error.path})" if error.path else ""
+        raise kind(f"{name}: {error.reason}{place}") from None
+
+
+def checked_names(**names: object) -> None:
+    """Check that arguments are names: text that is Unicode."""
+    for argument, name in names.items():
+        if not isinstance(name, str):
+            raise InputTypeError(f"{argument} is {quoted(name)}, expected a str")
+        try:
+            name.encode()
+        except UnicodeEncodeError as error:
+            raise InputValueError(f"{argument} is {quoted(name)}, with a lone surrogate at {error.start}") from None
 
 
 def _check(value: object, depth: int) -> None:
@@ -73,6 +96,8 @@ def _check(value: object, depth: int) -> None:
                 raise error.within(key) from None
     else:
         hint = "pass it as an item of its own" if hasattr(value, "__array_interface__") else "convert it first"
+        if hasattr(value, "__fspath__"):
+            hint = "pass what is in the file, such as remotemedia.read(path) of audio"
         raise NotJsonError(f"a value of type {type(value).__name__} is no JSON value; {hint}", wrong_type=True)
 
 
@@ -93,6 +118,12 @@ def _short(value: object) -> str:
         return f"an int of {value.bit_length()} bits"
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def quoted(value: object) -> str:
+    """Return a value as it stands in a message: in quotes, without what a terminal obeys, and not too long."""
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]}..."
 
 
 def whole_text(text: str) -> str:

@@ -174,6 +174,41 @@ _KINDS: dict[str, type[errors.RemoteMediaError]] = {
 }
 
 
+class _Text(native._UniffiFfiConverterString):  # type: ignore[misc, name-defined]
+    """The one place where text goes to native code, whatever call it is for: only Unicode does."""
+
+    @staticmethod
+    def check_lower(value: object) -> object:
+        _utf8(value)
+        return value
+
+    @staticmethod
+    def lower(value: object) -> Any:
+        with native._UniffiRustBuffer.alloc_with_builder() as builder:
+            builder.write(_utf8(value))
+            return builder.finalize()
+
+    @staticmethod
+    def write(value: object, buf: Any) -> None:
+        text = _utf8(value)
+        buf.write_i32(len(text))
+        buf.write(text)
+
+
+def _utf8(value: object) -> bytes:
+    if not isinstance(value, str):
+        raise errors.InputTypeError(f"a value of type {type(value).__name__} is given, expected str")
+    try:
+        # What a subclass makes of itself does not count.
+        return str.encode(value)
+    except UnicodeEncodeError as error:
+        raise errors.InputValueError(f"the text has a lone surrogate at character {error.start}") from None
+
+
+# Generated code finds it by this name.
+native._UniffiFfiConverterString = _Text
+
+
 def problem(raw: NativeProblem) -> errors.Problem:
     """Turn a native record into our own."""
     return errors.Problem(
@@ -199,6 +234,10 @@ def translate(error: Exception) -> errors.RemoteMediaError:
     if info is None:
         return errors.InternalError(f"{error}; please report this")
     kind = _KINDS.get(type(error).__name__, errors.InternalError)
+    if kind is errors.IoError:
+        return errors.io_kind(info.os_error)(
+            info.reason, code=info.code, path=info.path, hint=info.hint, number=info.os_error
+        )
     return kind(
         info.reason,
         code=info.code,

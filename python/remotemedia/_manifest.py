@@ -9,9 +9,10 @@ from itertools import pairwise
 from typing import Any, NamedTuple, cast
 
 from remotemedia import _json
-from remotemedia._formats import Format
-from remotemedia._node import Node
-from remotemedia.errors import InputTypeError, IoError, ManifestError, Problem
+from remotemedia._formats import AudioFormat, Format, VideoFormat
+from remotemedia._node import Node, node_of
+from remotemedia._paths import python_name
+from remotemedia.errors import InputTypeError, ManifestError, Problem, io_kind
 
 __all__ = ["ManifestText", "chain", "manifest_text", "published_text"]
 
@@ -31,7 +32,7 @@ class ManifestText(NamedTuple):
 def published_text(manifest: object) -> ManifestText:
     """Return the text for the published functions: a str is JSON text; dicts and paths are accepted too."""
     if isinstance(manifest, str):
-        return ManifestText(manifest)
+        return _text(manifest)
     if isinstance(manifest, os.PathLike):
         return _read(cast("os.PathLike[str]", manifest))
     if isinstance(manifest, Mapping):
@@ -42,16 +43,20 @@ def published_text(manifest: object) -> ManifestText:
 
 
 def manifest_text(manifest: object, input: Format | None) -> ManifestText:
-    """Return the text for `remotemedia.Pipeline`: a path, a dict, JSON text or a list of nodes."""
+    """Return the text for `remotemedia.Pipeline`: a path, a dict, JSON text, a list of nodes or one node."""
+    if input is not None and not isinstance(cast("object", input), (AudioFormat, VideoFormat)):
+        raise InputTypeError(
+            f"input is of type {type(input).__name__}, expected remotemedia.AudioFormat or remotemedia.VideoFormat"
+        )
     if isinstance(manifest, str):
         first = manifest.lstrip()[:1]
-        given = ManifestText(manifest) if first in ("{", "[") else _read(manifest)
+        given = _text(manifest) if first in ("{", "[") else _read(manifest)
     elif isinstance(manifest, os.PathLike):
         given = _read(cast("os.PathLike[str]", manifest))
     elif isinstance(manifest, Mapping):
         return _made(_declare(dict(cast("Mapping[str, object]", manifest)), input))
-    elif isinstance(manifest, Node):
-        return _made(_declare(chain([manifest]), input))
+    elif (node := node_of(manifest)) is not None:
+        return _made(_declare(chain([node]), input))
     elif isinstance(manifest, Sequence) and not isinstance(manifest, (bytes, bytearray, memoryview)):
         return _made(_declare(chain(cast("Sequence[object]", manifest)), input))
     else:
@@ -64,11 +69,12 @@ def manifest_text(manifest: object, input: Format | None) -> ManifestText:
 def chain(nodes: Sequence[object]) -> dict[str, object]:
     """Return the manifest of nodes connected one after the other; ids come from the types where none are given."""
     entries: list[dict[str, object]] = []
+    numbers: dict[str, int] = {}
     taken = {name for name in map(_own_id, nodes) if name is not None}
     for index, node in enumerate(nodes):
         entry = _entry(node, index)
         if "id" not in entry:
-            entry = {"id": _new_id(entry.get("node_type"), taken), **entry}
+            entry = {"id": _new_id(entry.get("node_type"), taken, numbers), **entry}
             taken.add(cast("str", entry["id"]))
         entries.append(entry)
     ids = [entry["id"] for entry in entries]
@@ -77,32 +83,37 @@ def chain(nodes: Sequence[object]) -> dict[str, object]:
 
 
 def _own_id(node: object) -> str | None:
+    name: object = None
     if isinstance(node, Node):
-        return node.id
-    if isinstance(node, Mapping):
+        name = node.id
+    elif isinstance(node, Mapping):
         name = cast("Mapping[str, object]", node).get("id")
-        return name if isinstance(name, str) else None
-    return None
+    return name if isinstance(name, str) else None
 
 
 def _entry(node: object, index: int) -> dict[str, object]:
-    if isinstance(node, Node):
-        return node.to_dict()
     if isinstance(node, Mapping):
         return dict(cast("Mapping[str, object]", node))
+    try:
+        found = node_of(node)
+    except InputTypeError as error:
+        raise InputTypeError(f"node {index} of the list: {error}", item_index=index) from None
+    if found is not None:
+        return found.to_dict()
     raise InputTypeError(
-        f"node {index} of the list is of type {type(node).__name__}, expected one of remotemedia.nodes or a dict",
+        f"node {index} of the list is of type {type(node).__name__}, expected one of remotemedia.nodes, a class "
+        "decorated with remotemedia.node, an object of one, or a dict",
         item_index=index,
     )
 
 
-def _new_id(node_type: object, taken: set[str]) -> str:
+def _new_id(node_type: object, taken: set[str], numbers: dict[str, int]) -> str:
+    """Return an id that is not taken; ``numbers`` has the last one of each word, so that none is tried twice."""
     words = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", str(node_type)).lower()
-    number = 2
     name = words
     while name in taken:
-        name = f"{words}_{number}"
-        number += 1
+        numbers[words] = numbers.get(words, 1) + 1
+        name = f"{words}_{numbers[words]}"
     return name
 
 
@@ -133,21 +144,34 @@ def _made(manifest: dict[str, object]) -> ManifestText:
         raise _problem(error.path, error.reason, None) from None
 
 
+def _text(given: str) -> ManifestText:
+    # What a subclass makes of itself does not count.
+    text = str.__str__(given)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        reason = f"the manifest has a lone surrogate at character {error.start}, which is no Unicode"
+        raise _problem("", reason, "decode it with the encoding that it has, UTF-8 for JSON") from None
+    return ManifestText(text)
+
+
 def _read(path: str | os.PathLike[str]) -> ManifestText:
-    name = os.fspath(path)
+    name = python_name(path)
     try:
         with open(name, "rb") as file:
             data = file.read(_MAX_BYTES + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        short = name if len(name) <= 200 else f"{name[:200]}..."
-        raise IoError(
-            f"cannot read the manifest {short!r}: {reason}; JSON text begins with {{ or [", path=name
+        number = getattr(error, "errno", None)
+        raise io_kind(number)(
+            f"cannot read the manifest {_json.quoted(name)}: {reason}; JSON text begins with {{ or [",
+            path=name,
+            number=number,
         ) from None
     if len(data) > _MAX_BYTES:
         raise _problem("", f"the manifest {name!r} is larger than 64 MiB", None)
     try:
-        return ManifestText(data.decode("utf-8-sig"), file=name)
+        return ManifestText(data.decode("utf-8-sig"), file=_json.whole_text(name))
     except UnicodeDecodeError as error:
         raise _problem("", f"the manifest {name!r} is not UTF-8 at byte {error.start}", "save it as UTF-8") from None
 

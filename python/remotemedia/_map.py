@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-import operator
 import os
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, cast
 
+from remotemedia._audio import whole_number
 from remotemedia._inputs import Inputs
+from remotemedia._json import quoted
 from remotemedia._lib import NativeError, translate
 from remotemedia._results import to_python
 from remotemedia._run import Job
 from remotemedia._words import counted
-from remotemedia.errors import InputTypeError, InputValueError, RemoteMediaError
+from remotemedia.errors import InputTypeError, RemoteMediaError
 
 if TYPE_CHECKING:
-    from typing import SupportsIndex, TextIO
+    from typing import TextIO
 
     from remotemedia._run import Compiled
 
@@ -29,6 +31,10 @@ Progress = bool | Callable[[int, "int | None"], object]
 
 _FAILURES: tuple[type[Exception], ...] = (RemoteMediaError, *NativeError)
 _MOST_THREADS = 1024
+_REDRAW_S = 0.1
+"""The shortest time between two pictures of a bar."""
+_NOTEBOOKS = ("ipykernel", "pyodide_kernel")
+"""The packages whose output streams are a notebook's page: they are no terminals, and yet draw a line anew."""
 _WAIT_MS = 50
 """How long a blocking wait stays in native code before Python looks for signals."""
 
@@ -39,10 +45,13 @@ class _Run:
     def __init__(self, pipeline: Compiled, clips: Iterable[object], threads: object, timeout_ms: int) -> None:
         if not isinstance(cast("object", clips), Iterable) or isinstance(clips, (str, bytes, dict)):
             raise InputTypeError(f"clips is of type {type(clips).__name__}, expected an iterable of items")
-        self.total = len(cast("Any", clips)) if hasattr(clips, "__len__") else None
+        try:
+            self.total = len(cast("Any", clips)) if hasattr(clips, "__len__") else None
+            self._clips = enumerate(clips)
+        except TypeError:  # An array without axes.
+            raise InputTypeError(f"clips is {quoted(clips)}, expected an iterable of items") from None
         self.results: list[Any] = []
         self._pipeline = pipeline
-        self._clips = enumerate(clips)
         self._most = 2 * _count(threads)
         self._timeout_ms = timeout_ms
         self._jobs: deque[tuple[Job, Inputs]] = deque()
@@ -129,12 +138,7 @@ def _count(threads: object) -> int:
     if threads is None:
         affinity = getattr(os, "sched_getaffinity", None)
         return len(affinity(0)) if affinity is not None else os.cpu_count() or 1
-    if isinstance(threads, bool) or not hasattr(threads, "__index__"):
-        raise InputTypeError(f"threads is {threads!r}, expected a whole number or None")
-    number = operator.index(cast("SupportsIndex", threads))
-    if not 1 <= number <= _MOST_THREADS:
-        raise InputValueError(f"threads is {number}, expected 1 to {_MOST_THREADS}")
-    return number
+    return whole_number("threads", threads, _MOST_THREADS)
 
 
 def _progress(progress: Progress | None) -> Callable[[int, int | None], object]:
@@ -147,16 +151,25 @@ def _progress(progress: Progress | None) -> Callable[[int, int | None], object]:
     return progress
 
 
-class _Bar:
-    """A bar on a terminal; nothing where the output goes elsewhere."""
+def _is_notebook(stream: object) -> bool:
+    return type(stream).__module__.partition(".")[0] in _NOTEBOOKS
 
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-        self._live = stream.isatty()
+
+class _Bar:
+    """A bar on a terminal or in a notebook; nothing where the output goes elsewhere."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        self._stream = stream if stream is not None and (_is_notebook(stream) or stream.isatty()) else None
+        self._next = 0.0
 
     def __call__(self, done: int, total: int | None) -> None:
-        if not self._live:
+        if self._stream is None:
             return
+        # Every update is a message to a notebook's page.
+        now = time.monotonic()
+        if now < self._next and done != total:
+            return
+        self._next = now + _REDRAW_S
         if total is None:
             text = f"\r{counted(done, 'clip')}"
         else:

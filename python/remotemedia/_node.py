@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
-__all__ = ["Node", "make_node"]
+from remotemedia.errors import InputTypeError
+
+__all__ = ["NAME", "PARAMS", "Node", "make_node", "node_of"]
+
+NAME = "__remotemedia_node__"
+"""Where a class that `remotemedia.node` has decorated keeps the name of its node type."""
+PARAMS = "__remotemedia_params__"
+"""Where an object of such a class keeps what its constructor got."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +61,37 @@ class Node:
         if self.execution:
             entry["execution"] = dict(self.execution)
         return entry
+
+
+def node_of(value: object) -> Node | None:
+    """Return the node that a decorated class, or an object of one, stands for; None for anything else.
+
+    Raises
+    ------
+    InputTypeError
+        For what looks like one, with what to write instead.
+    """
+    if isinstance(value, Node):
+        return value
+    class_: Any = value if isinstance(value, type) else type(value)
+    # Not one that a base class has: the node of that name is another one.
+    name = vars(class_).get(NAME)
+    if name is None:
+        if callable(getattr(class_, "process", None)) and not isinstance(value, Mapping):
+            raise InputTypeError(f"the class {class_.__qualname__} is no node yet; decorate it with @remotemedia.node")
+        builder = getattr(value, "__name__", None)
+        if callable(value) and getattr(value, "__module__", "") == "remotemedia.nodes":
+            raise InputTypeError(f"{builder} is what makes a node; call it: remotemedia.nodes.{builder}(...)")
+        return None
+    if value is class_:
+        return Node(name)
+    params = getattr(value, "__dict__", {}).get(PARAMS, vars(class_).get(PARAMS))
+    if params is None:
+        raise InputTypeError(
+            f"the parameters of this {class_.__qualname__} are not known, as it keeps nothing that its class does not "
+            f'name; write {{"node_type": "{name}", "params": {{...}}}}'
+        )
+    return Node(name, cast("Mapping[str, object]", params))
 
 
 def make_node(node_type: str, id: str | None = None, /, **params: object) -> Node:

@@ -59,8 +59,9 @@ class Pipeline:
     Parameters
     ----------
     manifest : path, dict, str or sequence of nodes
-        A path to a JSON file, a dict, JSON text (its first character is ``{`` or ``[``), or a list of nodes of
-        `remotemedia.nodes`, connected one after the other.
+        A path to a JSON file, a dict, JSON text (its first character is ``{`` or ``[``), or a list of nodes, connected
+        one after the other: those of `remotemedia.nodes`, and classes decorated with `remotemedia.node`, or objects of
+        them.
     input : AudioFormat or VideoFormat, optional
         Declares what goes in, for a manifest that does not; bare arrays need it.
     allow_python : bool
@@ -72,7 +73,8 @@ class Pipeline:
     ManifestError
         With every problem of the manifest in `problems`.
     IoError
-        When the file cannot be read.
+        When the file cannot be read. Where the system has refused it, it is the builtin error as well, such as
+        `FileNotFoundError`.
 
     Examples
     --------
@@ -166,8 +168,8 @@ class Pipeline:
         threads : int, optional
             How many clips are computed at a time, at most as many as there are cores. All cores when left out.
         progress : bool or callable, optional
-            True draws a bar on stderr, when it is a terminal. A function is called as ``progress(done, total)``;
-            ``total`` is None for a generator.
+            True draws a bar on stderr, when it is a terminal or a notebook. A function is called as
+            ``progress(done, total)``; ``total`` is None for a generator.
         timeout : float, optional
             Seconds for each clip, from when it starts to wait for a thread.
 

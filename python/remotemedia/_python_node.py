@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import itertools
 import json
@@ -15,9 +16,11 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex, TypeVar, cast, ov
 import numpy as np
 
 from remotemedia import _json
-from remotemedia._arrays import dtype_code
+from remotemedia._arrays import dtype_code, element_type
+from remotemedia._audio import whole_number
 from remotemedia._formats import AudioFormat, VideoFormat
 from remotemedia._lib import NativeError, native, reraise
+from remotemedia._node import NAME, PARAMS
 from remotemedia.errors import InputTypeError, InputValueError
 
 if TYPE_CHECKING:
@@ -106,6 +109,12 @@ def node(
     >>> pipe = rm.Pipeline([{"node_type": "Invert", "params": {"amount": 0.5}}])
     >>> pipe.run(rm.Audio(np.ones(3, np.float32), 16000)).samples
     array([-0.5, -0.5, -0.5], dtype=float32)
+
+    In a list of nodes the class itself, or an object of it, says the same. The object only tells the parameters: every
+    stream gets one of its own.
+
+    >>> rm.Pipeline([Invert(amount=0.5)]).run(rm.Audio(np.ones(3, np.float32), 16000)).samples
+    array([-0.5, -0.5, -0.5], dtype=float32)
     """
 
     def register(class_: _Class) -> _Class:
@@ -151,12 +160,20 @@ def empty(shape: SupportsIndex | Sequence[SupportsIndex], dtype: DTypeLike) -> A
     """
     # Numbers of numpy's would overflow in silence.
     whole = operator.index
-    axes = (whole(shape),) if isinstance(shape, SupportsIndex) else tuple(whole(axis) for axis in shape)
-    element = np.dtype(dtype)
+    try:
+        axes = (whole(shape),) if isinstance(shape, SupportsIndex) else tuple(whole(axis) for axis in shape)
+    except TypeError:
+        raise InputTypeError(f"the shape is {_json.quoted(shape)}, expected whole numbers") from None
+    if any(axis < 0 for axis in axes):
+        raise InputValueError(f"the shape is {axes}, expected no negative numbers")
+    element = element_type(dtype, "numbers or bool")
     if dtype_code(element) is None:
         raise InputTypeError(f"the dtype is {element}, expected numbers or bool")
     lent = None if lender is None else lender.empty(axes, element)
-    return np.empty(axes, element) if lent is None else lent
+    try:
+        return np.empty(axes, element) if lent is None else lent
+    except ValueError as error:  # More axes, or more elements, than numpy has.
+        raise InputValueError(f"the shape is {_json.quoted(axes)}: {error}") from None
 
 
 def _register(
@@ -173,10 +190,18 @@ def _register(
 
     if not isinstance(class_, type) or not callable(getattr(class_, "process", None)):
         raise InputTypeError(f"node() decorates {class_!r}, expected a class with a method process(self, data)")
+    if name is not None:
+        _json.checked_names(name=name)
+    if not isinstance(cast("object", changeable), (list, tuple, set, frozenset)):
+        raise InputTypeError(f"changeable is {_json.quoted(changeable)}, expected a list of names of parameters")
+    for one in changeable:
+        _json.checked_names(changeable=one)
     module = class_.__module__
     file = getattr(sys.modules.get(module), "__file__", None) if module == "__main__" else None
-    if latency_frames is not None and not (isinstance(input, AudioFormat) and latency_frames >= 0):
-        raise InputValueError("latency_frames needs an input of rm.AudioFormat, whose rate it counts at")
+    if latency_frames is not None:
+        latency_frames = whole_number("latency_frames", latency_frames, 2**31 - 1, least=0)
+        if not isinstance(input, AudioFormat):
+            raise InputValueError("latency_frames needs an input of rm.AudioFormat, whose rate it counts at")
     key = f"{module}:{class_.__qualname__}#{next(_numbers)}"
     definition = {
         "key": key,
@@ -197,10 +222,47 @@ def _register(
         native.raw_register_node(json.dumps(definition))
     except NativeError as error:
         reraise(error)
-    cast("Any", class_).__remotemedia_node__ = definition["name"]
+    setattr(class_, NAME, definition["name"])
+    _keep_params(class_)
     _instances.registered[key] = class_
     _local.install()
     _cache.clear()
+
+
+def _keep_params(class_: Any) -> None:
+    """Let each object of a class keep what its constructor got: it may stand in a list of nodes."""
+    init = class_.__init__
+    if init is object.__init__:
+        setattr(class_, PARAMS, {})
+        return
+    signature = inspect.signature(init)
+
+    @functools.wraps(init)
+    def keeping(self: Any, /, *args: Any, **named: Any) -> None:
+        # The outermost constructor comes first, and is the one that a manifest would call.
+        if PARAMS not in getattr(self, "__dict__", {PARAMS: None}):
+            try:
+                given = signature.bind(self, *args, **named).arguments
+            except TypeError:
+                pass  # The constructor itself says what is wrong.
+            else:
+                self.__dict__[PARAMS] = _by_name(signature, given)
+        init(self, *args, **named)
+
+    class_.__init__ = keeping
+
+
+def _by_name(signature: inspect.Signature, given: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what a constructor got, by name; None when something has none."""
+    params: dict[str, Any] = {}
+    for argument in list(signature.parameters.values())[1:]:
+        if argument.name not in given:
+            continue
+        if argument.kind is argument.VAR_POSITIONAL:
+            return None
+        value = given[argument.name]
+        params.update(value if argument.kind is argument.VAR_KEYWORD else {argument.name: value})
+    return params
 
 
 def _format(what: str, format: object) -> object:
@@ -210,7 +272,7 @@ def _format(what: str, format: object) -> object:
         return {"kind": "audio", "sample_rate_hz": format.sample_rate, "channels": format.channels}
     if isinstance(format, VideoFormat):
         return "video"
-    if format in _KINDS:
+    if isinstance(format, str) and format in _KINDS:
         return format
     raise InputValueError(
         f"{what} is {format!r}, expected rm.AudioFormat, rm.VideoFormat or one of {', '.join(_KINDS)}"
@@ -254,7 +316,7 @@ def _default(class_: type, argument: inspect.Parameter) -> object:
 
 def _of_type(hint: Any) -> dict[str, object]:
     """Return the schema of an annotation; one that JSON has no word for takes anything."""
-    if hint in _TYPES:
+    if isinstance(hint, type) and hint in _TYPES:
         return {"type": _TYPES[hint]}
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal and all(isinstance(one, str) for one in arguments):

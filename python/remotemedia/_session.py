@@ -19,8 +19,9 @@ from remotemedia import _calls, _lane
 from remotemedia._arrays import as_array, check_audio, dtype_code, memory
 from remotemedia._audio import MAX_CHANNELS, MAX_SAMPLE_RATE, Audio, whole_number
 from remotemedia._beside import beside
+from remotemedia._formats import AudioFormat
 from remotemedia._inputs import Inputs, is_slow
-from remotemedia._json import dumps
+from remotemedia._json import checked, checked_names, quoted
 from remotemedia._lib import NativeError, native, reraise
 from remotemedia._output import Output, data_of
 from remotemedia._owner import own
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from remotemedia._arrays import Array
-    from remotemedia._formats import AudioFormat
     from remotemedia._lib import Buffers, NativeLane, NativeLive, NativeSession
     from remotemedia._owner import Owner
     from remotemedia._results import Ports
@@ -427,7 +427,8 @@ class Session:
         ...     float(session.process(np.ones(480, np.float32))[-1])
         0.10000000149011612
         """
-        stream, text = self._live or self._native, dumps(value)
+        checked_names(node=node, name=name)
+        stream, text = self._live or self._native, checked("value", value)
         self._guarded(lambda: stream.set_param(node, name, text), None)
         if self._live is None:
             self._params[node, name] = text
@@ -591,9 +592,9 @@ class Session:
     def _to(self, to: str | None) -> int:
         if to is None:
             return -1
-        if to not in self._sources:
+        if not isinstance(cast("object", to), str) or to not in self._sources:
             expected = ", ".join(f"`{source}`" for source in self._sources) or "none"
-            raise InputValueError(f"to is {to!r}, expected a node that takes input: {expected}")
+            raise InputValueError(f"to is {quoted(to)}, expected a node that takes input: {expected}")
         return self._sources.index(to)
 
     def _look_at(self, frame: object) -> Array:
@@ -776,6 +777,8 @@ def session_config(
     if input is not None:
         if sample_rate is not None or channels is not None:
             raise InputValueError("both `input` and `sample_rate` or `channels` are given, expected one of them")
+        if not isinstance(cast("object", input), AudioFormat):
+            raise InputTypeError(f"input is of type {type(input).__name__}, expected remotemedia.AudioFormat")
         sample_rate, channels = input.sample_rate, input.channels
     rate = 0 if sample_rate is None else whole_number("sample_rate", sample_rate, MAX_SAMPLE_RATE)
     count = 0 if channels is None else whole_number("channels", channels, MAX_CHANNELS)
@@ -787,7 +790,7 @@ def session_config(
 def open_session(pipeline: Compiled, config: Any, queue: int, when_full: str) -> Session:
     """Open a session; `Pipeline.session` says what the arguments mean."""
     queue = whole_number("queue", queue, 1_000_000)
-    if when_full not in _WHEN_FULL:
+    if not isinstance(cast("object", when_full), str) or when_full not in _WHEN_FULL:
         raise InputValueError(f"when_full is {when_full!r}, expected one of {', '.join(map(repr, _WHEN_FULL))}")
     return Session(pipeline, config, queue, _WHEN_FULL[when_full])
 
@@ -803,7 +806,7 @@ def _ticks(pts: float | Fraction | None) -> tuple[int, int]:
     elif pts != pts or abs(float(pts)) > 9e9:
         raise InputValueError(f"pts is {pts}, expected at most 9e9 seconds")
     else:
-        ticks, den = round(Fraction(pts) * _NANO), _NANO
+        ticks, den = round(Fraction(float(pts) if isinstance(pts, np.floating) else pts) * _NANO), _NANO
     if abs(ticks) >= 2**63:
         raise InputValueError(f"pts is {pts}, expected at most 9e9 seconds")
     return ticks, den

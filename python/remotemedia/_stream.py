@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from remotemedia._arrays import view
 from remotemedia._audio import Audio, audio_of
-from remotemedia._audio_io import file_name
 from remotemedia._lib import NativeError, native, reraise
+from remotemedia._paths import file_name, is_pipe, opened
 from remotemedia._words import counted
 from remotemedia.errors import ClosedError, InputTypeError, InputValueError
 
@@ -41,8 +41,11 @@ class AudioStream:
             raise InputTypeError(f"chunk_ms is {chunk_ms!r}, expected a number of milliseconds")
         if not 0 < chunk_ms <= _MOST_MS:
             raise InputValueError(f"chunk_ms is {chunk_ms}, expected more than 0 and at most {_MOST_MS}")
+        name = file_name(path)
         try:
-            reader: NativeAudioReader = native.AudioReader(file_name(path))
+            reader: NativeAudioReader = (
+                native.AudioReader.raw_of_descriptor(opened(name), name) if is_pipe(name) else native.AudioReader(name)
+            )
             info = reader.info()
         except NativeError as error:
             reraise(error)

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from remotemedia._audio import Audio
+from remotemedia._audio import Audio, whole_number
 from remotemedia._inputs import Inputs
-from remotemedia._json import dumps
+from remotemedia._json import checked, quoted
 from remotemedia._lib import NativeError, native, reraise
 from remotemedia._node import Node
 from remotemedia._pipeline import Pipeline
@@ -101,6 +101,11 @@ def verify(
     """
     if isinstance(rounds, bool) or not isinstance(rounds, int) or not 0 < rounds < 10_000:
         raise InputValueError(f"rounds is {rounds!r}, expected a whole number from 1 to 9999")
+    seed = whole_number("seed", seed, 2**63 - 1, least=-(2**63))
+    if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)):
+        raise InputTypeError(f"tolerance is {quoted(tolerance)}, expected a number")
+    if not 0 <= tolerance < float("inf"):
+        raise InputValueError(f"tolerance is {tolerance}, expected a number from 0")
     if audio is not None and not isinstance(audio, Audio):
         raise InputTypeError(f"audio is of type {type(audio).__name__}, expected Audio")
     inputs = Inputs(() if audio is None else (audio,))
@@ -120,6 +125,6 @@ def _pipeline(
         return subject._compiled.native
     if isinstance(subject, Node):
         # A node on its own, with what it needs before it.
-        pipeline: NativePipeline = native.Pipeline.of_node(subject.node_type, dumps(dict(subject.params)))
+        pipeline: NativePipeline = native.Pipeline.of_node(subject.node_type, checked("params", dict(subject.params)))
         return pipeline
     return Pipeline(subject)._compiled.native

@@ -9,6 +9,7 @@ import numpy as np
 from remotemedia._arrays import as_array
 from remotemedia._audio import whole_number
 from remotemedia._formats import PIXEL_FORMATS, PixelFormat
+from remotemedia._json import quoted
 from remotemedia._words import counted
 from remotemedia.errors import FormatError
 
@@ -66,8 +67,8 @@ class VideoFrame:
         if array.dtype != np.uint8:
             raise FormatError(f"video samples have dtype {array.dtype}, expected uint8")
         found = pixel_format if pixel_format is not None else _seen(array.shape)
-        if found not in PIXEL_FORMATS:
-            raise FormatError(f"pixel_format is {found!r}, expected one of {', '.join(PIXEL_FORMATS)}")
+        if not isinstance(cast("object", found), str) or found not in PIXEL_FORMATS:
+            raise FormatError(f"pixel_format is {quoted(found)}, expected one of {', '.join(PIXEL_FORMATS)}")
         if array.ndim == 1:
             if width is None or height is None:
                 raise FormatError(f"{found} from packed bytes needs width= and height=")

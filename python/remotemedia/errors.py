@@ -14,7 +14,8 @@ One class per kind of failure under one root::
     |-- ClosedError                               the object was shut down or cancelled
     |-- BusyError                                 the object is in use by another thread
     |-- FullError                                 a bounded queue is full
-    |-- IoError              also OSError         reading or writing a file failed
+    |-- IoError              also OSError         reading or writing a file failed; also `FileNotFoundError`,
+    |                                             `PermissionError` and the like, with `errno` and `filename`
     |-- UnsupportedError                          this object, build or platform cannot do it
     `-- InternalError                             a fault of RemoteMedia: please report it
 
@@ -24,10 +25,12 @@ Kinds and codes are stable, wording is not.
 from __future__ import annotations
 
 import builtins
+import errno
+import os
 import sys
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 __all__ = [
     "AssumedFormatWarning",
@@ -269,10 +272,71 @@ class FullError(RemoteMediaError):
 
 
 class IoError(RemoteMediaError, OSError):
-    """Reading or writing a file failed; `path` says which."""
+    """Reading or writing a file failed; `path` says which, as does `filename`.
+
+    Where the system has refused it, `errno` is its number, and the error is also of the builtin class for it, such as
+    `FileNotFoundError`.
+    """
 
     kind = "Io"
     _default_code = "RM0700"
+
+    def __init__(self, reason: str, *, path: str | None = None, number: int | None = None, **more: Any) -> None:
+        super().__init__(reason, path=path, **more)
+        self.filename = path
+        if number is not None:
+            self.errno = number
+            self.strerror = os.strerror(number)
+
+    def __str__(self) -> str:
+        # That of `OSError` would leave out what there is to do.
+        return str(self.args[0])
+
+    def __reduce__(self) -> tuple[object, ...]:
+        # That of `OSError` leaves these out unless they are its arguments.
+        of_system = {"errno": self.errno, "strerror": self.strerror, "filename": self.filename}
+        return type(self), self.args, {**self.__dict__, **of_system}
+
+    def _of_item(self, reason: str, item_index: int) -> RemoteMediaError:
+        copy = super()._of_item(reason, item_index)
+        assert isinstance(copy, IoError)
+        copy.errno, copy.strerror, copy.filename = self.errno, self.strerror, self.filename
+        return copy
+
+
+class FileNotFoundError(IoError, builtins.FileNotFoundError):
+    """Also the builtin `FileNotFoundError`."""
+
+
+class FileExistsError(IoError, builtins.FileExistsError):
+    """Also the builtin `FileExistsError`."""
+
+
+class PermissionError(IoError, builtins.PermissionError):
+    """Also the builtin `PermissionError`."""
+
+
+class IsADirectoryError(IoError, builtins.IsADirectoryError):
+    """Also the builtin `IsADirectoryError`."""
+
+
+class NotADirectoryError(IoError, builtins.NotADirectoryError):
+    """Also the builtin `NotADirectoryError`."""
+
+
+_OF_SYSTEM: dict[int, type[IoError]] = {
+    errno.ENOENT: FileNotFoundError,
+    errno.EEXIST: FileExistsError,
+    errno.EACCES: PermissionError,
+    errno.EPERM: PermissionError,
+    errno.EISDIR: IsADirectoryError,
+    errno.ENOTDIR: NotADirectoryError,
+}
+
+
+def io_kind(number: int | None) -> type[IoError]:
+    """Return the class of a failure that has this number in the system."""
+    return IoError if number is None else _OF_SYSTEM.get(number, IoError)
 
 
 class UnsupportedError(RemoteMediaError):

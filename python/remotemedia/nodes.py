@@ -32,6 +32,11 @@ __all__ = [
 ]
 
 
+def __dir__() -> list[str]:
+    """Return the names of the nodes: completion shows nothing else."""
+    return [name for name in __all__ if name != "Node"]
+
+
 def AudioChannels(*, channels: int, id: str | None = None) -> Node:
     """Changes the number of channels.
 

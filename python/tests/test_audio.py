@@ -159,3 +159,73 @@ def test_one_thing_is_not_several() -> None:
     stereo = rm.Pipeline([rm.nodes.Gain()], input=rm.AudioFormat(8000, 2))
     with pytest.raises(rm.FormatError, match="has 1 channel, expected 2"):
         stereo.run(np.zeros((4, 1), np.float32))
+
+
+def test_a_part_is_cut_by_frames_or_seconds() -> None:
+    audio = rm.Audio(np.arange(16000, dtype=np.float32), 8000)
+    for part, expected in [
+        (audio[0.5:1.0], slice(4000, 8000)),
+        (audio[:0.25], slice(0, 2000)),
+        (audio[1.5:], slice(12000, None)),
+        (audio[0:0.5], slice(0, 4000)),
+        (audio[-0.5:], slice(-4000, None)),
+        (audio[:-0.5], slice(0, -4000)),
+        (audio[np.float64(0.5) : np.float32(1.0)], slice(4000, 8000)),
+        (audio[1.0:99.0], slice(8000, None)),
+        (audio[-1e-9:], slice(16000, None)),
+        (audio[-99.0:], slice(0, None)),
+        (audio[0.00006:], slice(0, None)),
+        (audio[0.00007:], slice(1, None)),
+        (audio[float("-inf") : float("inf")], slice(0, None)),
+        (audio[100:200], slice(100, 200)),
+    ]:
+        assert np.array_equal(part.samples, audio.samples[expected])
+        assert np.shares_memory(part.samples, audio.samples) or not len(part)
+    with pytest.raises(rm.InputTypeError, match=r"in frames and in seconds"):
+        audio[100:1.0]
+    with pytest.raises(rm.InputTypeError, match=r"such as audio\[0:16000\], or seconds"):
+        audio[0.5]  # type: ignore[index]
+    with pytest.raises(rm.InputValueError, match=r"nan"):
+        audio[float("nan") :]
+    with pytest.raises(rm.InputValueError, match=r"resample"):
+        audio[::2]
+
+
+def test_gain_is_a_number() -> None:
+    audio = rm.Audio(np.array([0.5, -0.25], np.float32), 8000)
+    for louder in (audio * 2, 2 * audio, audio * np.float64(2), np.float64(2) * audio, audio / 0.5):
+        assert isinstance(louder, rm.Audio) and louder.samples.dtype == np.float32
+        assert louder.samples.tolist() == [1.0, -0.5] and louder.sample_rate == 8000
+    assert (-audio).samples.tolist() == [-0.5, 0.25]
+    # Integers stay what they are: rounded to the nearest, clipped, and silence of uint8 is 128.
+    assert (rm.Audio(np.array([1001, -30000], np.int16), 8000) * 1.5).samples.tolist() == [1502, -32768]
+    assert (rm.Audio(np.array([128, 192, 0], np.uint8), 8000) * 0.5).samples.tolist() == [128, 160, 64]
+    with pytest.raises(rm.InputTypeError, match=r"audio\.samples \* gains"):
+        audio * np.ones(2)
+    for wrong in (float("nan"), float("inf")):
+        with pytest.raises(rm.InputValueError, match=r"finite"):
+            audio * wrong
+    with pytest.raises(rm.InputValueError, match=r"divided by 0"):
+        audio / 0
+
+
+def test_audio_is_mixed_with_audio_of_its_format() -> None:
+    one, other = np.array([0.5, 0.25], np.float32), np.array([0.25, -1.0], np.float32)
+    audio, more = rm.Audio(one, 8000), rm.Audio(other, 8000)
+    assert audio + more == rm.Audio(one + other, 8000)
+    assert audio - more == rm.Audio(one - other, 8000)
+    assert sum([audio, more, more]) == rm.Audio(one + other + other, 8000)
+    loud = rm.Audio(np.array([30000, -30000], np.int16), 8000)
+    assert (loud + loud).samples.tolist() == [32767, -32768]
+    eight = rm.Audio(np.array([138, 118], np.uint8), 8000)
+    assert (eight + eight).samples.tolist() == [148, 108] and (eight - eight).samples.tolist() == [128, 128]
+    for mismatch, kind, said in [
+        (rm.Audio(other, 16000), rm.FormatError, "resample one"),
+        (rm.Audio(np.zeros((2, 2), np.float32), 8000), rm.FormatError, "1 and of 2 channels"),
+        (rm.Audio(np.zeros(2, np.int16), 8000), rm.FormatError, "float32 and of int16"),
+        (rm.Audio(np.zeros(3, np.float32), 8000), rm.InputValueError, "2 and of 3 frames"),
+        (1.0, rm.InputTypeError, "mixed with audio, not with float"),
+        (other, rm.InputTypeError, "mixed with audio, not with ndarray"),
+    ]:
+        with pytest.raises(kind, match=said):
+            audio + mismatch

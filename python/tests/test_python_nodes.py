@@ -997,9 +997,9 @@ def test_validate_imports_nothing(tmp_path: Path):
         json.dumps({"version": "v1", "nodes": [{"id": "a", **python("pn_dangerous:C")}]}), encoding="utf-8"
     )
 
-    def validate() -> subprocess.CompletedProcess[str]:
+    def validate(*more: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "remotemedia", "validate", "m.json"],
+            [sys.executable, "-m", "remotemedia", "validate", "m.json", *more],
             cwd=tmp_path,
             capture_output=True,
             text=True,
@@ -1008,7 +1008,10 @@ def test_validate_imports_nothing(tmp_path: Path):
             env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ.get('PYTHONPATH', '')}"},
         )
 
+    # As `run` would say.
     done = validate()
+    assert (done.returncode, done.stderr) == (1, "") and "RM0144" in done.stdout
+    done = validate("--allow-python")
     assert (done.returncode, done.stdout, done.stderr) == (0, "m.json: valid\n", "")
     assert not (tmp_path / "run").exists()
 

@@ -103,9 +103,10 @@ fn cores() -> Finding {
 }
 
 fn log() -> Finding {
-    match std::env::var("RUST_LOG") {
-        Ok(filter) => finding("ok", "RUST_LOG", filter),
-        Err(_) => finding("ok", "RUST_LOG", "not set: info"),
+    match super::log_filter() {
+        Ok(Some(filter)) => finding("ok", "RUST_LOG", filter),
+        Ok(None) => finding("ok", "RUST_LOG", "not set: info"),
+        Err(fault) => finding("warning", "RUST_LOG", fault),
     }
 }
 

@@ -7,16 +7,18 @@ mod latency;
 mod nodes;
 mod outputs;
 mod run;
+mod stdout;
 mod validate;
 mod verify;
 
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use serde_json::json;
 
 use crate::error::Error;
+use crate::words::{log_filter_fault, printable};
 
 /// Runs media pipelines described by a JSON manifest.
 #[derive(Debug, Parser)]
@@ -60,21 +62,33 @@ enum Command {
         /// The problems as JSON.
         #[arg(long)]
         json: bool,
+        /// Take manifests that name code, as `run --allow-python` does. Nothing is run.
+        #[arg(long)]
+        allow_python: bool,
     },
 }
 
 /// Runs a command. `arguments` come without the program's name. Returns the exit code: 0 fine, 1 the work failed,
 /// 2 wrong usage.
 pub fn main(arguments: impl IntoIterator<Item = String>) -> i32 {
+    main_beside(arguments, &[])
+}
+
+/// Like [`main`], for a program that has further commands, which it sees to itself: the help lists their names and what
+/// they do.
+pub fn main_beside(arguments: impl IntoIterator<Item = String>, others: &[(&'static str, &'static str)]) -> i32 {
     let arguments = std::iter::once("remotemedia".to_owned()).chain(arguments);
-    let command = match Arguments::try_parse_from(arguments) {
+    let others = others.iter().map(|(name, about)| clap::Command::new(*name).about(*about));
+    let parser = Arguments::command().subcommands(others);
+    let parsed = parser.try_get_matches_from(arguments).and_then(|matches| Arguments::from_arg_matches(&matches));
+    let command = match parsed {
         Ok(arguments) => arguments.command,
-        Err(error) => {
-            // Help and version are not failures; clap knows.
-            let _ = error.print();
-            return error.exit_code();
-        }
+        // Help and version are not failures; clap knows.
+        Err(error) => return usage(&error),
     };
+    if let Err(fault) = log_filter() {
+        let _ = writeln!(std::io::stderr(), "warning: RUST_LOG: {}", printable(&fault));
+    }
     match command {
         Command::Nodes { name, json } => nodes::run(name.as_deref(), json),
         Command::Run(options) => run::run(&options),
@@ -82,7 +96,21 @@ pub fn main(arguments: impl IntoIterator<Item = String>) -> i32 {
         Command::Latency(options) => latency::run(&options),
         Command::Verify(options) => verify::run(&options),
         Command::Explain { code, json } => explain::run(code.as_deref(), json),
-        Command::Validate { manifest, json } => validate::run(&manifest, json),
+        Command::Validate { manifest, json, allow_python } => validate::run(&manifest, json, allow_python),
+    }
+}
+
+/// What `RUST_LOG` says, if it is set and can be used.
+fn log_filter() -> Result<Option<String>, String> {
+    match std::env::var("RUST_LOG") {
+        Ok(filter) if filter.trim().is_empty() => Ok(None),
+        Ok(filter) => match (tracing_subscriber::EnvFilter::try_new(&filter), log_filter_fault(&filter)) {
+            (Err(error), _) => Err(error.to_string()),
+            (Ok(_), Some(fault)) => Err(fault),
+            (Ok(_), None) => Ok(Some(filter)),
+        },
+        Err(std::env::VarError::NotPresent) => Ok(None),
+        Err(error) => Err(error.to_string()),
     }
 }
 
@@ -105,15 +133,31 @@ fn fail(error: &Error, as_json: bool) -> i32 {
     complain(&error.to_string())
 }
 
-/// Prints a text and returns the exit code. A reader that has gone, such as `head`, is no failure.
+/// Prints a text and returns the exit code, or that of a failure when it cannot be printed. A reader that has gone, such
+/// as `head`, is no failure.
 fn say(text: &str, code: i32) -> i32 {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{text}").and_then(|()| out.flush());
-    code
+    // Names in it are those of manifests and files: a terminal must not obey them. JSON stays JSON.
+    print(&(printable(text).into_owned() + "\n"), code)
+}
+
+fn print(text: &str, code: i32) -> i32 {
+    match stdout::write(text.as_bytes()) {
+        Ok(()) => code,
+        Err(error) => complain(&stdout::failed(&error)),
+    }
 }
 
 /// Says what went wrong, and returns the exit code of a failure.
 fn complain(text: &str) -> i32 {
-    let _ = writeln!(std::io::stderr(), "error: {text}");
+    let _ = writeln!(std::io::stderr(), "error: {}", printable(text));
     1
+}
+
+/// Prints the help that was asked for, or what is wrong with the arguments.
+fn usage(error: &clap::Error) -> i32 {
+    if error.use_stderr() {
+        let _ = error.print();
+        return error.exit_code();
+    }
+    print(&error.render().to_string(), error.exit_code())
 }

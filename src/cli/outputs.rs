@@ -1,15 +1,18 @@
 //! What comes out of `run`: files that appear whole or not at all, and standard output.
 
 use std::io::Write as _;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::{Value, json};
 
 use super::inputs::Raw;
-use crate::data::{AudioBuffer, RuntimeData};
+use super::stdout;
+use crate::data::{AudioBuffer, Kind, RuntimeData};
 use crate::engine::{PortResult, ResultItem};
 use crate::error::{Error, ErrorKind, Result};
-use crate::media::{Subtype, wav_bytes, write};
+use crate::graph::ResultPort;
+use crate::media::{Subtype, check_name, wav_bytes, write_at};
 use crate::words::nearest;
 
 /// Where a result goes: `FILE`, or `NODE=FILE`, or `NODE.PORT=FILE`.
@@ -73,11 +76,59 @@ impl Target {
         Ok(())
     }
 
+    /// Checks that the file can be written, before there is anything to write: that its folder is there, and takes files.
+    pub(super) fn prepare(&self) -> Result<()> {
+        if self.is_standard_output() || self.is_special() {
+            return Ok(());
+        }
+        let place = self.place();
+        // A name that is too long, a folder on the way that is a file, or one that may not be looked into.
+        match std::fs::symlink_metadata(&place) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(self.failed(error)),
+            _ => {}
+        }
+        if place.file_name().is_none() || self.file.ends_with('/') {
+            let text = format!("`{}` is no name of a file", self.file);
+            return Err(Error::new(ErrorKind::InputValue, text).at_path(self.file.as_str()));
+        }
+        let part = part_of(&place);
+        let tried = std::fs::File::create_new(&part).and_then(|_| std::fs::remove_file(&part));
+        tried.map_err(|error| self.failed(error))
+    }
+
+    /// Checks that a file of this name can hold the result, as far as it is known what the result is.
+    pub(super) fn check_kind(
+        &self,
+        result: &str,
+        kind: Option<Kind>,
+        is_raw: bool,
+        subtype: Option<Subtype>,
+    ) -> Result<()> {
+        let refuse = |text: String, hint: &str| {
+            Err(Error::new(ErrorKind::InputValue, text).at_path(self.file.as_str()).hint(hint))
+        };
+        let named_audio = self.is_named_audio();
+        match kind {
+            _ if self.is_standard_output() || self.is_special() => Ok(()),
+            None => Ok(()),
+            Some(Kind::Audio) if is_raw && !named_audio => Ok(()),
+            Some(Kind::Audio) => check_name(Utf8Path::new(&self.file), subtype),
+            Some(kind @ (Kind::Text | Kind::Json)) if named_audio => {
+                refuse(format!("{}: `{result}` is {kind} and no audio", self.file), "name the file .txt or .jsonl")
+            }
+            Some(Kind::Text | Kind::Json) => Ok(()),
+            Some(kind) => refuse(
+                format!("{}: `{result}` is {kind}, which cannot be written", self.file),
+                "write audio, text or JSON, or use the library",
+            ),
+        }
+    }
+
     /// The result that is meant.
-    pub(super) fn result<'a>(&self, ports: &'a [PortResult]) -> Result<&'a PortResult> {
-        let names: Vec<String> = ports.iter().map(|port| port.port.name()).collect();
+    pub(super) fn result<'a>(&self, ports: &'a [ResultPort]) -> Result<&'a ResultPort> {
+        let names: Vec<String> = ports.iter().map(ResultPort::name).collect();
         let Some(wanted) = &self.port else {
-            let outs: Vec<&PortResult> = ports.iter().filter(|port| !port.port.stream).collect();
+            let outs: Vec<&ResultPort> = ports.iter().filter(|port| !port.stream).collect();
             return match (ports, outs.as_slice()) {
                 ([one], _) => Ok(one),
                 (_, [one]) => Ok(one),
@@ -92,7 +143,7 @@ impl Target {
                 ))),
             };
         };
-        ports.iter().find(|port| port.port.name() == *wanted).ok_or_else(|| {
+        ports.iter().find(|port| port.name() == *wanted).ok_or_else(|| {
             let error = Error::new(
                 ErrorKind::InputValue,
                 format!("there is no result `{wanted}`, expected {}", names.join(" or ")),
@@ -117,18 +168,16 @@ impl Target {
                 let opened = std::fs::OpenOptions::new().write(true).open(&self.file);
                 return opened.and_then(|mut file| file.write_all(&bytes)).map_err(|error| self.failed(error));
             }
-            let mut out = std::io::stdout().lock();
-            return match out.write_all(&bytes).and_then(|()| out.flush()) {
-                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(self.failed(error)),
-                _ => Ok(()),
-            };
+            return stdout::write(&bytes)
+                .map_err(|error| Error::new(ErrorKind::Io, stdout::failed(&error)).at_path("-").caused_by(error));
         }
         let path = self.place();
         let path = path.as_path();
         let part = part_of(path);
+        let raw = raw.filter(|_| !self.is_named_audio());
         let written = match (&audio, raw) {
             (Some(audio), Some(raw)) => std::fs::write(&part, raw.bytes(audio)).map_err(|error| self.failed(error)),
-            (Some(audio), None) => write(&part, audio, subtype),
+            (Some(audio), None) => write_at(&part, Utf8Path::new(&self.file), audio, subtype),
             (None, _) => lines(items).and_then(|text| std::fs::write(&part, text).map_err(|error| self.failed(error))),
         };
         let done = written.and_then(|()| std::fs::rename(&part, path).map_err(|error| self.failed(error)));
@@ -138,15 +187,21 @@ impl Target {
         done
     }
 
+    /// Whether the name says that audio is in it.
+    fn is_named_audio(&self) -> bool {
+        check_name(Utf8Path::new(&self.file), None).is_ok()
+    }
+
     fn failed(&self, error: std::io::Error) -> Error {
-        Error::new(ErrorKind::Io, format!("{}: {error}", self.file)).at_path(self.file.as_str()).caused_by(error)
+        Error::of_file(&self.file, error)
     }
 }
 
-/// A name beside the file, with its extension, which says how to write it.
+/// A name beside the file. It has nothing of the file's own name, which may be as long as a name can be.
 fn part_of(path: &Utf8Path) -> Utf8PathBuf {
-    let name = path.file_name().unwrap_or("output");
-    path.with_file_name(format!(".part-{}-{name}", std::process::id()))
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    path.with_file_name(format!(".remotemedia-{}-{number}.part", std::process::id()))
 }
 
 /// The audio of all items, as one; nothing when they are no audio.

@@ -12,9 +12,10 @@ use serde_json::{Map, Value, json};
 use super::inputs::{Raw, read};
 use super::outputs::{Target, summary};
 use super::{complain, fail, say, validate};
-use crate::data::RuntimeData;
+use crate::data::{Format, Kind, RuntimeData};
 use crate::engine::{RunMetrics, RunOptions, RunResults};
 use crate::error::{Error, ErrorKind, Result};
+use crate::graph::{Graph, ResultPort};
 use crate::manifest::Source;
 use crate::media::Subtype;
 use crate::node::MonotonicClock;
@@ -39,7 +40,8 @@ pub(super) struct Options {
     /// output. May be repeated.
     #[arg(short, long = "output", value_name = "FILE")]
     output: Vec<String>,
-    /// Samples without a header, in and out: s16le or f32le, the rate in Hz, the channels.
+    /// Samples without a header, in, and out where the file is not named .wav or .flac: s16le or f32le, the rate in
+    /// Hz, the channels.
     #[arg(long, value_name = "ENCODING,RATE,CHANNELS")]
     raw: Option<String>,
     /// How audio files store samples: PCM_16, PCM_24, PCM_32, FLOAT.
@@ -95,16 +97,51 @@ fn work(options: &Options, text: &str, name: &str) -> Result<String> {
     if options.json && targets.iter().any(Target::is_standard_output) {
         return refuse("--json and a result both go to standard output");
     }
+    timeout_ms(options)?;
+    // What is wrong with the outputs is said before the work, as far as it can be known.
+    let graph = pipeline.graph();
+    let ports = targets.iter().map(|target| target.result(&graph.results)).collect::<Result<Vec<&ResultPort>>>()?;
+    let check = |input: &Format| -> Result<()> {
+        let formats = graph.formats(input, false).unwrap_or_default();
+        targets.iter().zip(&ports).try_for_each(|(target, port)| {
+            let kind = kind(graph, port, &formats);
+            target.check_kind(&port.name(), kind, raw.is_some(), subtype)
+        })
+    };
+    check(&Format::Unknown)?;
+    targets.iter().try_for_each(Target::prepare)?;
     let items = read(&options.input, raw)?;
+    check(&items.first().map_or(Format::Unknown, RuntimeData::format))?;
     let results = compute(options, &runtime, &pipeline, items)?;
-    for target in &targets {
-        target.write(&target.result(&results.ports)?.items, subtype, raw)?;
+    for (target, port) in targets.iter().zip(&ports) {
+        let items = results.ports.iter().find(|result| result.port == **port).map_or(&[][..], |result| &result.items);
+        target.write(items, subtype, raw)?;
     }
     // Standard output belongs to the result that goes there.
     if targets.iter().any(Target::is_standard_output) {
         return Ok(String::new());
     }
     report(options, &results)
+}
+
+/// What a result is, if that is known: from its format, or because its port gives nothing else.
+fn kind(graph: &Graph, port: &ResultPort, formats: &[Vec<Format>]) -> Option<Kind> {
+    let format = formats.get(port.node).and_then(|outputs| outputs.get(port.port.index()));
+    format.and_then(Format::kind).or_else(|| {
+        let mut kinds = graph.nodes[port.node].kind.info().outputs[port.port.index()].kinds.iter();
+        kinds.next().filter(|_| kinds.next().is_none())
+    })
+}
+
+fn timeout_ms(options: &Options) -> Result<u64> {
+    match options.timeout_s {
+        None => Ok(0),
+        Some(seconds) if seconds > 0.0 && seconds <= 1e9 => Ok((seconds * 1000.0).ceil() as u64),
+        Some(seconds) => {
+            let text = format!("--timeout-s is {seconds}, expected more than 0 and at most 1e9");
+            Err(Error::new(ErrorKind::InputValue, text))
+        }
+    }
 }
 
 fn compute(
@@ -124,15 +161,7 @@ fn compute(
         progress: Some(done.clone()),
         ..RunOptions::default()
     };
-    let timeout_ms = match options.timeout_s {
-        None => 0,
-        Some(seconds) if seconds > 0.0 && seconds <= 1e9 => (seconds * 1000.0).ceil() as u64,
-        Some(seconds) => {
-            let text = format!("--timeout-s is {seconds}, expected more than 0 and at most 1e9");
-            return Err(Error::new(ErrorKind::InputValue, text));
-        }
-    };
-    let job = pipeline.start(runtime, items, run, timeout_ms)?;
+    let job = pipeline.start(runtime, items, run, timeout_ms(options)?)?;
     let bar =
         rate.filter(|_| !options.no_progress && std::io::stderr().is_terminal()).map(|rate| (bar(total, rate), rate));
     while !job.wait(Duration::from_millis(50)) {

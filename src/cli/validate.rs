@@ -11,13 +11,13 @@ use crate::manifest::{MAX_BYTES, Source};
 use crate::runtime::Pipeline;
 use crate::words::counted;
 
-pub(super) fn run(path: &Path, as_json: bool) -> i32 {
+pub(super) fn run(path: &Path, as_json: bool, allow_python: bool) -> i32 {
     let name = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
     let text = match read(path) {
         Ok(text) => text,
         Err(error) => return complain(&format!("{name}: {error}")),
     };
-    let (fine, problems) = Pipeline::validate_from(&text, Source::File(&name));
+    let (fine, problems) = Pipeline::validate_with(&text, Source::File(&name), allow_python);
     if as_json {
         let problems: Vec<Value> = problems.iter().map(entry).collect();
         return say(&format!("{:#}", json!({"file": name, "valid": fine, "problems": problems})), i32::from(!fine));

@@ -3,11 +3,15 @@
 //! Kinds and codes are stable. Wording is not.
 
 mod problem;
+mod problems;
 
 use std::fmt;
 
 use problem::MOST_SHOWN;
 pub use problem::{Problem, Severity};
+pub use problems::Problems;
+
+use crate::words::printable;
 
 /// Short for `std::result::Result<T, Error>`.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -142,6 +146,7 @@ impl Error {
         let errors: Vec<&Problem> = problems.iter().filter(|p| p.severity == Severity::Error).collect();
         let mut message = match errors.as_slice() {
             [one] => one.report(""),
+            many if many.len() >= problems::MOST => format!("the manifest has {} problems or more", many.len()),
             many => format!("the manifest has {} problems", many.len()),
         };
         if errors.len() > 1 {
@@ -150,7 +155,7 @@ impl Error {
                 message.push_str(&problem.report("  "));
             }
             if let Some(more) = errors.len().checked_sub(MOST_SHOWN).filter(|more| *more > 0) {
-                message.push_str(&format!("\n  and {more} more: `problems` has them all"));
+                message.push_str(&format!("\n  and {more} more in `problems`"));
             }
         }
         let first = errors.first().copied().cloned();
@@ -213,6 +218,25 @@ impl Error {
         self.0.goes_on
     }
 
+    /// A failure of the system about a file, which `name` is.
+    pub fn of_file(name: &str, error: std::io::Error) -> Self {
+        Self::new(ErrorKind::Io, format!("{name}: {error}")).at_path(name).caused_by(error)
+    }
+
+    /// The number that the system has given the failure, where it was one of the system.
+    pub fn os_error(&self) -> Option<i32> {
+        let mut source = std::error::Error::source(self);
+        while let Some(error) = source {
+            if let Some(error) = error.downcast_ref::<std::io::Error>() {
+                const EISDIR: i32 = 21;
+                let is_folder = error.kind() == std::io::ErrorKind::IsADirectory;
+                return error.raw_os_error().or(is_folder.then_some(EISDIR));
+            }
+            source = error.source();
+        }
+        None
+    }
+
     /// Keeps the error that caused this one.
     pub fn caused_by(mut self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
         self.0.source = Some(std::sync::Arc::new(source));
@@ -268,12 +292,12 @@ impl fmt::Display for Error {
                 write!(f, "item {index}: ")?;
             }
             if let Some(node) = &inner.node {
-                write!(f, "node `{node}`: ")?;
+                write!(f, "node `{}`: ", printable(node))?;
             }
         }
-        f.write_str(&inner.message)?;
+        f.write_str(&printable(&inner.message))?;
         if let Some(hint) = &inner.hint {
-            write!(f, "; {hint}")?;
+            write!(f, "; {}", printable(hint))?;
         }
         Ok(())
     }

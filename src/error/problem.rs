@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::words::printable;
+
 /// How much a problem of a manifest matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Severity {
@@ -128,18 +130,20 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.code, self.message)?;
+        // Names and values are the manifest's: a terminal must not obey them.
+        write!(f, "{}: {}", self.code, printable(&self.message))?;
         if let Some(expected) = &self.expected {
-            write!(f, ", expected {expected}")?;
+            write!(f, ", expected {}", printable(expected))?;
         }
-        match (self.path.as_str(), self.line) {
+        let path = printable(&self.path);
+        match (path.as_ref(), self.line) {
             ("", None) => {}
             ("", Some(line)) => write!(f, " (line {line})")?,
             (path, None) => write!(f, " (at {path})")?,
             (path, Some(line)) => write!(f, " (at {path}, line {line})")?,
         }
         if let Some(fix) = &self.fix {
-            write!(f, "; {fix}")?;
+            write!(f, "; {}", printable(fix))?;
         }
         Ok(())
     }

@@ -38,7 +38,12 @@ pub async fn execute_pipeline_with_input(
 #[cfg(feature = "cli")]
 #[uniffi::export]
 pub fn cli_main(arguments: Vec<String>) -> i32 {
-    crate::cli::main(arguments)
+    // The Python package has these, and sees to them before it comes here.
+    let others = [
+        ("demo", "Find speech in a recording and write a report"),
+        ("bench", "Time RemoteMedia and the peers that are installed"),
+    ];
+    crate::cli::main_beside(arguments, if cfg!(feature = "python") { &others } else { &[] })
 }
 
 /// Forgets the threads of the parent in a forked child.

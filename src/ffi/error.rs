@@ -75,6 +75,9 @@ pub struct ErrorInfo {
     pub item_index: Option<i64>,
     /// Every problem of the manifest.
     pub problems: Vec<Problem>,
+    /// Of a failure of the system, such as a file that is not there: its number there (`errno`).
+    #[uniffi(default = None)]
+    pub os_error: Option<i32>,
 }
 
 /// Any failure, one case a kind.
@@ -136,6 +139,7 @@ impl From<Error> for RemoteMediaError {
             hint: text(error.fix().or_else(|| error.problems().iter().find_map(|problem| problem.fix.as_deref()))),
             item_index: error.item_index().and_then(|index| i64::try_from(index).ok()),
             problems: error.problems().iter().map(Problem::from).collect(),
+            os_error: error.os_error(),
         };
         match error.kind() {
             ErrorKind::Manifest => Self::Manifest { info },

@@ -51,12 +51,36 @@ pub fn read_audio(
     sample_rate_hz: i32,
     mono: bool,
 ) -> Result<Arc<AudioBuffer>, RemoteMediaError> {
+    part(media::AudioReader::open(path.as_ref())?, start_frame, frames, sample_rate_hz, mono)
+}
+
+fn part(
+    reader: media::AudioReader,
+    start_frame: i64,
+    frames: i64,
+    sample_rate_hz: i32,
+    mono: bool,
+) -> Result<Arc<AudioBuffer>, RemoteMediaError> {
     let start = u64::try_from(start_frame).map_err(|_| out_of_range("start", start_frame, "0 or more"))?;
     let rate =
         u32::try_from(sample_rate_hz).map_err(|_| out_of_range("sample_rate", sample_rate_hz.into(), "1 or more"))?;
-    let inner = media::read(path.as_ref(), start, u64::try_from(frames).ok())?;
+    let inner = media::read_from(reader, start, u64::try_from(frames).ok())?;
     let inner = crate::runtime::convert(inner, (rate > 0).then_some(rate), mono)?;
     Ok(Arc::new(AudioBuffer { inner }))
+}
+
+/// Like `read_audio`, of a file that is in memory. `name` stands in errors.
+#[cfg(feature = "python")]
+#[uniffi::export]
+pub fn raw_read_audio(
+    data: Vec<u8>,
+    name: String,
+    start_frame: i64,
+    frames: i64,
+    sample_rate_hz: i32,
+    mono: bool,
+) -> Result<Arc<AudioBuffer>, RemoteMediaError> {
+    part(media::AudioReader::from_bytes(data, &name)?, start_frame, frames, sample_rate_hz, mono)
 }
 
 /// An audio file, read piece by piece.
@@ -89,6 +113,23 @@ impl AudioReader {
             }
         };
         Ok(reader.read(frames)?.map(|inner| Arc::new(AudioBuffer { inner })))
+    }
+}
+
+#[cfg(feature = "python")]
+#[uniffi::export]
+impl AudioReader {
+    /// Reads a file that is in memory, such as what came out of a pipe. `name` stands in errors.
+    #[uniffi::constructor]
+    pub fn raw_of_bytes(data: Vec<u8>, name: String) -> Result<Arc<Self>, RemoteMediaError> {
+        Ok(Arc::new(Self { inner: Mutex::new(media::AudioReader::from_bytes(data, &name)?) }))
+    }
+
+    /// Reads from a file that the caller has opened, and that is ours from now on. `name` stands in errors.
+    #[uniffi::constructor]
+    pub fn raw_of_descriptor(descriptor: i32, name: String) -> Result<Arc<Self>, RemoteMediaError> {
+        let reader = media::AudioReader::from_file(super::raw::file_of(descriptor)?, &name)?;
+        Ok(Arc::new(Self { inner: Mutex::new(reader) }))
     }
 }
 

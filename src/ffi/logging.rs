@@ -41,7 +41,8 @@ struct Bridge {
 pub(super) fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
-        let (filter, handle) = reload::Layer::new(from_environment());
+        let (filter, fault) = from_environment();
+        let (filter, handle) = reload::Layer::new(filter);
         let stderr = fmt::layer()
             .with_writer(std::io::stderr)
             .with_filter(filter::dynamic_filter_fn(|_, _| BRIDGE.load().is_none()));
@@ -49,12 +50,26 @@ pub(super) fn start() {
         if Registry::default().with(filter).with(stderr).with(ToBridge).try_init().is_ok() {
             let _ = FILTER.set(handle);
         }
+        if let Some(fault) = fault {
+            tracing::warn!("RUST_LOG is not used: {fault}");
+        }
         std::panic::set_hook(Box::new(|panic| tracing::debug!(%panic, "panic")));
     });
 }
 
-fn from_environment() -> EnvFilter {
-    EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"))
+/// What `RUST_LOG` says, else `info`; and what is wrong with it.
+fn from_environment() -> (EnvFilter, Option<String>) {
+    let otherwise = || EnvFilter::new("info");
+    match std::env::var("RUST_LOG") {
+        Ok(text) if text.trim().is_empty() => (otherwise(), None),
+        Ok(text) => match (EnvFilter::try_new(&text), crate::words::log_filter_fault(&text)) {
+            (Ok(filter), None) => (filter, None),
+            (Err(error), _) => (otherwise(), Some(error.to_string())),
+            (_, fault) => (otherwise(), fault),
+        },
+        Err(std::env::VarError::NotPresent) => (otherwise(), None),
+        Err(error) => (otherwise(), Some(error.to_string())),
+    }
 }
 
 /// From now on records go to whoever calls `raw_log_next`, and not to stderr. `directives` are those of `RUST_LOG`;
@@ -62,7 +77,7 @@ fn from_environment() -> EnvFilter {
 #[uniffi::export]
 pub fn raw_log_attach(directives: String) -> Result<(), RemoteMediaError> {
     start();
-    let filter = if directives.is_empty() { Ok(from_environment()) } else { EnvFilter::try_new(&directives) };
+    let filter = if directives.is_empty() { Ok(from_environment().0) } else { EnvFilter::try_new(&directives) };
     let filter = filter.map_err(|error| {
         Error::new(ErrorKind::InputValue, format!("the level is {directives:?}: {error}")).hint("use such as \"debug\"")
     })?;
@@ -104,7 +119,7 @@ pub fn raw_log_detach() {
         bridge.end();
     }
     if let Some(handle) = FILTER.get() {
-        let _ = handle.reload(from_environment());
+        let _ = handle.reload(from_environment().0);
     }
 }
 

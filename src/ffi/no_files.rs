@@ -28,6 +28,16 @@ impl AudioReader {
         none(path)
     }
 
+    #[cfg(feature = "python")]
+    pub(super) fn from_bytes(_data: Vec<u8>, name: &str) -> Result<Self> {
+        none(name)
+    }
+
+    #[cfg(feature = "python")]
+    pub(super) fn from_file(_file: std::fs::File, name: &str) -> Result<Self> {
+        none(name)
+    }
+
     pub(super) fn info(&self) -> &AudioInfo {
         match self.0 {}
     }
@@ -41,8 +51,8 @@ pub(super) fn info(path: &str) -> Result<AudioInfo> {
     none(path)
 }
 
-pub(super) fn read(path: &str, _start: u64, _frames: Option<u64>) -> Result<AudioBuffer> {
-    none(path)
+pub(super) fn read_from(reader: AudioReader, _start: u64, _frames: Option<u64>) -> Result<AudioBuffer> {
+    match reader.0 {}
 }
 
 /// As `media::Subtype`, not looked at: the call that it is for fails.

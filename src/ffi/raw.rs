@@ -579,3 +579,20 @@ mod python {
         }
     }
 }
+
+/// A file that the other side has opened: ours from now on.
+#[cfg(all(feature = "python", unix))]
+pub(super) fn file_of(descriptor: i32) -> crate::error::Result<std::fs::File> {
+    use std::os::fd::{FromRawFd as _, OwnedFd};
+    if descriptor < 0 {
+        let text = format!("the descriptor is {descriptor}, expected one that is open");
+        return Err(crate::error::Error::new(crate::error::ErrorKind::InputValue, text));
+    }
+    // SAFETY: the facade has just opened it, hands it over with this call, and does not name it again.
+    Ok(unsafe { OwnedFd::from_raw_fd(descriptor) }.into())
+}
+
+#[cfg(all(feature = "python", not(unix)))]
+pub(super) fn file_of(_descriptor: i32) -> crate::error::Result<std::fs::File> {
+    Err(crate::error::Error::new(crate::error::ErrorKind::Unsupported, "there are no descriptors here"))
+}

@@ -52,7 +52,8 @@ impl Graph {
                 ),
             }
         }
-        if let (Some(limit), Ok(places)) = (budget.copies, self.copies(&Format::Unknown))
+        if let Some(limit) = budget.copies
+            && let Ok(places) = self.copies(&Format::Unknown)
             && places.len() > limit
         {
             let listed = places.iter().map(|copy| format!("{}: {}", copy.place, copy.reason)).collect::<Vec<_>>();

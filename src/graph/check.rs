@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::hints::{Hint, hint};
 use super::{Graph, GraphNode, ResultPort};
 use crate::data::{Format, Kind, Kinds};
-use crate::error::{Problem, Severity};
+use crate::error::{Problem, Problems, Severity};
 use crate::manifest::{InputFormats, Manifest, NodeSpec, PortRef};
 use crate::node::{Execution, NodeInfo, NodeType, PortId, PortInfo, Registry};
-use crate::words::nearest;
+use crate::words::Suggestions;
 
 /// A graph, if the manifest has no error, and all problems.
 #[derive(Debug)]
@@ -23,13 +23,14 @@ pub struct Checked {
 /// Checks a manifest against the nodes there are. Formats are checked as far as the input is declared. Code that the
 /// manifest names is a problem unless `allow_python`.
 pub fn check(manifest: &Manifest, registry: &Registry, allow_python: bool) -> Checked {
-    let mut checker = Checker { manifest, allow_python, problems: Vec::new() };
+    let mut checker =
+        Checker { manifest, allow_python, problems: Problems::default(), suggestions: Suggestions::default() };
     let types = checker.types(registry);
     let edges = checker.edges(&types);
     let order = checker.order(&edges);
     let outputs = checker.outputs(&types);
-    let mut problems = checker.problems;
-    let whole = !problems.iter().any(|problem| problem.severity == Severity::Error);
+    let whole = !checker.problems.has_errors();
+    let mut problems = checker.problems.into_vec();
     let graph = order.filter(|_| whole).map(|order| build(manifest, &types, &edges, &order, outputs.as_deref()));
     if let Some(graph) = &graph {
         let declared = graph.check_declared();
@@ -55,7 +56,8 @@ type Types = Vec<Option<Arc<dyn NodeType>>>;
 struct Checker<'a> {
     manifest: &'a Manifest,
     allow_python: bool,
-    problems: Vec<Problem>,
+    problems: Problems,
+    suggestions: Suggestions,
 }
 
 impl Checker<'_> {
@@ -64,12 +66,18 @@ impl Checker<'_> {
         for node in &self.manifest.nodes {
             let path = format!("/nodes/{}", node.index);
             let Some(kind) = registry.find(&node.node_type) else {
-                let hint = hint(&node.node_type);
+                if self.problems.is_full(Severity::Error) {
+                    types.push(None);
+                    continue;
+                }
+                let same = registry.spelt_otherwise(&node.node_type);
+                let hint = if same.is_some() { None } else { hint(&node.node_type) };
                 let ours = match hint {
                     Some(Hint::Ours(name)) => Some(name),
                     // A near name would mislead: what is meant is known, and it is something else.
                     Some(Hint::Instead(_)) => None,
-                    None => nearest(&node.node_type, registry.names()),
+                    None if same.is_some() => same,
+                    None => self.suggestions.nearest(&node.node_type, registry.names()),
                 };
                 let mut problem = Problem::error(
                     "RM0103",
@@ -197,13 +205,12 @@ impl Checker<'_> {
         let names: Vec<&str> = ports.iter().map(|port| port.name).collect();
         let name = port.port.as_deref().unwrap_or(if what == "output" { "out" } else { "in" });
         let expected = if names.is_empty() { format!("no {what} at all") } else { names.join(" or ") };
-        self.problems.push(
-            Problem::error("RM0115", path, format!("node `{}` has no {what} `{name}`", port.node))
-                .found(name)
-                .expected(expected)
-                .nearest(nearest(name, names.iter().copied()))
-                .node(port.node.clone()),
-        );
+        let problem = Problem::error("RM0115", path, format!("node `{}` has no {what} `{name}`", port.node))
+            .found(name)
+            .expected(expected)
+            .nearest(self.suggestions.nearest(name, names.iter().copied()))
+            .node(port.node.clone());
+        self.problems.push(problem);
     }
 
     /// Positions in an order in which data flows only forward; ties in the order of the manifest.

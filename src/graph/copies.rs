@@ -1,5 +1,7 @@
 //! Where media bytes are copied or converted, before anything has run.
 
+use std::collections::{HashMap, HashSet};
+
 use serde_json::{Value, json};
 
 use super::Graph;
@@ -47,12 +49,13 @@ impl Graph {
                     .to_owned(),
             );
         }
+        let shared = self.shared();
         for (position, node) in self.nodes.iter().enumerate() {
             match node.kind.info().memory {
                 Memory::Copies => {
                     add(&node.id, format!("{} writes the same samples to other memory", node.kind.info().name))
                 }
-                Memory::InPlace if self.shared(position) => {
+                Memory::InPlace if shared[position] => {
                     add(
                         &node.id,
                         format!(
@@ -78,24 +81,33 @@ impl Graph {
         Ok(places)
     }
 
-    /// Whether the memory that comes to a node is looked at elsewhere too.
-    fn shared(&self, node: usize) -> bool {
-        if self.sources.contains(&node) {
-            return self.sources.len() > 1;
+    /// For each node, whether the memory that comes to it is looked at elsewhere too.
+    fn shared(&self) -> Vec<bool> {
+        let mut shared = vec![false; self.nodes.len()];
+        for source in &self.sources {
+            shared[*source] = self.sources.len() > 1;
         }
-        let before =
-            self.nodes.iter().enumerate().filter(|(_, at)| at.targets.iter().flatten().any(|(to, _)| *to == node));
-        before.into_iter().any(|(position, at)| {
+        // Those before a node are known: they come earlier in the order.
+        for (position, at) in self.nodes.iter().enumerate() {
             let info = at.kind.info();
-            let passes = info.memory == Memory::Passes;
-            let leads = |port: usize| at.targets[port].iter().any(|(to, _)| *to == node);
             let media = |port: usize| {
                 info.outputs[port].kinds.contains(Kind::Audio) || info.outputs[port].kinds.contains(Kind::Video)
             };
+            let ways = |port: usize| at.targets[port].len() + usize::from(at.result[port].is_some());
             // A node that passes memory on may pass it to several outputs.
-            let ports = (0..at.targets.len()).filter(|port| if passes { media(*port) } else { leads(*port) });
-            let ways: usize = ports.map(|port| at.targets[port].len() + usize::from(at.result[port].is_some())).sum();
-            ways > 1 || passes && self.shared(position)
-        })
+            let passed: usize = (0..at.targets.len()).filter(|port| media(*port)).map(ways).sum();
+            let passes = info.memory == Memory::Passes;
+            let mut ways_to: HashMap<usize, usize> = HashMap::new();
+            for (port, targets) in at.targets.iter().enumerate() {
+                let targets: HashSet<usize> = targets.iter().map(|(target, _)| *target).collect();
+                for target in targets {
+                    *ways_to.entry(target).or_default() += ways(port);
+                }
+            }
+            for (target, ways) in ways_to {
+                shared[target] |= if passes { passed > 1 || shared[position] } else { ways > 1 };
+            }
+        }
+        shared
     }
 }

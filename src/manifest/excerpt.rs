@@ -4,31 +4,50 @@ use std::ops::Range;
 
 use unicode_width::UnicodeWidthChar as _;
 
+use crate::words::acts;
+
 /// The most columns of the line that are shown. Of a longer line the part around the place is.
 const COLUMNS: usize = 96;
 /// Of these, so many stand before the place.
 const BEFORE: usize = 40;
+/// The most characters of each part of the line that are looked at: some have no width.
+const MOST_CHARACTERS: usize = 2 * COLUMNS;
+
+/// So many bytes are counted as one block.
+const BLOCK: usize = 4096;
 
 /// The start of each line of a text, to find places by their byte offset.
 pub(super) struct Lines<'a> {
     text: &'a str,
     starts: Vec<usize>,
-    ascii: bool,
+    /// How many characters begin before each block: a line may be as long as the text, and is not to be counted again
+    /// for each place in it.
+    characters: Vec<usize>,
 }
 
 impl<'a> Lines<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
-        Self { text, starts: std::iter::once(0).chain(breaks).collect(), ascii: text.is_ascii() }
+        let blocks = text.as_bytes().chunks(BLOCK).scan(0, |sum, block| {
+            *sum += characters(block);
+            Some(*sum)
+        });
+        let characters = std::iter::once(0).chain(blocks).collect();
+        Self { text, starts: std::iter::once(0).chain(breaks).collect(), characters }
     }
 
     /// Line and column, from 1, the column in characters.
     pub(super) fn place(&self, offset: usize) -> (u32, u32) {
         let line = self.line(offset);
-        let before = self.text.get(self.starts[line]..offset).unwrap_or_default();
-        // Most manifests are ASCII: no need to count, which would take long for many problems on one long line.
-        let column = 1 + if self.ascii { before.len() } else { before.chars().count() };
+        let column = 1 + self.before(offset).saturating_sub(self.before(self.starts[line]));
         (number(line + 1), number(column))
+    }
+
+    /// How many characters begin before a byte offset.
+    fn before(&self, offset: usize) -> usize {
+        let offset = offset.min(self.text.len());
+        let block = offset / BLOCK;
+        self.characters[block] + characters(&self.text.as_bytes()[block * BLOCK..offset])
     }
 
     /// The byte offset of a line and a column counted in bytes, both from 1, as serde_json counts.
@@ -52,33 +71,37 @@ impl<'a> Lines<'a> {
         let index = self.line(range.start);
         let line = self.content(index);
         let (start, end) = (range.start.min(line.end), self.end_of_mark(range).min(line.end));
-        let before: Vec<char> = self.text.get(line.start..start).unwrap_or_default().chars().collect();
+        let before = self.text.get(line.start..start).unwrap_or_default();
+        let mut last: Vec<char> = before.chars().rev().take(MOST_CHARACTERS).collect();
+        last.reverse();
+        let is_cut = last.iter().map(|c| c.len_utf8()).sum::<usize>() < before.len();
         let marked = self.text.get(start..end).unwrap_or_default();
         let after = self.text.get(end..line.end).unwrap_or_default();
 
         let mut shown = String::new();
-        if width(before.iter().copied()) > BEFORE {
+        if is_cut || width(last.iter().copied()) > BEFORE {
             shown.push('…');
-            let mut from = before.len();
-            while from > 0 && width(before[from - 1..].iter().copied()) < BEFORE {
+            let mut from = last.len();
+            while from > 0 && width(last[from - 1..].iter().copied()) < BEFORE {
                 from -= 1;
             }
-            before[from..].iter().for_each(|c| show(*c, &mut shown));
+            last[from..].iter().for_each(|c| show(*c, &mut shown));
         } else {
-            before.iter().for_each(|c| show(*c, &mut shown));
+            last.iter().for_each(|c| show(*c, &mut shown));
         }
         let indent = width(shown.chars());
+        let is_full = |shown: &str| width(shown.chars()) >= COLUMNS - 1;
         let mut cut = false;
-        for c in marked.chars() {
-            cut = width(shown.chars()) >= COLUMNS - 1;
+        for (count, c) in marked.chars().enumerate() {
+            cut = is_full(&shown) || count >= MOST_CHARACTERS;
             if cut {
                 break;
             }
             show(c, &mut shown);
         }
         let marks = (width(shown.chars()) - indent).max(1);
-        for c in after.chars() {
-            cut = cut || width(shown.chars()) >= COLUMNS - 1;
+        for (count, c) in after.chars().enumerate() {
+            cut = cut || is_full(&shown) || count >= MOST_CHARACTERS;
             if cut {
                 break;
             }
@@ -110,6 +133,11 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// How many characters begin in these bytes of a text.
+fn characters(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| !matches!(byte, 0x80..=0xbf)).count()
+}
+
 fn number(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }
@@ -118,8 +146,7 @@ fn number(value: usize) -> u32 {
 fn show(c: char, shown: &mut String) {
     match c {
         '\t' => shown.push_str("    "),
-        // Also the characters that turn the direction of text: they could hide what is there.
-        c if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') => shown.push('\u{fffd}'),
+        c if acts(c) => shown.push('\u{fffd}'),
         c => shown.push(c),
     }
 }

@@ -9,8 +9,8 @@ use super::model::{Budget, Connection, InputFormats, Manifest, NodeSpec, OnError
 use super::span::{Event, escape, locate, scan};
 use super::{MAX_BYTES, MAX_CONNECTIONS, MAX_NODES, Source};
 use crate::data::{Format, Kind, PixelFormat};
-use crate::error::Problem;
-use crate::words::{nearest, shown};
+use crate::error::{Problem, Problems, Severity};
+use crate::words::{Suggestions, shown};
 
 /// What could be read, and what is wrong with it.
 #[derive(Debug)]
@@ -49,9 +49,11 @@ pub fn parse_from(text: &str, source: Source<'_>) -> Parsed {
             return Parsed { manifest: None, problems: problems.into() };
         }
     };
-    let mut reader = Reader { problems: Vec::new() };
+    let mut reader = Reader::default();
     scan(text, &mut |event, _| {
-        if let Event::Duplicate(pointer, key) = event {
+        if let Event::Duplicate(pointer, key) = event
+            && !reader.problems.is_full(Severity::Error)
+        {
             let path = format!("{pointer}/{}", escape(key));
             reader.problems.push(
                 Problem::error("RM0122", path, format!("the key `{key}` is written twice"))
@@ -61,13 +63,31 @@ pub fn parse_from(text: &str, source: Source<'_>) -> Parsed {
         }
     });
     let manifest = reader.manifest(&value);
-    let mut problems = reader.problems;
+    let mut problems = reader.problems.into_vec();
     locate(text, source, &mut problems);
     Parsed { manifest, problems }
 }
 
+#[derive(Default)]
 struct Reader {
-    problems: Vec<Problem>,
+    problems: Problems,
+    suggestions: Suggestions,
+}
+
+/// The ids of the nodes: to be looked up, and in the order of the manifest.
+struct Ids<'a> {
+    known: HashSet<&'a str>,
+    nodes: &'a [NodeSpec],
+}
+
+impl<'a> Ids<'a> {
+    fn of(nodes: &'a [NodeSpec]) -> Self {
+        Self { known: nodes.iter().map(|node| node.id.as_str()).collect(), nodes }
+    }
+
+    fn in_order(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.nodes.iter().map(|node| node.id.as_str())
+    }
 }
 
 const TOP_KEYS: [&str; 7] = ["version", "metadata", "nodes", "connections", "input", "outputs", "budget"];
@@ -89,7 +109,10 @@ impl Reader {
 
     fn unknown_keys(&mut self, path: &str, object: &Map<String, Value>, known: &[&str]) {
         for key in object.keys().filter(|key| !known.contains(&key.as_str())) {
-            let near = nearest(key, known.iter().copied());
+            if self.problems.is_full(Severity::Warning) {
+                return;
+            }
+            let near = self.suggestions.nearest(key, known.iter().copied());
             let mut problem =
                 Problem::warning("RM0130", format!("{path}/{}", escape(key)), format!("the key `{key}` has no effect"))
                     .at_key()
@@ -303,7 +326,7 @@ impl Reader {
                     .fix(format!("add {{\"from\": \"{}\", \"to\": \"{}\"}} and so on", nodes[0].id, nodes[1].id)),
             );
         }
-        let ids: HashSet<&str> = nodes.iter().map(|node| node.id.as_str()).collect();
+        let ids = Ids::of(nodes);
         let mut connections = Vec::with_capacity(list.len());
         for (index, value) in list.iter().enumerate() {
             let path = format!("/connections/{index}");
@@ -327,16 +350,16 @@ impl Reader {
     }
 
     /// One end of a connection; `None` when it leads nowhere, which is then a problem.
-    fn end(&mut self, path: &str, object: &Map<String, Value>, key: &str, ids: &HashSet<&str>) -> Option<PortRef> {
+    fn end(&mut self, path: &str, object: &Map<String, Value>, key: &str, ids: &Ids<'_>) -> Option<PortRef> {
         let node = self.required_text(path, object, key)?;
         let port = self.optional_text(path, object, &format!("{key}_port"));
-        if ids.contains(node.as_str()) {
+        if ids.known.contains(node.as_str()) {
             return Some(PortRef { node, port });
         }
         let mut problem = Problem::error("RM0114", format!("{path}/{key}"), format!("there is no node `{node}`"))
             .found(node.clone())
-            .nearest(nearest(&node, ids.iter().copied()));
-        if let Some((id, port)) = node.rsplit_once('.').filter(|(id, _)| ids.contains(id)) {
+            .nearest(self.suggestions.nearest(&node, ids.in_order()));
+        if let Some((id, port)) = node.rsplit_once('.').filter(|(id, _)| ids.known.contains(id)) {
             problem = problem.fix(format!("write \"{key}\": \"{id}\", \"{key}_port\": \"{port}\""));
         } else if problem.nearest.is_none() {
             problem = problem.expected("the id of a node");
@@ -354,8 +377,8 @@ impl Reader {
                 return None;
             }
         };
-        let ids: HashSet<&str> = nodes.iter().map(|node| node.id.as_str()).collect();
-        let known = |id: &str| ids.contains(id);
+        let ids = Ids::of(nodes);
+        let known = |id: &str| ids.known.contains(id);
         let mut named = HashSet::new();
         let mut outputs = Vec::new();
         for (index, value) in list.iter().enumerate() {
@@ -378,12 +401,11 @@ impl Reader {
                 Some(output) => outputs.push(output),
                 None => {
                     let id = name.split('.').next().unwrap_or(name);
-                    self.push(
-                        Problem::error("RM0123", path, format!("there is no output `{name}`"))
-                            .found(name)
-                            .expected("\"node\" or \"node.port\"")
-                            .nearest(nearest(id, nodes.iter().map(|node| node.id.as_str()))),
-                    );
+                    let problem = Problem::error("RM0123", path, format!("there is no output `{name}`"))
+                        .found(name)
+                        .expected("\"node\" or \"node.port\"")
+                        .nearest(self.suggestions.nearest(id, ids.in_order()));
+                    self.push(problem);
                 }
             }
         }
@@ -396,15 +418,15 @@ impl Reader {
         if object.get("type").is_some_and(Value::is_string) || object.is_empty() {
             return self.format("/input", object).map_or(InputFormats::Undeclared, InputFormats::All);
         }
+        let ids = Ids::of(nodes);
         let mut by_node = BTreeMap::new();
         for (id, value) in object {
             let path = format!("/input/{}", escape(id));
-            if !nodes.iter().any(|node| node.id == *id) {
-                self.push(
-                    Problem::error("RM0125", path, format!("there is no node `{id}`"))
-                        .expected("a format with `type`, or formats by node id")
-                        .nearest(nearest(id, nodes.iter().map(|node| node.id.as_str()))),
-                );
+            if !ids.known.contains(id.as_str()) {
+                let problem = Problem::error("RM0125", path, format!("there is no node `{id}`"))
+                    .expected("a format with `type`, or formats by node id")
+                    .nearest(self.suggestions.nearest(id, ids.in_order()));
+                self.push(problem);
                 continue;
             }
             let Some(object) = self.object(&path, id, value) else { continue };
@@ -445,12 +467,11 @@ impl Reader {
             Some(Kind::Json) => Format::Json,
             Some(Kind::Binary) => Format::Binary,
             Some(Kind::Control) | None => {
-                self.push(
-                    Problem::error("RM0112", format!("{path}/type"), format!("`type` is \"{name}\""))
-                        .found(name.clone())
-                        .expected(NAMES.join(", "))
-                        .nearest(nearest(&name, NAMES)),
-                );
+                let problem = Problem::error("RM0112", format!("{path}/type"), format!("`type` is \"{name}\""))
+                    .found(name.clone())
+                    .expected(NAMES.join(", "))
+                    .nearest(self.suggestions.nearest(&name, NAMES));
+                self.push(problem);
                 return None;
             }
         })

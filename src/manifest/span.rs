@@ -4,6 +4,7 @@
 //! the places it has not reached stay unknown.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasher as _, RandomState};
 use std::ops::Range;
 
 use super::Source;
@@ -12,17 +13,42 @@ use crate::error::Problem;
 
 /// What the scan comes across.
 pub(super) enum Event<'a> {
-    /// The value at this pointer, whole.
-    Value(&'a str),
-    /// The key that leads to the value at this pointer.
-    Key(&'a str),
+    /// The value at the pointer of this hash, whole.
+    Value(u64),
+    /// The key that leads to the value at the pointer of this hash.
+    Key(u64),
     /// A key of the object at this pointer is written a second time.
     Duplicate(&'a str, &'a str),
 }
 
 /// Walks through JSON text that is known to be valid, calling `visit` with each event and where it stands, in bytes.
 pub(super) fn scan(text: &str, visit: &mut dyn FnMut(Event<'_>, Range<usize>)) {
-    Scan { bytes: text.as_bytes(), text, at: 0, pointer: String::new(), visit }.value();
+    scan_with(text, &RandomState::new(), visit);
+}
+
+fn scan_with(text: &str, hasher: &RandomState, visit: &mut dyn FnMut(Event<'_>, Range<usize>)) {
+    Scan { bytes: text.as_bytes(), text, at: 0, pointer: String::new(), hash: ROOT, hasher, visit }.value();
+}
+
+/// The hash of the empty pointer.
+const ROOT: u64 = 0;
+
+/// The hash of a pointer, from that of its parent: a pointer may be as long as the text, and is not to be read again for
+/// each value below it.
+fn step(hasher: &RandomState, parent: u64, segment: &str) -> u64 {
+    hasher.hash_one((parent, segment))
+}
+
+/// The hashes of a pointer and of its parents, the longest first.
+fn hashes(hasher: &RandomState, path: &str) -> Vec<u64> {
+    let segments = path.split('/').skip(1);
+    let mut all = vec![ROOT];
+    all.extend(segments.scan(ROOT, |hash, segment| {
+        *hash = step(hasher, *hash, segment);
+        Some(*hash)
+    }));
+    all.reverse();
+    all
 }
 
 /// The most problems that get an excerpt: nobody reads further.
@@ -53,20 +79,17 @@ pub(crate) fn locate(text: &str, source: Source<'_>, problems: &mut [Problem]) {
         return;
     }
     // Every place that is asked for, and its parents.
-    let mut places: HashMap<String, Place> = HashMap::from([(String::new(), Place::default())]);
-    for problem in problems.iter() {
-        for end in parents(&problem.path) {
-            places.entry(problem.path[..end].to_owned()).or_default();
-        }
-    }
+    let hasher = RandomState::new();
+    let pointers: Vec<Vec<u64>> = problems.iter().map(|problem| hashes(&hasher, &problem.path)).collect();
+    let mut places: HashMap<u64, Place> = pointers.iter().flatten().map(|hash| (*hash, Place::default())).collect();
     let mut visit = |event: Event<'_>, range| match event {
-        Event::Value(pointer) => {
-            if let Some(place) = places.get_mut(pointer) {
+        Event::Value(hash) => {
+            if let Some(place) = places.get_mut(&hash) {
                 place.value = Some(range);
             }
         }
-        Event::Key(pointer) => {
-            if let Some(place) = places.get_mut(pointer) {
+        Event::Key(hash) => {
+            if let Some(place) = places.get_mut(&hash) {
                 place.key = Some(range);
             }
         }
@@ -74,7 +97,7 @@ pub(crate) fn locate(text: &str, source: Source<'_>, problems: &mut [Problem]) {
     };
     // Where the parser of JSON has stopped is known; such text must not be scanned, as its nesting has no bound.
     if problems.iter().any(|problem| problem.line.is_none()) {
-        scan(text, &mut visit);
+        scan_with(text, &hasher, &mut visit);
     }
     let lines = Lines::new(text);
     for (index, problem) in problems.iter_mut().enumerate().filter(|(_, problem)| problem.end_column.is_none()) {
@@ -86,8 +109,8 @@ pub(crate) fn locate(text: &str, source: Source<'_>, problems: &mut [Problem]) {
             }
             None => {
                 let exact =
-                    places.get(&problem.path).and_then(|place| if problem.at_key { place.key.clone() } else { None });
-                let near = || parents(&problem.path).find_map(|end| places.get(&problem.path[..end])?.value.clone());
+                    places.get(&pointers[index][0]).and_then(|place| place.key.clone().filter(|_| problem.at_key));
+                let near = || pointers[index].iter().find_map(|hash| places.get(hash)?.value.clone());
                 exact.or_else(near).unwrap_or(0..0)
             }
         };
@@ -100,16 +123,13 @@ pub(crate) fn locate(text: &str, source: Source<'_>, problems: &mut [Problem]) {
     }
 }
 
-/// The lengths of a pointer and of its parents, the longest first.
-fn parents(path: &str) -> impl Iterator<Item = usize> + '_ {
-    std::iter::once(path.len()).chain(path.rmatch_indices('/').map(|(at, _)| at))
-}
-
 struct Scan<'a> {
     bytes: &'a [u8],
     text: &'a str,
     at: usize,
     pointer: String,
+    hash: u64,
+    hasher: &'a RandomState,
     visit: &'a mut dyn FnMut(Event<'_>, Range<usize>),
 }
 
@@ -125,7 +145,7 @@ impl Scan<'_> {
         self.space();
         let start = self.at;
         let more = self.content();
-        (self.visit)(Event::Value(&self.pointer), start..self.at.min(self.bytes.len()));
+        (self.visit)(Event::Value(self.hash), start..self.at.min(self.bytes.len()));
         more
     }
 
@@ -147,7 +167,7 @@ impl Scan<'_> {
 
     fn members(&mut self) -> bool {
         let mut keys = std::collections::HashSet::new();
-        let parent = self.pointer.len();
+        let (parent, parent_hash) = (self.pointer.len(), self.hash);
         loop {
             self.at += 1; // `{` or `,`
             self.space();
@@ -163,11 +183,11 @@ impl Scan<'_> {
             let key_end = self.at;
             self.space();
             self.at += 1; // `:`
-            self.pointer.push('/');
-            self.pointer.push_str(&escape(&key));
-            (self.visit)(Event::Key(&self.pointer), key_at..key_end);
+            self.enter(&escape(&key));
+            (self.visit)(Event::Key(self.hash), key_at..key_end);
             let more = self.value();
             self.pointer.truncate(parent);
+            self.hash = parent_hash;
             if !more || !self.next_is_comma(b'}') {
                 return more && self.at <= self.bytes.len();
             }
@@ -175,7 +195,7 @@ impl Scan<'_> {
     }
 
     fn elements(&mut self) -> bool {
-        let parent = self.pointer.len();
+        let (parent, parent_hash) = (self.pointer.len(), self.hash);
         for index in 0.. {
             self.at += 1; // `[` or `,`
             self.space();
@@ -183,15 +203,22 @@ impl Scan<'_> {
                 self.at += 1;
                 return true;
             }
-            self.pointer.push('/');
-            self.pointer.push_str(&index.to_string());
+            self.enter(&index.to_string());
             let more = self.value();
             self.pointer.truncate(parent);
+            self.hash = parent_hash;
             if !more || !self.next_is_comma(b']') {
                 return more;
             }
         }
         false
+    }
+
+    /// Goes one step down: the pointer is that of a member now.
+    fn enter(&mut self, segment: &str) {
+        self.pointer.push('/');
+        self.pointer.push_str(segment);
+        self.hash = step(self.hasher, self.hash, segment);
     }
 
     /// Whether a comma follows; steps over the closing bracket otherwise.

@@ -3,5 +3,5 @@
 mod read;
 mod write;
 
-pub use read::{AudioInfo, AudioReader, info, read};
-pub use write::{Subtype, wav_bytes, write};
+pub use read::{AudioInfo, AudioReader, info, read, read_from};
+pub use write::{Subtype, check_name, wav_bytes, write, write_at};

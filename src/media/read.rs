@@ -44,9 +44,9 @@ struct Opened {
 }
 
 fn open(path: &Utf8Path) -> Result<Opened> {
-    let file = File::open(path).map_err(|error| io(path, &error).caused_by(error))?;
+    let file = File::open(path).map_err(|error| Error::of_file(path.as_str(), error))?;
     if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-        return Err(io(path, "it is a folder"));
+        return Err(io(path, "it is a folder").caused_by(std::io::Error::from(std::io::ErrorKind::IsADirectory)));
     }
     probe(path, Box::new(file))
 }
@@ -121,6 +121,15 @@ impl AudioReader {
     /// `Io` when it cannot be opened or is not WAV or FLAC.
     pub fn open(path: &Utf8Path) -> Result<Self> {
         Self::new(path, open(path)?)
+    }
+
+    /// Reads a file that somebody has opened, which may be a pipe. `name` stands in errors.
+    ///
+    /// # Errors
+    /// `Io` when it is not WAV or FLAC.
+    pub fn from_file(file: File, name: &str) -> Result<Self> {
+        let path = Utf8Path::new(name);
+        Self::new(path, probe(path, Box::new(file))?)
     }
 
     /// Reads a file that is in memory. `name` stands in errors.
@@ -227,13 +236,21 @@ impl std::fmt::Debug for AudioReader {
 /// `Io` when the file cannot be read or is broken; nothing is skipped in silence. `InputValue` when `start` lies
 /// beyond the end.
 pub fn read(path: &Utf8Path, start: u64, frames: Option<u64>) -> Result<AudioBuffer> {
-    let mut reader = AudioReader::open(path)?;
+    read_from(AudioReader::open(path)?, start, frames)
+}
+
+/// Like [`read`], from the start of a reader.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_from(mut reader: AudioReader, start: u64, frames: Option<u64>) -> Result<AudioBuffer> {
     if reader.skip(start)? < start {
+        let path = &reader.path;
         return Err(Error::new(ErrorKind::InputValue, format!("start is {start}, beyond the end of {path}")));
     }
     let stated = reader.info.frames.unwrap_or(0).saturating_sub(start).min(frames.unwrap_or(u64::MAX));
     // The header may lie: beyond what a file of this size can well hold, it decides a first size only.
-    let likely = std::fs::metadata(path).map_or(0, |file| file.len().saturating_mul(MOST_SAMPLES_PER_BYTE));
+    let likely = std::fs::metadata(&reader.path).map_or(0, |file| file.len().saturating_mul(MOST_SAMPLES_PER_BYTE));
     let stated = stated.saturating_mul(reader.info.format.channels().into());
     let first = usize::try_from(if stated <= likely { stated } else { stated.min(FIRST_SAMPLES) }).unwrap_or(0);
     let mut samples: Vec<f32> = Vec::new();

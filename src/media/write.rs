@@ -44,6 +44,34 @@ fn io(path: &Utf8Path, reason: impl std::fmt::Display) -> Error {
     Error::new(ErrorKind::Io, format!("{path}: {reason}")).at_path(path.as_str())
 }
 
+/// What a file holds, by the ending of its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Container {
+    Wav,
+    Flac,
+}
+
+fn container(path: &Utf8Path) -> Result<Container> {
+    match path.extension().map(str::to_ascii_lowercase).as_deref() {
+        Some("wav" | "wave") => Ok(Container::Wav),
+        Some("flac") => Ok(Container::Flac),
+        _ => Err(Error::new(ErrorKind::InputValue, format!("{path}: the extension is not known"))
+            .at_path(path.as_str())
+            .hint("name the file .wav or .flac")),
+    }
+}
+
+/// Checks what can be known before there is audio: the ending of the name, and that it goes with how samples are stored.
+///
+/// # Errors
+/// `InputValue` for another extension or a subtype that the container does not have.
+pub fn check_name(path: &Utf8Path, subtype: Option<Subtype>) -> Result<()> {
+    match (container(path)?, subtype) {
+        (Container::Flac, Some(subtype)) => flac_bits(subtype).map(drop),
+        _ => Ok(()),
+    }
+}
+
 /// Writes audio to a `.wav` or `.flac` file, as 16-bit integers unless told otherwise. An existing file is replaced.
 ///
 /// Integers are rounded to nearest and clipped.
@@ -51,15 +79,22 @@ fn io(path: &Utf8Path, reason: impl std::fmt::Display) -> Error {
 /// # Errors
 /// `InputValue` for another extension or a subtype that the container does not have, `Io` when writing fails.
 pub fn write(path: &Utf8Path, audio: &AudioBuffer, subtype: Option<Subtype>) -> Result<()> {
+    write_at(path, path, audio, subtype)
+}
+
+/// Like [`write`], but under another name in the meantime. `path` says how to write it, and stands in errors.
+///
+/// # Errors
+/// As [`write`].
+pub fn write_at(place: &Utf8Path, path: &Utf8Path, audio: &AudioBuffer, subtype: Option<Subtype>) -> Result<()> {
     let subtype = subtype.unwrap_or(Subtype::Pcm16);
-    match path.extension().map(str::to_ascii_lowercase).as_deref() {
-        Some("wav" | "wave") => {
-            let file = std::fs::File::create(path).map_err(|error| io(path, &error).caused_by(error))?;
-            wav(path, std::io::BufWriter::new(file), audio, subtype)
+    let create = || std::fs::File::create(place).map_err(|error| Error::of_file(path.as_str(), error));
+    match container(path)? {
+        Container::Wav => wav(path, std::io::BufWriter::new(create()?), audio, subtype),
+        Container::Flac => {
+            let bytes = flac(path, audio, subtype)?;
+            create()?.write_all(&bytes).map_err(|error| Error::of_file(path.as_str(), error))
         }
-        Some("flac") => flac(path, audio, subtype),
-        _ => Err(Error::new(ErrorKind::InputValue, format!("{path}: the extension is not known"))
-            .hint("name the file .wav or .flac")),
     }
 }
 
@@ -93,23 +128,35 @@ fn wav(path: &Utf8Path, file: impl Write + Seek, audio: &AudioBuffer, subtype: S
         bits_per_sample: bits,
         sample_format: if float { hound::SampleFormat::Float } else { hound::SampleFormat::Int },
     };
-    let mut writer = hound::WavWriter::new(file, spec).map_err(|error| io(path, error))?;
+    let mut writer = hound::WavWriter::new(file, spec).map_err(|error| failed(path, error))?;
     for &sample in audio.samples() {
         let written =
             if float { writer.write_sample(sample) } else { writer.write_sample(integer(sample, bits.into())) };
-        written.map_err(|error| io(path, error))?;
+        written.map_err(|error| failed(path, error))?;
     }
-    writer.finalize().map_err(|error| io(path, error))
+    writer.finalize().map_err(|error| failed(path, error))
 }
 
-fn flac(path: &Utf8Path, audio: &AudioBuffer, subtype: Subtype) -> Result<()> {
-    let bits = match subtype {
-        Subtype::Pcm16 => 16,
-        Subtype::Pcm24 => 24,
+fn failed(path: &Utf8Path, error: hound::Error) -> Error {
+    match error {
+        hound::Error::IoError(error) => Error::of_file(path.as_str(), error),
+        other => io(path, other),
+    }
+}
+
+fn flac_bits(subtype: Subtype) -> Result<u32> {
+    match subtype {
+        Subtype::Pcm16 => Ok(16),
+        Subtype::Pcm24 => Ok(24),
         Subtype::Pcm32 | Subtype::Float => {
-            return Err(Error::new(ErrorKind::InputValue, "FLAC stores PCM_16 or PCM_24").hint("write a .wav instead"));
+            Err(Error::new(ErrorKind::InputValue, "FLAC stores PCM_16 or PCM_24").hint("write a .wav instead"))
         }
-    };
+    }
+}
+
+/// A FLAC file in memory.
+fn flac(path: &Utf8Path, audio: &AudioBuffer, subtype: Subtype) -> Result<Vec<u8>> {
+    let bits = flac_bits(subtype)?;
     if audio.frames() == 0 {
         return Err(Error::new(ErrorKind::InputValue, "a FLAC file without a frame cannot be read back")
             .hint("write a .wav, which can be empty"));
@@ -138,5 +185,5 @@ fn flac(path: &Utf8Path, audio: &AudioBuffer, subtype: Subtype) -> Result<()> {
         .map_err(|error| Error::new(ErrorKind::Internal, error.to_string()))?;
     let mut sink = flacenc::bitsink::ByteSink::new();
     stream.write(&mut sink).map_err(|error| io(path, format!("{error:?}")))?;
-    std::fs::write(path, sink.as_slice()).map_err(|error| io(path, &error).caused_by(error))
+    Ok(sink.into_inner())
 }

@@ -129,6 +129,9 @@ impl Execution {
         let mut problems = Vec::new();
         let mut known = Map::new();
         for (key, value) in object {
+            if problems.len() == 100 {
+                break; // Nobody reads further.
+            }
             let one = Map::from_iter([(key.clone(), value.clone())]);
             let mut wrong = checks().check(&one);
             for problem in &mut wrong {

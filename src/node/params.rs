@@ -5,13 +5,16 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value};
 
 use crate::error::Problem;
-use crate::words::{nearest, shown};
+use crate::words::{Suggestions, shown};
 
 /// The JSON schema of a parameter struct, without references.
 pub fn schema_of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
     settings.into_generator().into_root_schema_for::<T>().to_value()
 }
+
+/// The most problems of one object of parameters: nobody reads further.
+const MOST: usize = 100;
 
 /// The checks of one parameter struct.
 #[derive(Debug)]
@@ -28,13 +31,17 @@ impl Params {
         Self { properties, required: required.filter_map(Value::as_str).map(str::to_owned).collect() }
     }
 
-    /// Every problem; paths are relative to the object of parameters.
+    /// Every problem, or the first hundred; paths are relative to the object of parameters.
     pub fn check(&self, params: &Map<String, Value>) -> Vec<Problem> {
         let mut problems = Vec::new();
+        let mut suggestions = Suggestions::default();
         for (name, value) in params {
+            if problems.len() == MOST {
+                break;
+            }
             let path = format!("/{}", name.replace('~', "~0").replace('/', "~1"));
             let Some(schema) = self.properties.get(name) else {
-                let near = nearest(name, self.properties.keys().map(String::as_str));
+                let near = suggestions.nearest(name, self.properties.keys().map(String::as_str));
                 let known: Vec<&str> = self.properties.keys().map(String::as_str).collect();
                 let expected = if known.is_empty() { "no parameters".to_owned() } else { known.join(", ") };
                 problems.push(

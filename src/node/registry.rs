@@ -10,6 +10,7 @@ use super::processor::Typed;
 use super::{NodeInfo, NodeType, PortInfo, TypedNode};
 use crate::data::Kinds;
 use crate::error::{Error, ErrorKind, Result};
+use crate::words::letters;
 
 /// Node types by name and alias.
 #[derive(Clone, Default)]
@@ -36,9 +37,15 @@ impl Registry {
     pub fn add_type(&mut self, node: Arc<dyn NodeType>) -> Result<()> {
         let info = node.info();
         let (name, aliases) = (info.name, info.aliases);
-        let mut names = std::iter::once(&name).chain(aliases);
-        if let Some(taken) = names.find(|name| self.find(name).is_some()) {
-            return Err(Error::new(ErrorKind::InputValue, format!("the node name `{taken}` is taken")));
+        for taken in std::iter::once(&name).chain(aliases) {
+            let Some(other) = self.find(taken) else { continue };
+            let other = other.info();
+            let text = if other.name == *taken {
+                format!("the node name `{taken}` is taken: there is a node of category `{}` with it", other.category)
+            } else {
+                format!("the node name `{taken}` is taken: it is an older name of the node `{}`", other.name)
+            };
+            return Err(Error::new(ErrorKind::InputValue, text).hint("give it another name"));
         }
         self.types.insert(name, node);
         self.aliases.extend(aliases.iter().map(|alias| (*alias, name)));
@@ -64,6 +71,19 @@ impl Registry {
         self.types.get(name).or_else(|| self.types.get(self.aliases.get(name)?))
     }
 
+    /// The name of the node type that is meant when case, `_` and `-` do not matter, by its name or an older one.
+    pub fn spelt_otherwise(&self, name: &str) -> Option<&'static str> {
+        if name.len() > 64 {
+            return None;
+        }
+        let wanted = letters(name);
+        let is_meant = |kind: &&Arc<dyn NodeType>| {
+            let info = kind.info();
+            std::iter::once(&info.name).chain(info.aliases).any(|known| letters(known) == wanted)
+        };
+        self.types.values().find(is_meant).map(|kind| kind.info().name)
+    }
+
     /// All node types, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn NodeType>> {
         self.types.values()
@@ -71,7 +91,7 @@ impl Registry {
 
     /// All names and older names.
     pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        self.types.keys().copied().chain(self.aliases.keys().copied())
+        self.types.keys().copied().chain(self.types.values().flat_map(|kind| kind.info().aliases.iter().copied()))
     }
 
     /// Everything the nodes say of themselves, as JSON: the source of documentation and of the typed builders.

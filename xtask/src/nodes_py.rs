@@ -40,7 +40,10 @@ pub fn render(nodes: &[NodeType]) -> Result<String> {
     for name in names {
         let _ = writeln!(text, "    \"{name}\",");
     }
-    text.push_str("]\n");
+    text.push_str(
+        "]\n\n\ndef __dir__() -> list[str]:\n    \"\"\"Return the names of the nodes: completion shows nothing else.\"\"\"\n    \
+         return [name for name in __all__ if name != \"Node\"]\n",
+    );
     text.push_str(&body);
     Ok(text)
 }

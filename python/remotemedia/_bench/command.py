@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -79,8 +80,13 @@ def main(arguments: list[str]) -> int:
         return 0
     for path in (options.json, options.markdown):
         # Said now, not after minutes of measuring.
-        if path is not None and (path.is_dir() or not path.parent.is_dir()):
+        if path is None:
+            continue
+        if path.is_dir() or not path.parent.is_dir():
             print(f"error: {str(path)!r} cannot be written: expected a file in a folder that exists", file=sys.stderr)
+            return 2
+        if not os.access(path if path.exists() else path.parent, os.W_OK):
+            print(f"error: {str(path)!r} cannot be written: it is not allowed", file=sys.stderr)
             return 2
     about = machine.describe()
     for module, distribution in peers.PEERS.items():

@@ -19,9 +19,18 @@ _PARAMS: dict[str, dict[str, Any]] = {
     "AudioResample": {"target_rate": 16_000},
     "AudioChannels": {"channels": 2},
     "Chunk": {"frames": 480},
+    "Python": {"class": "remotemedia._bench.nodes:Same"},
     "TextCase": {"mode": "upper"},
     "VideoScale": {"width": 320, "height": 180},
 }
+
+
+class Same:
+    """A node in Python that does nothing: what is left is the way to it and back."""
+
+    def process(self, data: Any) -> Any:
+        """Give what came."""
+        return data
 
 
 def rows(effort: float) -> Iterator[tuple[str, Callable[[], Row]]]:
@@ -35,7 +44,8 @@ def _node(id: str, node: dict[str, Any], rounds: int) -> Row:
     name, declared = node["name"], float(node["cost_ns_per_frame"])
     kinds = node["inputs"][0]["kinds"]
     params = _PARAMS.get(name, {})
-    pipe = rm.Pipeline({"version": "v1", "nodes": [{"id": "a", "node_type": name, "params": params}]})
+    manifest = {"version": "v1", "nodes": [{"id": "a", "node_type": name, "params": params}]}
+    pipe = rm.Pipeline(manifest, allow_python=True)
     item: object
     if "audio" in kinds:
         frames, item = 480_000, rm.Audio(np.random.default_rng(3).standard_normal(480_000).astype(np.float32), 48_000)

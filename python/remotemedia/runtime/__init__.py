@@ -109,7 +109,10 @@ async def execute_pipeline_with_input(
     if isinstance(input_data, (str, bytes, dict)) or not hasattr(input_data, "__len__"):
         raise InputTypeError(f"input_data is of type {type(input_data).__name__}, expected a list of items")
     pipeline = pipeline_of(published_text(manifest_json))
-    items = tuple(input_data)
+    try:
+        items = tuple(input_data)
+    except TypeError:  # An array without axes.
+        raise InputTypeError("input_data is an array without axes, expected a list of items") from None
     return await _run.run_async(pipeline, items, lenient=True, metrics=bool(enable_metrics), timeout=None)
 
 
