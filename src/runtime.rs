@@ -426,7 +426,7 @@ pub fn leftovers(clean: bool) -> Option<Vec<u32>> {
             .iter()
             .inspect(|left| {
                 if clean {
-                    left.remove()
+                    left.remove();
                 }
             })
             .map(|left| left.pid)

@@ -1,22 +1,23 @@
 //! A worker process as its host sees it: requests in, replies out, and how it ends.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::child::{self, Exit, Watched};
+use super::child::{Exit, Watched};
 use super::gate::{Gate, Turn};
 use super::local;
 use super::os;
 use super::reply::{Body, Inbox, Reply};
+use super::said;
 use super::seat::Times;
-use super::shm::{self, Channel, Place, Waker};
+use super::shm::{Channel, Place, Waker};
 use super::spec::{Interpreter, Spec};
+use super::sweep::Run;
 use super::time::{LOOK, deadline, elapsed, left, now_ns};
 use super::wire::{self, ABANDONS, Head, Payload};
 use crate::data::Pool;
@@ -25,9 +26,6 @@ use crate::node::Nudge;
 
 /// A stream of the worker itself and not of one of its instances.
 pub const WHOLE: u32 = 0;
-
-/// What this process calls its runs: names of their own for everything in shared memory.
-static RUNS: AtomicU64 = AtomicU64::new(1);
 
 /// Every worker that may still live, for the end of this process.
 static LIVING: Mutex<Vec<Weak<Watched>>> = Mutex::new(Vec::new());
@@ -91,15 +89,6 @@ impl Line {
     }
 }
 
-/// Ends what is left of a run: its files in shared memory and its folder.
-struct Leftovers(Place);
-
-impl Drop for Leftovers {
-    fn drop(&mut self) {
-        shm::remove(&self.0.prefix, &PathBuf::from(&self.0.root));
-    }
-}
-
 /// Puts something on a list, and takes off what is gone.
 fn remember<T>(list: &Mutex<Vec<Weak<T>>>, one: &Arc<T>) {
     let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,24 +102,6 @@ fn taken<T>(list: &Mutex<Vec<Weak<T>>>) -> Vec<Arc<T>> {
     list.iter().filter_map(Weak::upgrade).collect()
 }
 
-fn place(spec: &Spec) -> Result<Place> {
-    super::sweep::once();
-    let pid = std::process::id();
-    let name = format!("rm_{pid:x}_{:x}_{:x}", os::started(pid).unwrap_or(0), RUNS.fetch_add(1, Ordering::Relaxed));
-    // Addresses of sockets are at most 107 bytes long, and half of one is a name of iceoryx2's.
-    let folder = Some(std::env::temp_dir()).filter(|folder| folder.as_os_str().len() <= 16);
-    let root = folder.unwrap_or_else(|| PathBuf::from("/tmp")).join(&name);
-    let io = |error: std::io::Error| Error::new(ErrorKind::Io, format!("{}: {error}", root.display()));
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().mode(0o700).create(&root).map_err(io)?;
-    Ok(Place {
-        prefix: format!("{name}_"),
-        root: root.to_string_lossy().into_owned(),
-        frames: spec.execution.max_in_flight + 1,
-        first_bytes: 8_192,
-    })
-}
-
 impl Worker {
     /// Starts a worker and waits until it speaks. No instance of the node is made yet.
     ///
@@ -138,15 +109,14 @@ impl Worker {
     /// `WorkerStart`, with its exit status and last lines; `Timeout`.
     pub fn start(spec: &Arc<Spec>, generation: u32, until: i64) -> Result<Arc<Self>> {
         let interpreter = Interpreter::of(spec)?;
-        let place = place(spec)?;
-        let leftovers = Leftovers(place.clone());
+        let run = Run::new()?;
+        let place = Place { folder: run.folder(), frames: spec.execution.max_in_flight + 1 };
         let channel = Channel::create(&place)?;
         let waker = Arc::new(channel.waker()?);
         let mut command = Command::new(&interpreter.executable);
         command.args(["-c", START]).args(&interpreter.sys_path);
         let first = json!({
-            "prefix": place.prefix,
-            "root": place.root,
+            "folder": place.folder,
             "frames": place.frames,
             "version": crate::VERSION,
             "wire": wire::VERSION,
@@ -154,7 +124,7 @@ impl Worker {
             "node": spec.node,
             "generation": generation,
             "class": spec.class.to_json(),
-            "log_level": child::log_level(),
+            "log_level": said::log_level(),
             "copy_inputs": spec.execution.copy_inputs,
             "max_frame_bytes": spec.execution.max_frame_bytes,
         });
@@ -173,7 +143,7 @@ impl Worker {
         let ended = move || {
             // First the mapped memory, then its names. Whoever waits in there has been woken, and leaves.
             drop(for_the_end.take(Duration::from_secs(5)));
-            drop(leftovers);
+            drop(run);
         };
         let woken = waker.clone();
         let watched = Watched::start(&spec.node, command, &first.to_string(), ended, move || woken.wake())
