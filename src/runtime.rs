@@ -175,8 +175,20 @@ impl std::fmt::Debug for Runtime {
 pub struct Pipeline {
     graph: Arc<Graph>,
     idle: Arc<Idle>,
+    _in_use: Arc<InUse>,
     warnings: Vec<Problem>,
     manifest: Arc<str>,
+}
+
+/// A pipeline that can still be run. Sessions that are closed have its graph as well, and keep nothing running.
+#[derive(Debug)]
+struct InUse(Arc<Graph>, Arc<Idle>);
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        self.1.close();
+        self.0.retire();
+    }
 }
 
 impl Pipeline {
@@ -213,7 +225,9 @@ impl Pipeline {
         match graph {
             Some(graph) => {
                 tracing::debug!(pipeline = %graph.name, nodes = graph.nodes.len(), "pipeline compiled");
-                Ok(Self { graph: Arc::new(graph), idle: Arc::default(), warnings: problems, manifest: text.into() })
+                let (graph, idle) = (Arc::new(graph), Arc::<Idle>::default());
+                let in_use = Arc::new(InUse(graph.clone(), idle.clone()));
+                Ok(Self { graph, idle, _in_use: in_use, warnings: problems, manifest: text.into() })
             }
             None => {
                 // A problem of formats alone is a format error, with its code.

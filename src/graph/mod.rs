@@ -57,6 +57,11 @@ impl Graph {
         self.runs != Runs::Natively
     }
 
+    /// Its pipeline is not used any more: what was started for its nodes ends with the streams that still use it.
+    pub fn retire(&self) {
+        self.nodes.iter().for_each(|node| node.kind.retire());
+    }
+
     /// Estimated CPU time of so many frames through every node, in nanoseconds.
     pub fn cost_ns(&self, frames: u64) -> f64 {
         self.nodes.iter().map(|node| node.kind.info().cost_ns_per_frame).sum::<f64>() * frames as f64

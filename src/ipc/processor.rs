@@ -1,6 +1,7 @@
 //! A Python node at work in a pipeline.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::{Value, json};
@@ -18,17 +19,29 @@ use crate::node::{Latency, Nudge, OnCrash, Opened, Opening, Out, PortId, Process
 
 /// Instances that were made for a stream which then got nothing: the next one takes them.
 #[derive(Default)]
-pub struct Unused(Mutex<Vec<Box<dyn Seat>>>);
+pub struct Unused {
+    seats: Mutex<Vec<Box<dyn Seat>>>,
+    closed: AtomicBool,
+}
 
 impl Unused {
     fn take(&self) -> Option<Box<dyn Seat>> {
-        let mut seats = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
         seats.retain(|seat| !seat.is_lost());
         seats.pop()
     }
 
     fn put(&self, seats: impl Iterator<Item = Box<dyn Seat>>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(seats);
+        if !self.closed.load(Ordering::Relaxed) {
+            self.seats.lock().unwrap_or_else(PoisonError::into_inner).extend(seats);
+        }
+    }
+
+    /// Lets go of them. None is kept any more.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        // Never waits: a forked child may find the lock taken for ever.
+        drop(self.seats.try_lock().map(|mut seats| std::mem::take(&mut *seats)));
     }
 }
 

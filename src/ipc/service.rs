@@ -188,9 +188,13 @@ pub struct Text {
     content: Vec<u8>,
 }
 
+fn path(name: &FileName, config: &Configuration) -> PathBuf {
+    PathBuf::from(String::from_utf8_lossy(config.path_for(name).as_bytes()).into_owned())
+}
+
 impl Text {
     fn path(&self) -> PathBuf {
-        PathBuf::from(String::from_utf8_lossy(self.config.path_for(&self.name).as_bytes()).into_owned())
+        path(&self.name, &self.config)
     }
 }
 
@@ -222,7 +226,7 @@ impl NamedConceptMgmt for Text {
     }
 
     fn does_exist_cfg(name: &FileName, config: &Configuration) -> Result<bool, NamedConceptDoesExistError> {
-        Theirs::does_exist_cfg(name, config)
+        Ok(path(name, config).exists())
     }
 
     fn list_cfg(config: &Configuration) -> Result<Vec<FileName>, NamedConceptListError> {

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use serde_json::{Value, json};
 
 use super::child::{Exit, Watched};
@@ -27,19 +28,42 @@ use crate::node::Nudge;
 /// A stream of the worker itself and not of one of its instances.
 pub const WHOLE: u32 = 0;
 
-/// Every worker that may still live, for the end of this process.
-static LIVING: Mutex<Vec<Weak<Watched>>> = Mutex::new(Vec::new());
+/// The workers of this process. A forked child has a copy, whose locks may be locked for ever and whose workers are not
+/// its own: it takes another one.
+static OURS: ArcSwapOption<Ours> = ArcSwapOption::const_empty();
 
-/// Those that can be asked to end.
-static WORKERS: Mutex<Vec<Weak<Worker>>> = Mutex::new(Vec::new());
+#[derive(Debug)]
+struct Ours {
+    host: u32,
+    /// Every worker that may still live, for the end of this process.
+    living: Mutex<Vec<Weak<Watched>>>,
+    /// Those that can be asked to end.
+    workers: Mutex<Vec<Weak<Worker>>>,
+}
+
+impl Ours {
+    /// Those of this process, if it has any.
+    fn there() -> Option<Arc<Self>> {
+        OURS.load_full().filter(|ours| ours.host == std::process::id())
+    }
+
+    fn get() -> Arc<Self> {
+        loop {
+            let before = OURS.load();
+            if let Some(ours) = before.as_ref().filter(|ours| ours.host == std::process::id()) {
+                return ours.clone();
+            }
+            let new = Self { host: std::process::id(), living: Mutex::default(), workers: Mutex::default() };
+            // What was the parent's is left as it is.
+            std::mem::forget(OURS.compare_and_swap(&*before, Some(Arc::new(new))));
+        }
+    }
+}
 
 /// What a worker runs. Modules are found where its host finds them, or where another interpreter does, and never in the
 /// folder that it happens to be started in.
 const START: &str = "import sys; sys.path[:] = sys.argv[1:] or [p for p in sys.path if p]; del sys.argv[1:]; \
                      from remotemedia.worker.__main__ import main; sys.exit(main())";
-
-/// The process that [`LIVING`] is of: a forked child has a copy, whose lock may be locked for ever.
-static HOST: AtomicU32 = AtomicU32::new(0);
 
 /// How long a thread looks for an answer that comes from another core before it sleeps. To be woken from there takes longer.
 const AWAKE_NS: i64 = 40_000;
@@ -148,8 +172,8 @@ impl Worker {
         let woken = waker.clone();
         let watched = Watched::start(&spec.node, command, &first.to_string(), ended, move || woken.wake())
             .inspect_err(|_| drop(line.take(Duration::ZERO)))?;
-        HOST.store(std::process::id(), Ordering::Relaxed);
-        remember(&LIVING, &watched);
+        let ours = Ours::get();
+        remember(&ours.living, &watched);
         let worker = Arc::new(Self {
             spec: spec.clone(),
             watched,
@@ -160,7 +184,7 @@ impl Worker {
             generation,
             host: std::process::id(),
         });
-        remember(&WORKERS, &worker);
+        remember(&ours.workers, &worker);
         worker.greet(until)?;
         Ok(worker)
     }
@@ -494,11 +518,9 @@ fn with_lines(lines: &[String]) -> String {
 
 /// Ends every worker of this process, and waits for all of them.
 pub fn shutdown(limit: Duration) {
-    if HOST.load(Ordering::Relaxed) != std::process::id() {
-        return;
-    }
-    taken(&WORKERS).iter().for_each(|worker| worker.stop());
-    let living = taken(&LIVING);
+    let Some(ours) = Ours::there() else { return };
+    taken(&ours.workers).iter().for_each(|worker| worker.stop());
+    let living = taken(&ours.living);
     living.iter().for_each(|worker| worker.end(None, limit / 2));
     // One that is idle ends at once; one that is at work gets half of the time.
     let until = std::time::Instant::now() + limit / 2;
