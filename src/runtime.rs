@@ -453,6 +453,32 @@ pub fn leftovers(clean: bool) -> Option<Vec<u32>> {
     }
 }
 
+/// What workers need of a machine.
+#[derive(Debug)]
+pub struct ForWorkers {
+    /// Where shared memory lies; free bytes of it and all of them, if it is there.
+    pub shared_memory: (&'static str, Option<(u64, u64)>),
+    /// Files that are open, and that may be.
+    pub files: Option<(u64, u64)>,
+    /// Whether this process is a Python interpreter, which workers can be started with.
+    pub interpreter: bool,
+}
+
+/// What there is of what workers need. `None`: this build has none.
+pub fn for_workers() -> Option<ForWorkers> {
+    #[cfg(feature = "ipc")]
+    return Some(ForWorkers {
+        shared_memory: (crate::ipc::FOLDER, crate::ipc::room(crate::ipc::FOLDER)),
+        files: std::fs::read_dir("/proc/self/fd")
+            .ok()
+            .map(|open| open.count() as u64)
+            .zip(crate::ipc::most_files()),
+        interpreter: crate::ipc::Interpreter::is_here(),
+    });
+    #[cfg(not(feature = "ipc"))]
+    None
+}
+
 fn all_nodes() -> Registry {
     let mut registry = Registry::default();
     if let Err(error) = builtin::register(&mut registry) {

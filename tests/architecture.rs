@@ -36,6 +36,12 @@ const LAYERS: &[(&str, &[&str])] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("uniffi", &["ffi"]),
     ("iceoryx2", &["ipc"]),
+    ("iceoryx2_cal", &["ipc"]),
+    ("iceoryx2_bb_elementary_traits", &["ipc"]),
+    ("iceoryx2_bb_lock_free", &["ipc"]),
+    ("iceoryx2_bb_memory", &["ipc"]),
+    ("iceoryx2_bb_posix", &["ipc"]),
+    ("iceoryx2_bb_system_types", &["ipc"]),
     ("tokio", &["engine", "runtime", "ffi", "cli"]),
     ("tracing_subscriber", &["ffi", "cli"]),
     ("clap", &["cli"]),
@@ -63,7 +69,16 @@ const OUTSIDE: &[&str] =
 /// The one file of a pure module that reads a clock.
 const CLOCK: &str = "node/clock.rs";
 /// The files that may say `unsafe`.
-const UNSAFE: [&str; 5] = ["ffi/raw.rs", "dsp/simd.rs", "data/pages.rs", "ipc/shm.rs", "ipc/os.rs"];
+const UNSAFE: [&str; 8] = [
+    "ffi/raw.rs",
+    "dsp/simd.rs",
+    "data/pages.rs",
+    "ipc/shm.rs",
+    "ipc/os.rs",
+    "ipc/memory.rs",
+    "ipc/storage.rs",
+    "ipc/service.rs",
+];
 
 /// A path as it is written, from the root of the crate when it leaves its module: `crate::data::Pts`.
 struct Mention {

@@ -24,7 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
 
         sys.stdout.flush()
         if given[:1] == ["doctor"]:
+            from remotemedia.worker import _local
+
             given = [*given, *_about_python()]
+            _local.name_interpreter()
         if "--allow-python" in given:
             _python_possible()
         code = _native(native, given)

@@ -6,6 +6,7 @@ import inspect
 import itertools
 import json
 import operator
+import os
 import sys
 import types
 import typing
@@ -175,6 +176,8 @@ def _register(
         raise InputTypeError(f"node() decorates {class_!r}, expected a class with a method process(self, data)")
     module = class_.__module__
     file = getattr(sys.modules.get(module), "__file__", None) if module == "__main__" else None
+    # What came from standard input has the name of a file that is none.
+    file = os.path.abspath(file) if file and os.path.isfile(file) else None
     if latency_frames is not None and not (isinstance(input, AudioFormat) and latency_frames >= 0):
         raise InputValueError("latency_frames needs an input of rm.AudioFormat, whose rate it counts at")
     key = f"{module}:{class_.__qualname__}#{next(_numbers)}"

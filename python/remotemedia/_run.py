@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
     from remotemedia._lib import NativePipeline
     from remotemedia._results import Ports
+    from remotemedia.errors import RemoteMediaError
 
-__all__ = ["ELSEWHERE", "IN_PYTHON", "NATIVELY", "Compiled", "milliseconds", "run", "run_async"]
+__all__ = ["ELSEWHERE", "IN_PYTHON", "NATIVELY", "Compiled", "Unusable", "milliseconds", "run", "run_async"]
 
 NATIVELY, IN_PYTHON, ELSEWHERE = range(3)
 """What runs the nodes of a pipeline: the library, Python in this process, another process that is waited for."""
@@ -38,6 +39,19 @@ class Compiled:
         self.runs = runs
         self.ports: Ports = [Port(**port) for port in json.loads(native.raw_ports())]
         self.try_run = native.raw_try_run
+
+
+class Unusable:
+    """In the place of a pipeline that cannot be used: whatever is asked of it raises an error."""
+
+    __slots__ = ("_why",)
+
+    def __init__(self, kind: type[RemoteMediaError], reason: str) -> None:
+        self._why = kind, reason
+
+    def __getattr__(self, name: str) -> Any:
+        kind, reason = self._why
+        raise kind(reason)
 
 
 def run(pipeline: Compiled, items: Sequence[object], *, lenient: bool, metrics: bool, timeout: float | None) -> Any:

@@ -28,7 +28,8 @@ mod wire;
 mod worker;
 
 pub use local::{Interpreter as LocalInterpreter, accept, install, next_request};
-pub use os::exit_now;
+pub use memory::{FOLDER, megabytes};
+pub use os::{exit_now, most_files, room};
 pub use python::{Declared, Output, PythonNode};
 pub use serve::Serving;
 pub use spec::{ClassRef, Interpreter, set_interpreter};

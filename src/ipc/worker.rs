@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::child::{Exit, Watched};
 use super::gate::{Gate, Turn};
 use super::local;
+use super::memory::{FOLDER, megabytes};
 use super::os;
 use super::reply::{Body, Inbox, Reply};
 use super::said;
@@ -23,7 +24,7 @@ use super::time::{LOOK, deadline, elapsed, left, now_ns};
 use super::wire::{self, ABANDONS, Head, Payload};
 use crate::data::Pool;
 use crate::error::{Error, ErrorKind, Result};
-use crate::node::Nudge;
+use crate::node::{Execution, Nudge};
 
 /// A stream of the worker itself and not of one of its instances.
 pub const WHOLE: u32 = 0;
@@ -133,12 +134,13 @@ impl Worker {
     /// `WorkerStart`, with its exit status and last lines; `Timeout`.
     pub fn start(spec: &Arc<Spec>, generation: u32, until: i64) -> Result<Arc<Self>> {
         let interpreter = Interpreter::of(spec)?;
+        warn_of_little_memory(spec);
         let run = Run::new()?;
         let place = Place { folder: run.folder(), frames: spec.execution.max_in_flight + 1 };
         let channel = Channel::create(&place)?;
         let waker = Arc::new(channel.waker()?);
         let mut command = Command::new(&interpreter.executable);
-        command.args(["-c", START]).args(&interpreter.sys_path);
+        command.args(&interpreter.flags).args(["-c", START]).args(&interpreter.sys_path);
         let first = json!({
             "folder": place.folder,
             "frames": place.frames,
@@ -508,6 +510,22 @@ impl Drop for Worker {
             // Of the parent process: its memory must not be unmapped or removed by us.
             std::mem::forget(self.line.clone());
         }
+    }
+}
+
+/// Says early that frames as long as a manifest asks for will not fit: so many in, and one out.
+fn warn_of_little_memory(spec: &Spec) {
+    let Execution { max_frame_bytes, max_in_flight, .. } = spec.execution;
+    let needed = (max_frame_bytes as u64).saturating_mul(max_in_flight as u64 + 1);
+    if max_frame_bytes == Execution::default().max_frame_bytes {
+        return; // Nobody has asked for it.
+    }
+    if let Some((_, all)) = os::room(FOLDER).filter(|(_, all)| *all < needed) {
+        let (needed, all) = (megabytes(needed), megabytes(all));
+        tracing::warn!(
+            node = spec.node,
+            "`max_frame_bytes` times `max_in_flight` and a result are {needed}, and {FOLDER} has {all}: not all may fit"
+        );
     }
 }
 

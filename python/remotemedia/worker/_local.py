@@ -10,6 +10,7 @@ import threading
 from collections.abc import Generator
 
 from remotemedia._lib import native
+from remotemedia.worker._flags import flags
 from remotemedia.worker._instances import Instances, Requests, after_fork
 
 __all__ = ["install", "name_interpreter", "take_interrupt"]
@@ -91,7 +92,8 @@ def install() -> None:
 
 def name_interpreter() -> None:
     """Say what workers are started with: they find modules where they are found here now."""
-    native.raw_interpreter(sys.executable, json.dumps([os.path.abspath(path) for path in sys.path]))
+    paths = [os.path.abspath(path) for path in sys.path]
+    native.raw_interpreter(sys.executable, json.dumps(flags()), json.dumps(paths))
 
 
 def _start() -> None:
