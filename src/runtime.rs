@@ -469,10 +469,7 @@ pub fn for_workers() -> Option<ForWorkers> {
     #[cfg(feature = "ipc")]
     return Some(ForWorkers {
         shared_memory: (crate::ipc::FOLDER, crate::ipc::room(crate::ipc::FOLDER)),
-        files: std::fs::read_dir("/proc/self/fd")
-            .ok()
-            .map(|open| open.count() as u64)
-            .zip(crate::ipc::most_files()),
+        files: std::fs::read_dir("/proc/self/fd").ok().map(|open| open.count() as u64).zip(crate::ipc::most_files()),
         interpreter: crate::ipc::Interpreter::is_here(),
     });
     #[cfg(not(feature = "ipc"))]

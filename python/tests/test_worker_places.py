@@ -6,11 +6,9 @@ What needs a mount or a process namespace of its own needs root: `test_root_is_t
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import textwrap
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -266,7 +264,12 @@ def test_a_worker_has_the_flags_of_its_host(given, name, value, tmp_path):
     (tmp_path / "sitecustomize.py").write_text("planted = True\n")
     command = [sys.executable, *given, "-c", HOST + f'print(repr(pipe_of("Flags").run("x")[{name!r}]))']
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=60, check=False, env={**os.environ, "PYTHONPATH": str(tmp_path)}
+        command,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
     )
     assert (done.returncode, done.stdout) == (0, f"{value!r}\n"), done.stderr
 

@@ -123,11 +123,7 @@ impl Watched {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn see_to_the_end(
-        &self,
-        readers: Vec<Receiver<()>>,
-        woken: impl Fn() + Send + 'static,
-    ) {
+    fn see_to_the_end(&self, readers: Vec<Receiver<()>>, woken: impl Fn() + Send + 'static) {
         self.process.wait_for_end();
         // Its last lines belong to the error; a grandchild may hold the pipes open for ever.
         let until = Instant::now() + Duration::from_millis(200);

@@ -42,8 +42,7 @@ impl Mapping {
     pub fn of(file: &File, len: usize, writable: bool) -> io::Result<Self> {
         let access = if writable { libc::PROT_READ | libc::PROT_WRITE } else { libc::PROT_READ };
         // SAFETY: a new mapping, at an address that the system chooses.
-        let start =
-            unsafe { libc::mmap(std::ptr::null_mut(), len, access, libc::MAP_SHARED, file.as_raw_fd(), 0) };
+        let start = unsafe { libc::mmap(std::ptr::null_mut(), len, access, libc::MAP_SHARED, file.as_raw_fd(), 0) };
         if start == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
@@ -170,9 +169,8 @@ pub fn refused(path: &Path, needed: usize, error: &io::Error) -> Error {
     let says = |text: String| Error::new(ErrorKind::Io, text);
     match error.raw_os_error() {
         Some(libc::ENOSPC | libc::ENOMEM | libc::EFBIG | libc::EDQUOT) => {
-            let room = os::room(FOLDER).map_or(String::new(), |(free, all)| {
-                format!(", {} of {} are free", megabytes(free), megabytes(all))
-            });
+            let room = os::room(FOLDER)
+                .map_or(String::new(), |(free, all)| format!(", {} of {} are free", megabytes(free), megabytes(all)));
             says(format!("shared memory is full: {} are needed{room} in {folder}", megabytes(needed as u64)))
                 .hint("give it more (docker run --shm-size=1g), shorter frames, or fewer at a time (`execution.max_in_flight`)")
         }
@@ -233,7 +231,10 @@ mod tests {
         let error = reserve(&made, usize::try_from(all).unwrap() + (64 << 20)).unwrap_err();
         let said = refused(&path, 1 << 20, &error).to_string();
         assert!(said.contains("1.0 MB are needed") && said.contains("--shm-size"), "{said}");
-        assert_eq!((made.metadata().unwrap().len(), made.metadata().unwrap().blocks()), (before.len(), before.blocks()));
+        assert_eq!(
+            (made.metadata().unwrap().len(), made.metadata().unwrap().blocks()),
+            (before.len(), before.blocks())
+        );
         std::fs::remove_file(path).unwrap();
     }
 

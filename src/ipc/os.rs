@@ -86,9 +86,7 @@ impl Held {
         let (Some(fd), Ok(pid)) = (&self.fd, i32::try_from(self.pid)) else { return self.signal_by_number(signal) };
         let send = |flags: libc::c_uint| {
             // SAFETY: a plain call; without an information of ours the system makes one.
-            unsafe {
-                libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), signal, std::ptr::null::<u8>(), flags)
-            }
+            unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), signal, std::ptr::null::<u8>(), flags) }
         };
         let unknown = || io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL);
         // On older systems the group is named by a number, which is its own as long as nobody has waited for the process.

@@ -57,7 +57,11 @@ impl Said {
         let plain = |line: &[u8], cut: usize| {
             let line = line.trim_ascii_end();
             let shown = &line[..line.len().min(MAX_LINE)];
-            Self { text: shortened(String::from_utf8_lossy(shown), line.len() - shown.len() + cut), level, logger: None }
+            Self {
+                text: shortened(String::from_utf8_lossy(shown), line.len() - shown.len() + cut),
+                level,
+                logger: None,
+            }
         };
         let start = line.iter().position(|byte| *byte == RECORD).filter(|_| is_error);
         let record = start.and_then(|start| Self::record(&line[start + 1..]).map(|record| (start, record)));
@@ -201,7 +205,8 @@ mod tests {
 
     #[test]
     fn the_text_of_a_record_is_cut_as_well() {
-        let record = |text: &str| format!("\u{1e}{}\n", serde_json::json!({"level": "INFO", "logger": "a", "text": text}));
+        let record =
+            |text: &str| format!("\u{1e}{}\n", serde_json::json!({"level": "INFO", "logger": "a", "text": text}));
         assert_eq!(texts(format!("begun{}", record("done")).as_bytes()), ["begun", "done"]);
         let text = "\u{e9}".repeat(MAX_LINE);
         assert_eq!(

@@ -7,11 +7,11 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
+use iceoryx2::prelude::SemanticString as _;
 use iceoryx2::service::internal::ServiceInternal;
 use iceoryx2_bb_elementary_traits::testing::abandonable::Abandonable;
 use iceoryx2_bb_elementary_traits::zero_copy_send::ZeroCopySend;
 use iceoryx2_bb_lock_free::mpmc::counting_bit_set::RelocatableCountingBitSet;
-use iceoryx2::prelude::SemanticString as _;
 use iceoryx2_bb_system_types::file_name::FileName;
 use iceoryx2_bb_system_types::path::Path;
 use iceoryx2_cal::event::common::EventImpl;
@@ -37,8 +37,10 @@ use super::memory;
 use super::storage::Storage;
 
 /// Memory of frames.
-type Memory<Allocator> =
-    shared_memory::common::details::Memory<Allocator, Storage<shared_memory::common::details::AllocatorDetails<Allocator>>>;
+type Memory<Allocator> = shared_memory::common::details::Memory<
+    Allocator,
+    Storage<shared_memory::common::details::AllocatorDetails<Allocator>>,
+>;
 
 /// What a channel is made of.
 #[derive(Debug, Clone)]

@@ -13,12 +13,14 @@ use iceoryx2::port::notifier::Notifier;
 use iceoryx2::port::publisher::Publisher;
 use iceoryx2::port::subscriber::Subscriber;
 use iceoryx2::prelude::{
-    Alignment, AllocationStrategy, BackpressureStrategy, FileName, LogLevel, Node, NodeBuilder, SemanticString,
+    AllocationStrategy, BackpressureStrategy, FileName, LogLevel, Node, NodeBuilder, SemanticString,
     SignalHandlingMode, set_log_level,
 };
 use iceoryx2::sample::Sample;
 use iceoryx2::sample_mut_uninit::SampleMutUninit;
 use iceoryx2::service::port_factory::event;
+
+use iceoryx2_bb_elementary_traits::zero_copy_send::ZeroCopySend;
 
 use super::memory::{self, Mapping};
 use super::service::Service;
@@ -34,6 +36,17 @@ const ALIGNMENT: usize = 64;
 /// Frames of at most so many bytes lie in iceoryx2's memory.
 const SHORT: usize = 8_192;
 
+/// The length of a frame that lies in a slot, and of which only the place is sent.
+const LONG: u64 = u64::MAX;
+
+/// What iceoryx2's memory is counted in, so that frames start where they must. The bytes of a frame are in its header.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub struct Block([u8; ALIGNMENT]);
+
+// SAFETY: bytes, the same for whoever maps them.
+unsafe impl ZeroCopySend for Block {}
+
 /// Where a channel lies: a folder of its own, so that no other run and no stray configuration ever meets it.
 #[derive(Debug, Clone)]
 pub struct Place {
@@ -46,7 +59,7 @@ pub struct Place {
 /// A frame that was received. Its memory is the sender's again when this is dropped.
 #[derive(Debug)]
 pub struct Received {
-    message: Sample<Service, [u8], ()>,
+    message: Sample<Service, [Block], u64>,
     /// Of a long frame, where it lies, and its length.
     long: Option<Result<(Arc<Mapping>, usize)>>,
 }
@@ -59,7 +72,15 @@ impl Received {
     /// where the other side could have written anything: a smaller wrong one is not found.
     pub fn bytes(&self, most: usize) -> Result<&[u8]> {
         let bytes = match &self.long {
-            None => self.message.payload(),
+            None => {
+                let (blocks, len) = (self.message.payload(), usize::try_from(*self.message.user_header()));
+                let len = len
+                    .ok()
+                    .filter(|len| *len <= size_of_val(blocks))
+                    .ok_or_else(|| Error::new(ErrorKind::Internal, "a malformed frame: it is longer than its place"))?;
+                // SAFETY: so many bytes of blocks are mapped as long as the message, and bytes may have any value.
+                unsafe { std::slice::from_raw_parts(blocks.as_ptr().cast::<u8>(), len) }
+            }
             Some(Ok((mapping, len))) => mapping.bytes(*len),
             Some(Err(error)) => return Err(error.clone()),
         };
@@ -73,7 +94,7 @@ impl Received {
 
 /// Memory of a frame that is still to be sent.
 pub struct Loan {
-    message: SampleMutUninit<Service, [MaybeUninit<u8>], ()>,
+    message: SampleMutUninit<Service, [MaybeUninit<Block>], u64>,
     /// Of a long frame, its slot.
     long: Option<(u64, Arc<Mapping>)>,
     len: usize,
@@ -97,8 +118,8 @@ impl Loan {
 
 /// One side of a channel. Fields are dropped in their order: ports before services, services before the node.
 pub struct Channel {
-    sender: Publisher<Service, [u8], ()>,
-    receiver: Subscriber<Service, [u8], ()>,
+    sender: Publisher<Service, [Block], u64>,
+    receiver: Subscriber<Service, [Block], u64>,
     wake: Notifier<Service>,
     woken: Listener<Service>,
     events: event::PortFactory<Service>,
@@ -134,8 +155,7 @@ fn failed(what: &str, error: impl std::fmt::Display) -> Error {
 
 fn config(place: &Place) -> Result<Config> {
     let mut config = Config::default();
-    config.global.prefix =
-        FileName::new(b"rm_").map_err(|error| failed("the prefix", format!("{error:?}")))?;
+    config.global.prefix = FileName::new(b"rm_").map_err(|error| failed("the prefix", format!("{error:?}")))?;
     let root = iceoryx2::prelude::Path::new(place.folder.as_bytes());
     config.global.set_root_path(&root.map_err(|error| failed("the folder", format!("{error:?}")))?);
     // What is left of dead processes is removed with its folder.
@@ -171,13 +191,12 @@ impl Channel {
             .create::<Service>()
             .map_err(|error| failed("no node", error))?;
         let (to, from) = if host { ("in", "out") } else { ("out", "in") };
-        let alignment = Alignment::new(ALIGNMENT).ok_or_else(|| failed("alignment", ALIGNMENT))?;
         let frames = |name: &str| {
             let name = name.try_into().map_err(|error| failed("a name", error))?;
             let service = node
                 .service_builder(&name)
-                .publish_subscribe::<[u8]>()
-                .payload_alignment(alignment)
+                .publish_subscribe::<[Block]>()
+                .user_header::<u64>()
                 .enable_safe_overflow(false)
                 .history_size(0)
                 .subscriber_max_buffer_size(place.frames)
@@ -216,7 +235,7 @@ impl Channel {
             sender: sends
                 .publisher_builder()
                 .max_loaned_samples(place.frames)
-                .initial_max_slice_len(SHORT)
+                .initial_max_slice_len(SHORT / ALIGNMENT)
                 .allocation_strategy(AllocationStrategy::Static)
                 .backpressure_strategy(BackpressureStrategy::DiscardData)
                 .set_backpressure_handler(move |_| no_room())
@@ -248,11 +267,13 @@ impl Channel {
     pub fn loan(&self, bytes: usize) -> Result<Loan> {
         use iceoryx2::port::LoanError;
         let is_long = bytes > SHORT;
-        let message = self.sender.loan_slice_uninit(if is_long { PLACE } else { bytes });
-        let message = message.map_err(|error| match error {
+        let len = if is_long { PLACE } else { bytes };
+        let message = self.sender.loan_slice_uninit(len.div_ceil(ALIGNMENT));
+        let mut message = message.map_err(|error| match error {
             LoanError::ExceedsMaxLoans => Error::new(ErrorKind::Full, "as many frames are under way as may be"),
             error => failed(&format!("no memory for a frame of {bytes} bytes"), error),
         })?;
+        *message.user_header_mut() = if is_long { LONG } else { len as u64 };
         let address = message.payload().as_ptr().addr();
         let long = if is_long {
             Some(self.to.take(address, bytes)?)
@@ -273,14 +294,14 @@ impl Channel {
         let memory = message.payload_mut();
         // SAFETY: a `MaybeUninit<u8>` may hold any byte, and only ever bytes are written to the slice; the memory behind
         // it is mapped and was handed out by the sender's allocator, whose pages the system has zeroed.
-        let memory = unsafe { std::slice::from_raw_parts_mut(memory.as_mut_ptr().cast::<u8>(), memory.len()) };
+        let memory = unsafe { std::slice::from_raw_parts_mut(memory.as_mut_ptr().cast::<u8>(), size_of_val(memory)) };
         match long {
-            None => write(memory),
+            None => write(&mut memory[..*len]),
             Some((slot, mapping)) => {
                 // SAFETY: the slot is mapped for writing, and it is this loan's alone until the message is sent.
                 write(unsafe { std::slice::from_raw_parts_mut(mapping.start().as_ptr(), *len) });
                 memory[..8].copy_from_slice(&slot.to_le_bytes());
-                memory[8..].copy_from_slice(&(*len as u64).to_le_bytes());
+                memory[8..PLACE].copy_from_slice(&(*len as u64).to_le_bytes());
             }
         }
         use iceoryx2::port::SendError;
@@ -314,7 +335,8 @@ impl Channel {
     pub fn receive(&self) -> Result<Option<Received>> {
         let message = self.receiver.receive().map_err(|error| failed("nothing received", error))?;
         Ok(message.map(|message| {
-            let long = <[u8; PLACE]>::try_from(message.payload()).ok().map(|place| {
+            let place = message.payload().first().filter(|_| *message.user_header() == LONG);
+            let long = place.map(|Block(place)| {
                 let [slot, len] = [0, 8].map(|at| u64::from_le_bytes(std::array::from_fn(|byte| place[at + byte])));
                 let len = usize::try_from(len).unwrap_or(usize::MAX);
                 self.from.find(slot, len).map(|mapping| (mapping, len))

@@ -11,11 +11,11 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use iceoryx2::prelude::SemanticString as _;
 use iceoryx2_bb_elementary_traits::testing::abandonable::Abandonable;
 use iceoryx2_bb_elementary_traits::zero_copy_send::ZeroCopySend;
 use iceoryx2_bb_memory::bump_allocator::BumpAllocator;
 use iceoryx2_bb_posix::access_mode::AccessMode;
-use iceoryx2::prelude::SemanticString as _;
 use iceoryx2_bb_system_types::file_name::FileName;
 use iceoryx2_cal::dynamic_storage::file::{Configuration, Storage as Theirs};
 use iceoryx2_cal::dynamic_storage::{
@@ -88,9 +88,7 @@ impl<T: Send + Sync + std::fmt::Debug + ZeroCopySend> NamedConceptMgmt for Stora
         Theirs::<T>::list_cfg(config)
     }
 
-    fn remove_path_hint(
-        value: &iceoryx2_bb_system_types::path::Path,
-    ) -> Result<(), NamedConceptPathHintRemoveError> {
+    fn remove_path_hint(value: &iceoryx2_bb_system_types::path::Path) -> Result<(), NamedConceptPathHintRemoveError> {
         Theirs::<T>::remove_path_hint(value)
     }
 }
@@ -204,8 +202,7 @@ impl<T: Send + Sync + std::fmt::Debug + ZeroCopySend> Builder<'_, T> {
         let memory = Mapping::of(&file, len, true)?;
         let start = memory.start();
         // SAFETY: mapped memory of `len` bytes begins here, aligned to a page; nobody else knows of it yet.
-        let (value, behind) =
-            unsafe { (start.cast::<MaybeUninit<T>>().as_mut(), start.add(size_of::<T>())) };
+        let (value, behind) = unsafe { (start.cast::<MaybeUninit<T>>().as_mut(), start.add(size_of::<T>())) };
         let mut allocator = BumpAllocator::new(behind, self.behind);
         Ok(self.initializer.call(value, &mut allocator).then_some(memory))
     }

@@ -7,7 +7,7 @@ use std::collections::hash_map::RandomState;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -137,17 +137,21 @@ pub fn leftovers() -> Vec<Leftover> {
         .collect()
 }
 
-/// The lock of a run whose owner is dead.
-fn dead(folder: &Path) -> Option<File> {
-    let lock = folder.join(LOCK);
-    let file = OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOFOLLOW).open(lock).ok()?;
-    let free = memory::lock(&file).is_ok_and(|free| free);
-    // Somebody else may have removed it before we had it.
-    (free && file.metadata().is_ok_and(|is| is.nlink() > 0)).then_some(file)
+/// Of a run whose owner is dead, its lock, if it is there still.
+fn dead(folder: &Path) -> Option<Option<File>> {
+    match OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOFOLLOW).open(folder.join(LOCK)) {
+        Ok(file) => memory::lock(&file).is_ok_and(|free| free).then_some(Some(file)),
+        // A folder gets its name with its lock: who has begun to remove this one has not come to the end.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Some(None),
+        // It is somebody else's.
+        Err(_) => None,
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
     use super::*;
 
     #[test]
@@ -166,6 +170,8 @@ mod tests {
         let left = leftovers().into_iter().find(|left| left.folder == folder).unwrap();
         assert_eq!(left.pid, 0x7fff_ffff);
         assert!(left.remove() && !folder.exists());
-        assert!(!left.remove());
+        // One that was removed in part.
+        std::fs::create_dir(&folder).unwrap();
+        assert!(left.remove() && !folder.exists());
     }
 }

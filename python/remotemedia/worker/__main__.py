@@ -32,7 +32,7 @@ def main() -> int:
     try:
         serving = native.RawServing(text, f"/dev/fd/{life_line}")
     except native.RemoteMediaError as error:
-        sys.stderr.write(f"{error.info.reason}; {error.info.hint or ''}\n")
+        sys.stderr.write(f"{error.info.reason}\n")
         return 2
     os.close(life_line)
     first = json.loads(text)

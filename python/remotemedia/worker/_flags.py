@@ -33,7 +33,9 @@ def flags() -> list[str]:
         found += ["-P"] * bool(getattr(is_set, "safe_path", False))
     warnings = list(sys.warnoptions)
     # Those that other flags bring with them.
-    brought = {1: "default::BytesWarning"}.get(is_set.bytes_warning, "error::BytesWarning") if is_set.bytes_warning else ""
+    brought = (
+        {1: "default::BytesWarning"}.get(is_set.bytes_warning, "error::BytesWarning") if is_set.bytes_warning else ""
+    )
     for one in (brought, "default" if is_set.dev_mode else ""):
         if one in warnings:
             warnings.remove(one)
