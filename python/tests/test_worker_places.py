@@ -345,7 +345,7 @@ def test_a_host_that_takes_the_ends_of_its_children(how):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, (done.stdout, done.stderr)
     first, last = done.stdout.splitlines()
-    assert first.startswith("WorkerCrashedError node `n`: the worker ended with"), first
+    assert first.startswith("WorkerCrashedError") and "the worker ended with" in first, first
     assert last == "x"
 
 

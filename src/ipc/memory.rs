@@ -2,10 +2,10 @@
 #![allow(unsafe_code)]
 
 use std::cell::RefCell;
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 use std::ptr::NonNull;
 use std::sync::atomic::AtomicU32;
@@ -92,6 +92,11 @@ pub fn create(path: &Path) -> io::Result<File> {
         .open(path)?;
     file.set_permissions(Permissions::from_mode(0o600))?;
     Ok(file)
+}
+
+/// Makes the folder of a file, if there is none, for its owner alone.
+pub fn folder_of(path: &Path) -> io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| DirBuilder::new().recursive(true).mode(0o700).create(folder))
 }
 
 /// Makes a file longer, with all its pages there: nobody who touches them is killed because memory is full. When it is,

@@ -75,7 +75,8 @@ impl Said {
     fn record(line: &[u8]) -> Option<Self> {
         let value: Value = serde_json::from_slice(line).ok()?;
         let text = value["text"].as_str()?;
-        let shown = &text[..text.floor_char_boundary(MAX_LINE)];
+        let end = (0..=text.len().min(MAX_LINE)).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        let shown = &text[..end];
         let text = shortened(shown.into(), text.len() - shown.len());
         let logger = value["logger"].as_str().map(str::to_owned);
         Some(Self { text, level: value["level"].as_str()?.parse().ok()?, logger })

@@ -135,7 +135,10 @@ impl Ear {
             return Ok(());
         }
         match memory::sleep_while(word, 0, limit) {
-            Ok(true) => Ok(word.store(0, Ordering::SeqCst)),
+            Ok(true) => {
+                word.store(0, Ordering::SeqCst);
+                Ok(())
+            }
             Ok(false) => Err(ListenerWaitError::InterruptSignal),
             Err(_) => Err(ListenerWaitError::InternalFailure),
         }
@@ -308,7 +311,7 @@ impl StaticStorageBuilder<Text> for TextBuilder {
     fn create_locked(self) -> Result<Unwritten, StaticStorageCreateError> {
         let text = self.with(Vec::new());
         let path = text.path();
-        let made = path.parent().map_or(Ok(()), std::fs::create_dir_all).and_then(|()| memory::create(&path));
+        let made = memory::folder_of(&path).and_then(|()| memory::create(&path));
         match made {
             Ok(_) => Ok(Unwritten(text)),
             Err(error) => {

@@ -194,9 +194,7 @@ impl<T: Send + Sync + std::fmt::Debug + ZeroCopySend> Builder<'_, T> {
 
     /// The memory with its value; `None` when the value could not be made.
     fn made(&mut self, path: &Path, len: usize) -> std::io::Result<Option<Mapping>> {
-        if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
+        memory::folder_of(path)?;
         let file = memory::create(path)?;
         memory::reserve(&file, len)?;
         let memory = Mapping::of(&file, len, true)?;
