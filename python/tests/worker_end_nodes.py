@@ -7,6 +7,7 @@ import mmap
 import os
 import platform
 import random
+import re
 import signal
 import struct
 import threading
@@ -116,8 +117,11 @@ def outgoing() -> mmap.mmap:
     """The memory that this process sends frames in: the slot of long ones if there is one, else that of short ones."""
     names = []
     for line in Path("/proc/self/maps").read_text().splitlines():
-        if "/dev/shm/rm_" in line and " rw-s " in line and (line.endswith(".data") or "/frames-" in line):
-            names.append(line.split()[-1])
+        # A file has been mapped before it got its name.
+        found = re.search(r" rw-s .* (/dev/shm/rm_\S+(?:\.data|/frames-\S+))", line)
+        # What is mapped of a worker that has ended has none any more.
+        if found and os.path.exists(found[1]):
+            names.append(found[1])
     with open(max(names, key=lambda name: "/frames-" in name), "r+b") as file:
         return mmap.mmap(file.fileno(), min(LOOKED_AT, os.fstat(file.fileno()).st_size))
 
