@@ -378,7 +378,7 @@ def axis_beside_an_axis_of_0() -> None:
 
 
 def length_of_a_slot() -> None:
-    """iceoryx2 has its own length of a frame, and we the bytes of it, in shared memory before our head. Here it is above `max_frame_bytes`."""
+    """Before our head are iceoryx2's length of a frame and ours. Here they are above `max_frame_bytes`."""
     lengths = (
         field(-32, "Q", 1 << 34),
         field(-24, "Q", 1 << 40),

@@ -1,7 +1,7 @@
 """Workers where people run them: little shared memory, containers that share it, few descriptors, hosts of every kind.
 
-What needs a mount or a process namespace of its own needs root. Without it the tests marked `own_memory` are left out, and
-the reason says so.
+What needs a mount or a process namespace of its own needs root. Without it the tests marked `own_memory` are left out,
+and the reason says so.
 """
 
 from __future__ import annotations
