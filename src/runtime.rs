@@ -176,8 +176,20 @@ impl std::fmt::Debug for Runtime {
 pub struct Pipeline {
     graph: Arc<Graph>,
     idle: Arc<Idle>,
+    _in_use: Arc<InUse>,
     warnings: Vec<Problem>,
     manifest: Arc<str>,
+}
+
+/// A pipeline that can still be run. Sessions that are closed have its graph as well, and keep nothing running.
+#[derive(Debug)]
+struct InUse(Arc<Graph>, Arc<Idle>);
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        self.1.close();
+        self.0.retire();
+    }
 }
 
 impl Pipeline {
@@ -214,7 +226,9 @@ impl Pipeline {
         match graph {
             Some(graph) => {
                 tracing::debug!(pipeline = %graph.name, nodes = graph.nodes.len(), "pipeline compiled");
-                Ok(Self { graph: Arc::new(graph), idle: Arc::default(), warnings: problems, manifest: text.into() })
+                let (graph, idle) = (Arc::new(graph), Arc::<Idle>::default());
+                let in_use = Arc::new(InUse(graph.clone(), idle.clone()));
+                Ok(Self { graph, idle, _in_use: in_use, warnings: problems, manifest: text.into() })
             }
             None => {
                 // A problem of formats alone is a format error, with its code.
@@ -433,7 +447,7 @@ pub fn leftovers(clean: bool) -> Option<Vec<u32>> {
             .iter()
             .inspect(|left| {
                 if clean {
-                    left.remove()
+                    left.remove();
                 }
             })
             .map(|left| left.pid)
@@ -444,6 +458,29 @@ pub fn leftovers(clean: bool) -> Option<Vec<u32>> {
         let _ = clean;
         None
     }
+}
+
+/// What workers need of a machine.
+#[derive(Debug)]
+pub struct ForWorkers {
+    /// Where shared memory lies; free bytes of it and all of them, if it is there.
+    pub shared_memory: (&'static str, Option<(u64, u64)>),
+    /// Files that are open, and that may be.
+    pub files: Option<(u64, u64)>,
+    /// Whether this process is a Python interpreter, which workers can be started with.
+    pub interpreter: bool,
+}
+
+/// What there is of what workers need. `None`: this build has none.
+pub fn for_workers() -> Option<ForWorkers> {
+    #[cfg(feature = "ipc")]
+    return Some(ForWorkers {
+        shared_memory: (crate::ipc::FOLDER, crate::ipc::room(crate::ipc::FOLDER)),
+        files: std::fs::read_dir("/proc/self/fd").ok().map(|open| open.count() as u64).zip(crate::ipc::most_files()),
+        interpreter: crate::ipc::Interpreter::is_here(),
+    });
+    #[cfg(not(feature = "ipc"))]
+    None
 }
 
 fn all_nodes() -> Registry {

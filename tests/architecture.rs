@@ -31,7 +31,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     // `ipc` for the calls of a worker and of a Python in this process, which are the library's and not a pipeline's.
     (
         "ffi",
-        &["fork", "error", "words", "data", "media", "manifest", "node", "graph", "ipc", "engine", "runtime", "cli", "VERSION"],
+        &[
+            "fork", "error", "words", "data", "media", "manifest", "node", "graph", "ipc", "engine", "runtime", "cli",
+            "VERSION",
+        ],
     ),
     ("main", &["remotemedia::cli"]),
 ];
@@ -40,6 +43,12 @@ const LAYERS: &[(&str, &[&str])] = &[
 const CRATES: &[(&str, &[&str])] = &[
     ("uniffi", &["ffi"]),
     ("iceoryx2", &["ipc"]),
+    ("iceoryx2_cal", &["ipc"]),
+    ("iceoryx2_bb_elementary_traits", &["ipc"]),
+    ("iceoryx2_bb_lock_free", &["ipc"]),
+    ("iceoryx2_bb_memory", &["ipc"]),
+    ("iceoryx2_bb_posix", &["ipc"]),
+    ("iceoryx2_bb_system_types", &["ipc"]),
     ("tokio", &["engine", "runtime", "ffi", "cli"]),
     ("tracing_subscriber", &["ffi", "cli"]),
     ("clap", &["cli"]),
@@ -67,7 +76,7 @@ const OUTSIDE: &[&str] =
 /// The one file of a pure module that reads a clock.
 const CLOCK: &str = "node/clock.rs";
 /// The files that may say `unsafe`.
-const UNSAFE: [&str; 8] = [
+const UNSAFE: [&str; 11] = [
     "ffi/raw.rs",
     "ffi/c_abi.rs",
     "ffi/interpreter.rs",
@@ -76,6 +85,9 @@ const UNSAFE: [&str; 8] = [
     "data/denormals.rs",
     "ipc/shm.rs",
     "ipc/os.rs",
+    "ipc/memory.rs",
+    "ipc/storage.rs",
+    "ipc/service.rs",
 ];
 
 /// A path as it is written, from the root of the crate when it leaves its module: `crate::data::Pts`.

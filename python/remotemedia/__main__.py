@@ -30,7 +30,10 @@ def main(arguments: list[str] | None = None) -> int:
         if sys.stdout is not None:
             sys.stdout.flush()
         if given[:1] == ["doctor"]:
+            from remotemedia.worker import _local
+
             given = [*given, *_about_python()]
+            _local.name_interpreter()
         if "--allow-python" in given:
             _python_possible()
         return _native(native, [_argument(one) for one in given])

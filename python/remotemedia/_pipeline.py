@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from remotemedia import _run
 from remotemedia._audio import whole_number
@@ -17,10 +17,12 @@ from remotemedia._node import Node
 from remotemedia._plan import CopyPlace, NodeLatency, PathLatency
 from remotemedia._results import warn
 from remotemedia._session import open_session, session_config
-from remotemedia.errors import ManifestWarning, Problem
+from remotemedia.errors import ClosedError, ManifestWarning, Problem
+from remotemedia.worker import _script
 
 if TYPE_CHECKING:
     from os import PathLike
+    from types import TracebackType
 
     from remotemedia._formats import AudioFormat
     from remotemedia._lib import NativePipeline
@@ -41,6 +43,8 @@ def compiled(manifest: ManifestText, allow_python: bool = False) -> _run.Compile
         reraise(error)
     if (runs := pipeline.raw_runs()) != _run.NATIVELY:
         _python_possible(runs)
+    if runs == _run.ELSEWHERE and (refusal := _script.refusal()) is not None:
+        return cast("_run.Compiled", _run.Unusable(type(refusal), str(refusal)))
     return _run.Compiled(pipeline, runs)
 
 
@@ -282,6 +286,28 @@ class Pipeline:
         """
         streams = whole_number("streams", streams, 1_000_000)
         return SessionGroup(self._compiled, session_config(sample_rate, channels, input), streams)
+
+    def close(self) -> None:
+        """End the workers of the pipeline, when nobody uses them any more: sessions that are open go on.
+
+        Later calls raise `ClosedError`. A pipeline that is collected is closed. It is a context manager.
+
+        Examples
+        --------
+        >>> import remotemedia as rm
+        >>> with rm.Pipeline([rm.nodes.TextCase(mode="upper")]) as pipe:
+        ...     pipe.run("a")
+        'A'
+        """
+        self._compiled = cast("_run.Compiled", _run.Unusable(ClosedError, "the pipeline is closed"))
+
+    def __enter__(self) -> Pipeline:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
 
     @property
     def formats(self) -> dict[str, dict[str, object] | None]:

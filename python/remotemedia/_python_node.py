@@ -7,6 +7,7 @@ import inspect
 import itertools
 import json
 import operator
+import os
 import sys
 import types
 import typing
@@ -198,6 +199,8 @@ def _register(
         _json.checked_names(changeable=one)
     module = class_.__module__
     file = getattr(sys.modules.get(module), "__file__", None) if module == "__main__" else None
+    # What came from standard input has the name of a file that is none.
+    file = os.path.abspath(file) if file and os.path.isfile(file) else None
     if latency_frames is not None:
         latency_frames = whole_number("latency_frames", latency_frames, 2**31 - 1, least=0)
         if not isinstance(input, AudioFormat):

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 
     from remotemedia._lib import NativePipeline
     from remotemedia._results import Ports
+    from remotemedia.errors import RemoteMediaError
 
-__all__ = ["ELSEWHERE", "IN_PYTHON", "NATIVELY", "Compiled", "Job", "milliseconds", "run", "run_async"]
+__all__ = ["ELSEWHERE", "IN_PYTHON", "NATIVELY", "Compiled", "Job", "Unusable", "milliseconds", "run", "run_async"]
 
 NATIVELY, IN_PYTHON, ELSEWHERE = range(3)
 """What runs the nodes of a pipeline: the library, Python in this process, another process that is waited for."""
@@ -82,6 +83,19 @@ class Job:
         """Give a buffer that the records name to the owner of a number; return its address."""
         address: int = native.raw_run_buffer(self.number, buffer, owner)
         return address
+
+
+class Unusable:
+    """In the place of a pipeline that cannot be used: whatever is asked of it raises an error."""
+
+    __slots__ = ("_why",)
+
+    def __init__(self, kind: type[RemoteMediaError], reason: str) -> None:
+        self._why = kind, reason
+
+    def __getattr__(self, name: str) -> Any:
+        kind, reason = self._why
+        raise kind(reason)
 
 
 def run(pipeline: Compiled, items: Sequence[object], *, lenient: bool, metrics: bool, timeout: float | None) -> Any:

@@ -468,6 +468,7 @@ class Session:
         held = self._native.held_frames()
         self._dead = "the session is closed"
         self._shape = None
+        self._make_live = _make_no_live
         self._native.shutdown()
         if self._live is not None:
             self._live.shutdown()
@@ -764,6 +765,11 @@ def _wait_without_gil(handle: int, frames: int) -> int:
     """Work on a frame that another process takes part in."""
     _check_no_loop()
     return _lane.process_without_gil(handle, frames)
+
+
+def _make_no_live() -> NativeLive:
+    """Take the place of what holds the pipeline: a session that is closed keeps no worker."""
+    raise ClosedError("the session is closed")
 
 
 def session_config(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from fractions import Fraction
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,8 +32,8 @@ def sent(session: rm.Session) -> int:
 
 def shared_bytes() -> int:
     """How much memory the channels of this process have."""
-    prefix = f"rm_{os.getpid():x}_"
-    return sum(entry.stat().st_blocks * 512 for entry in os.scandir("/dev/shm") if entry.name.startswith(prefix))
+    files = Path("/dev/shm").glob(f"rm_{os.getpid():x}_*/**/*")
+    return sum(file.stat().st_blocks * 512 for file in files)
 
 
 @pytest.mark.parametrize("how", ["array", "flat", "swapped", "generator", "keeps_input"])

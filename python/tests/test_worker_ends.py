@@ -6,6 +6,7 @@ Moments are found by files, by `/proc` and by what is in `/dev/shm`, not by the 
 from __future__ import annotations
 
 import gc
+import mmap
 import os
 import signal
 import sys
@@ -20,7 +21,7 @@ import numpy as np
 import pytest
 from support import must
 from test_workers import Call, begun, doctor, is_alive, one, pipe_of, residue, run_host, script, until
-from worker_end_nodes import BAD_HEADS, SENDTO, field, heads, outgoing, scribble, stop, storm
+from worker_end_nodes import BAD_HEADS, FUTEX, field, heads, outgoing, scribble, stop, storm
 
 import remotemedia as rm
 
@@ -79,11 +80,12 @@ def works(pipe: rm.Pipeline, but: int) -> None:
 
 
 def segments() -> set[str]:
-    """Where frames of 64 MB are written: one segment for the way in, then one for the way out."""
+    """Where frames of 64 MB are written: one slot for the way in, then one for the way out."""
     found = set()
-    for path in (f"/dev/shm/{name}" for name in residue()):
-        with suppress(OSError):
-            found |= {path} if os.stat(path).st_size > MB64 else set()
+    for run in residue():
+        for path in Path("/dev/shm", run).glob("frames-*"):
+            with suppress(OSError):
+                found |= {path} if path.stat().st_size > MB64 else set()
     return found
 
 
@@ -97,11 +99,12 @@ def test_kills_while_a_frame_is_copied(way, parts):
         path = until(segments).pop()
         if way == "out":
             path = until(lambda: segments() - {path}).pop()  # noqa: B023
-        # Memory that nobody has written to yet has no blocks.
-        end = time.monotonic() + 10
-        while (written := os.stat(path).st_blocks * 512) < MB64 * part // 6:
-            assert time.monotonic() < end
-        in_the_middle += written < MB64
+        # Memory that nobody has written to yet is zero.
+        with path.open("rb") as file, mmap.mmap(file.fileno(), MB64, access=mmap.ACCESS_READ) as memory:
+            end = time.monotonic() + 10
+            while part and memory[MB64 * part // 6] == 0:
+                assert time.monotonic() < end
+            in_the_middle += memory[MB64 - 1] == 0
         killed(pid, call)
         session.close()
         works(pipe, pid)
@@ -158,13 +161,13 @@ def test_kill_before_it_has_said_hello(has_got_to, tmp_path):
     killed(pid, call, rm.WorkerStartError)
 
 
-@pytest.mark.skipif(SENDTO is None, reason="the number of the call is known for two machines")
+@pytest.mark.skipif(FUTEX is None, reason="the number of the call is known for two machines")
 def test_the_worker_ends_between_its_reply_and_the_wake_up():
     """What it has said counts; what comes then is an error. Who is awake is not woken, so it may take some frames."""
     pipe = ends("Echo")
     with pipe.session() as session:
         pid = pid_of(session)
-        assert session.feed("sendto")[0].data == "sendto"
+        assert session.feed("die at the wake-up")[0].data == "die at the wake-up"
         call = Call(lambda: [session.feed(n)[0].data for n in range(10_000)]).wait()
         assert type(call.error) is rm.WorkerCrashedError and "signal 31" in str(call.error)
     works(pipe, pid)
@@ -180,9 +183,9 @@ def swept(pid: int, how: str = "start") -> None:
     assert residue(f"rm_{pid:x}_") == []
 
 
-@pytest.mark.skipif(SENDTO is None, reason="the number of the call is known for two machines")
+@pytest.mark.skipif(FUTEX is None, reason="the number of the call is known for two machines")
 def test_the_host_ends_between_a_frame_and_the_wake_up():
-    code = 'session = ends("Echo").session()\nprint(pid_of(session), flush=True)\ndie_at_sendto()\n'
+    code = 'session = ends("Echo").session()\nprint(pid_of(session), flush=True)\ndie_at_wake_up()\n'
     with script(CHILD + code + "while True: session.feed('x')") as host:
         pid = int(host.stdout.readline())
         assert host.wait(10) == -signal.SIGSYS
@@ -375,8 +378,13 @@ def axis_beside_an_axis_of_0() -> None:
 
 
 def length_of_a_slot() -> None:
-    """iceoryx2 has its own length of a frame, in shared memory before our head. Here it is above `max_frame_bytes`."""
-    lengths = field(-32, "Q", 1 << 40), field(56, "Q", (1 << 40) - 128), field(64, "Q", (1 << 40) - 128)
+    """Before our head are iceoryx2's length of a frame and ours. Here they are above `max_frame_bytes`."""
+    lengths = (
+        field(-32, "Q", 1 << 34),
+        field(-24, "Q", 1 << 40),
+        field(56, "Q", (1 << 40) - 128),
+        field(64, "Q", (1 << 40) - 128),
+    )
     with ends("Scribbles").session() as session:
         typed(1, "", session.feed, changed(*lengths))
 

@@ -80,7 +80,7 @@ def is_alive(pid: int) -> bool:
 
 
 def residue(prefix: str = PREFIX) -> list[str]:
-    return [name for folder in ("/dev/shm", "/tmp") for name in os.listdir(folder) if name.startswith(prefix)]
+    return [name for name in os.listdir("/dev/shm") if name.startswith((prefix, f".{prefix}"))]
 
 
 def fds() -> list[str]:

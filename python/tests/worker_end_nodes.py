@@ -7,6 +7,7 @@ import mmap
 import os
 import platform
 import random
+import re
 import signal
 import struct
 import threading
@@ -18,22 +19,25 @@ from typing import Any
 import numpy as np
 from worker_nodes import begin, die
 
-MAGIC = b"RM\x03\0"
+MAGIC = b"RM\x04\0"
 LOOKED_AT = 12 << 20
 """Bytes of a segment that are searched for heads: the first slots are the ones in use."""
 
 # --- calls that kill ------------------------------------------------------------------------------------------------
 
-SENDTO = {"x86_64": 44, "aarch64": 206}.get(platform.machine())
+FUTEX = {"x86_64": 202, "aarch64": 98}.get(platform.machine())
 """Waking the other side is this call; the frame itself is sent without any."""
 
 
-def die_at_sendto() -> None:
-    """From now on this process is killed when this thread sends a datagram: after a frame, before its wake-up."""
-    load, jump, kill, allow = (0x20, 0, 0, 0), (0x15, 0, 1, SENDTO), (0x06, 0, 0, 0x80000000), (0x06, 0, 0, 0x7FFF0000)
-    code = b"".join(struct.pack("HBBI", *line) for line in (load, jump, kill, allow))
+def die_at_wake_up() -> None:
+    """From now on this process is killed when this thread wakes another process: after a frame, before its wake-up."""
+    call, operation = (0x20, 0, 0, 0), (0x20, 0, 0, 24)
+    is_futex, is_shared_wake = (0x15, 0, 3, FUTEX), (0x15, 0, 1, 1)
+    kill, allow = (0x06, 0, 0, 0x80000000), (0x06, 0, 0, 0x7FFF0000)
+    lines = (call, is_futex, operation, is_shared_wake, kill, allow)
+    code = b"".join(struct.pack("HBBI", *line) for line in lines)
     memory = ctypes.create_string_buffer(code)
-    program = ctypes.create_string_buffer(struct.pack("H6xQ", 4, ctypes.addressof(memory)))
+    program = ctypes.create_string_buffer(struct.pack("H6xQ", 6, ctypes.addressof(memory)))
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl.argtypes = [ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_ulong]
     assert prctl(38, 1, None, 0, 0) == 0  # no new privileges
@@ -51,8 +55,8 @@ class Echo:
         if isinstance(data, str):
             if data == "pid":
                 return os.getpid()
-            if data == "sendto":
-                die_at_sendto()
+            if data == "die at the wake-up":
+                die_at_wake_up()
             elif data.startswith("die "):
                 die(data[4:])
         return data
@@ -110,13 +114,15 @@ def heads(memory: mmap.mmap) -> list[int]:
 
 
 def outgoing() -> mmap.mmap:
-    """The memory that this process sends frames in: of the segments that it may write to, the newest."""
+    """The memory that this process sends frames in: the slot of long ones if there is one, else that of short ones."""
     names = []
     for line in Path("/proc/self/maps").read_text().splitlines():
-        if "/dev/shm/rm_" in line and line.endswith(".data") and "mgmt" not in line and " rw-s " in line:
-            names.append(line.split()[-1])
-    newest = max(names, key=lambda name: int(name.removesuffix(".data").rsplit("__")[-1]))
-    with open(newest, "r+b") as file:
+        # A file has been mapped before it got its name.
+        found = re.search(r" rw-s .* (/dev/shm/rm_\S+(?:\.data|/frames-\S+))", line)
+        # What is mapped of a worker that has ended has none any more.
+        if found and os.path.exists(found[1]):
+            names.append(found[1])
+    with open(max(names, key=lambda name: "/frames-" in name), "r+b") as file:
         return mmap.mmap(file.fileno(), min(LOOKED_AT, os.fstat(file.fileno()).st_size))
 
 

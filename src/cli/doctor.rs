@@ -9,6 +9,7 @@ use crate::VERSION;
 use crate::data::{AudioBuffer, AudioFormat, RuntimeData};
 use crate::engine::RunOptions;
 use crate::error::{Error, ErrorKind, Result};
+use crate::manifest::Source;
 use crate::media::{self, AudioReader};
 use crate::runtime::{self, Pipeline, Runtime};
 use crate::words::counted;
@@ -26,6 +27,11 @@ pub(super) struct Options {
     #[arg(long, hide = true)]
     also: Vec<String>,
 }
+
+/// Less shared memory than this is little: a picture of 1080p and its result, a few times.
+const ENOUGH_MEMORY: u64 = 64 << 20;
+/// More files than a worker opens here.
+const ENOUGH_FILES: u64 = 32;
 
 struct Finding {
     /// `ok`, `warning`, `problem`.
@@ -61,6 +67,7 @@ pub(super) fn run(options: &Options) -> i32 {
     findings.push(test("speech detection", speech));
     findings.push(test("audio files", files));
     findings.extend(shared_memory(options.clean));
+    findings.extend(workers());
     let sick = findings.iter().any(|one| one.state == "problem");
     let text = if options.json {
         let all: Vec<_> =
@@ -92,6 +99,63 @@ fn left_behind(hosts: &[u32], removed: bool) -> Finding {
         true => finding("ok", "shared memory", format!("removed the files of {whose}")),
         false => finding("warning", "shared memory", format!("files of {whose} are left; doctor --clean removes them")),
     }
+}
+
+/// What workers need, and whether one works. Nothing to say where there are none.
+fn workers() -> Vec<Finding> {
+    let Some(machine) = runtime::for_workers() else { return Vec::new() };
+    let megabytes = |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6);
+    let mut findings = vec![match machine.shared_memory {
+        (folder, Some((free, all))) => {
+            let text = format!("{} of {} are free in {folder}", megabytes(free), megabytes(all));
+            let little = free < ENOUGH_MEMORY;
+            let fix = if little { ": long frames may not fit; docker run --shm-size=1g gives more" } else { "" };
+            finding(if little { "warning" } else { "ok" }, "memory of workers", text + fix)
+        }
+        (folder, None) => finding("problem", "memory of workers", format!("there is no {folder}: workers need it")),
+    }];
+    if let Some((open, most)) = machine.files {
+        let few = most.saturating_sub(open) < ENOUGH_FILES;
+        let fix = if few { ": too few for workers (ulimit -n)" } else { "" };
+        let text = format!("{open} open, at most {most}{fix}");
+        findings.push(finding(if few { "warning" } else { "ok" }, "open files", text));
+    }
+    let folder = std::env::temp_dir();
+    findings.push(if folder.is_dir() {
+        finding("ok", "temporary folder", folder.display().to_string())
+    } else {
+        finding("warning", "temporary folder", format!("{} is none; workers do not need it", folder.display()))
+    });
+    findings.push(if machine.interpreter {
+        test("worker process", worker)
+    } else {
+        finding("ok", "worker process", "not tried: this program has no Python (python -m remotemedia doctor has)")
+    });
+    findings
+}
+
+/// A short frame and a long one through a node in a worker.
+fn worker() -> Result<String> {
+    let node = json!({
+        "id": "it", "node_type": "Python", "params": {"class": "remotemedia.worker._check:Echo"},
+        "execution": {"placement": "process", "startup_timeout_ms": 30_000, "frame_timeout_ms": 10_000},
+    });
+    let manifest = json!({"version": "v1", "nodes": [node]}).to_string();
+    let pipeline = Pipeline::compile_with(&manifest, Source::Value, &Runtime::shared().registry(), true)?;
+    let audio = tone()?;
+    for data in [RuntimeData::text("hello"), audio.clone().into()] {
+        let results = pipeline.run(vec![data.clone()], &RunOptions::default())?;
+        let came = results.ports[0].items.first().map(|item| &item.data);
+        let is_right = match (came, &data) {
+            (Some(RuntimeData::Text(came)), RuntimeData::Text(given)) => came == given,
+            (Some(RuntimeData::Audio(came)), RuntimeData::Audio(given)) => came.samples() == given.samples(),
+            _ => false,
+        };
+        if !is_right {
+            return Err(wrong(format!("a frame through a worker came back as {came:?}")));
+        }
+    }
+    Ok("one was started, and gave back what it got".to_owned())
 }
 
 fn cores() -> Finding {

@@ -126,7 +126,13 @@ mod tests {
             assert_eq!(halved(), 0.0);
         }
         assert!(halved() > 0.0);
-        assert!(std::panic::catch_unwind(|| { let _inside = flushed(); panic!("out") }).is_err());
+        assert!(
+            std::panic::catch_unwind(|| {
+                let _inside = flushed();
+                panic!("out")
+            })
+            .is_err()
+        );
         assert!(halved() > 0.0);
     }
 }

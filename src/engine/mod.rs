@@ -17,6 +17,7 @@ mod stop;
 mod stream;
 mod verify;
 
+use crate::data::AudioFormat;
 pub use collect::{PortResult, ResultItem};
 pub use compute::{Compute, Ticket};
 pub use group::Group;
@@ -27,7 +28,6 @@ pub use metrics::{NodeMetrics, RunMetrics};
 pub use run::{RunOptions, RunResults, cost_ns, run};
 pub use session::{Session, SessionOptions, SessionOutput};
 pub use stop::StopFlag;
-use crate::data::AudioFormat;
 
 pub use stream::{Stream, StreamOptions, Warning, WarningKind};
 pub use verify::{VerifyCase, VerifyOptions, VerifyReport, verify};

@@ -192,9 +192,9 @@ impl Session {
     fn ends_waits(&self) -> Option<StopWaiting> {
         let (closed, generation) = (self.closed.clone(), self.generation.clone());
         let before = self.generation();
-        self.graph.waits().then(|| {
-            StopWaiting::when(move || closed.is_set() || generation.load(Ordering::Acquire) != before)
-        })
+        self.graph
+            .waits()
+            .then(|| StopWaiting::when(move || closed.is_set() || generation.load(Ordering::Acquire) != before))
     }
 
     /// What comes of a call that another thread has ended: of a close the error that says so, of an interrupt nothing.

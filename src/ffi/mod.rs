@@ -65,9 +65,9 @@ pub use item::{Item, Output};
 pub use lane::RawLane;
 pub use live::{LiveStream, WhenFull};
 pub use pipeline::{Pipeline, PipelineRun, PortFormat};
-pub use raw::{Blob, remotemedia_lane_api, remotemedia_lane_process};
 #[cfg(feature = "python")]
 pub use raw::raw_next_released;
+pub use raw::{Blob, remotemedia_lane_api, remotemedia_lane_process};
 pub use session::{Session, SessionConfig, StreamOutput};
 pub use video::VideoFrame;
 

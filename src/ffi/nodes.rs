@@ -19,12 +19,14 @@ pub fn raw_nodes_install() {
     ipc::install(Box::new(Here));
 }
 
-/// Says which interpreter workers are started with: its program, and `sys.path` as JSON.
+/// Says which interpreter workers are started with: its program, its flags and `sys.path` as JSON.
 #[uniffi::export]
-pub fn raw_interpreter(executable: String, sys_path_json: String) -> Answer<()> {
-    let sys_path = serde_json::from_str(&sys_path_json)
-        .map_err(|error| Error::new(ErrorKind::InputValue, format!("sys.path: {error}")))?;
-    ipc::set_interpreter(Interpreter { executable: executable.into(), sys_path });
+pub fn raw_interpreter(executable: String, flags_json: String, sys_path_json: String) -> Answer<()> {
+    let list = |name: &str, json: &str| {
+        serde_json::from_str(json).map_err(|error| Error::new(ErrorKind::InputValue, format!("{name}: {error}")))
+    };
+    let (flags, sys_path) = (list("the flags", &flags_json)?, list("sys.path", &sys_path_json)?);
+    ipc::set_interpreter(Interpreter { executable: executable.into(), flags, sys_path });
     Ok(())
 }
 

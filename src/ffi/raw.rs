@@ -58,12 +58,12 @@ uniffi::derive_ffi_traits!(impl<UT> LowerError<UT> for Blob);
 
 pub(super) use lane_call::handle;
 pub use lane_call::{remotemedia_lane_api, remotemedia_lane_process};
-#[cfg(all(test, feature = "python"))]
-pub(super) use python::{all_released, released_by_one_test};
-#[cfg(feature = "python")]
-pub(super) use python::{Lease, Memory, PinnedMemory, copy_in, release};
 #[cfg(feature = "python")]
 pub use python::raw_next_released;
+#[cfg(feature = "python")]
+pub(super) use python::{Lease, Memory, PinnedMemory, copy_in, release};
+#[cfg(all(test, feature = "python"))]
+pub(super) use python::{all_released, released_by_one_test};
 pub(super) use staging::Staging;
 
 mod staging {
@@ -570,8 +570,7 @@ mod python {
             let mut part = [0; 3];
             memory.read(97, &mut part);
             assert_eq!(part, [97, 98, 99]);
-            let is_released =
-                || all_released().contains(&4_000_007);
+            let is_released = || all_released().contains(&4_000_007);
             drop(memory);
             assert!(!is_released());
             drop(other);

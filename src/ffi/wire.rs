@@ -62,7 +62,6 @@ impl Batch {
             memory.revoke();
         }
     }
-
 }
 
 /// Reads on in bytes of the other side; every length is checked.
@@ -181,12 +180,7 @@ fn copied(memory: &PinnedMemory) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn array(
-    memory: Arc<PinnedMemory>,
-    dtype: i16,
-    shape: Vec<usize>,
-    audio: Option<AudioFormat>,
-) -> Result<NdArray> {
+fn array(memory: Arc<PinnedMemory>, dtype: i16, shape: Vec<usize>, audio: Option<AudioFormat>) -> Result<NdArray> {
     use crate::data::ForeignMemory as _;
     let (dtype, order) = dtype::from_number(dtype)?;
     let elements = shape.iter().try_fold(1_usize, |product, axis| product.checked_mul(*axis));
@@ -301,9 +295,7 @@ impl Writer {
                 let samples = Payload::Samples(audio.into_samples().into_vec()?);
                 match bare {
                     Some(true) if channels == 1 => self.record(ARRAY, float, port, item, &axes(&[frames]), samples),
-                    Some(_) => {
-                        self.record(ARRAY, float, port, item, &axes(&[frames, usize::from(channels)]), samples)
-                    }
+                    Some(_) => self.record(ARRAY, float, port, item, &axes(&[frames, usize::from(channels)]), samples),
                     None => {
                         let mut extra = axes(&[frames]);
                         extra.extend_from_slice(&rate.to_le_bytes());
@@ -319,9 +311,7 @@ impl Writer {
                 self.record(VIDEO, 0, port, item, &extra, Payload::Bytes(frame.into_bytes()?))
             }
             RuntimeData::Numpy(array) => match array.bytes {
-                ArrayBytes::Foreign(memory) => {
-                    self.record(SAME, 0, port, item, &[], Payload::Token(memory.token()))
-                }
+                ArrayBytes::Foreign(memory) => self.record(SAME, 0, port, item, &[], Payload::Token(memory.token())),
                 ArrayBytes::Owned(bytes) => {
                     let bytes = Payload::Bytes(own(bytes)?);
                     self.record(ARRAY, array.dtype.number(array.order).into(), port, item, &axes(&array.shape), bytes)

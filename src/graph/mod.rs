@@ -61,6 +61,10 @@ impl Graph {
         self.runs != Runs::Natively
     }
 
+    /// Its pipeline is not used any more: what was started for its nodes ends with the streams that still use it.
+    pub fn retire(&self) {
+        self.nodes.iter().for_each(|node| node.kind.retire());
+    }
 }
 
 /// A node in its place.

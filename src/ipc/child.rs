@@ -1,30 +1,19 @@
 //! A worker's process: its start, its output, its end.
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read, Write as _};
+use std::io::{BufReader, Read, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::process::{ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
-use tracing::Level;
-
-use super::os;
+use super::os::Held;
+use super::said::{self, Log, Said};
 use crate::error::{Error, ErrorKind, Result};
 
-/// What the log names as the source of what a worker says.
-const TARGET: &str = "remotemedia::worker";
 /// Lines of its standard error that an error shows.
 const TAIL: usize = 20;
-/// The longest line that is logged whole.
-const MAX_LINE: usize = 64 << 10;
-/// Lines a second that are logged; what is above is counted.
-const LINES_A_SECOND: usize = 200;
-/// The same for records of its `logging` that are warnings or errors.
-const MOST_URGENT: usize = 2_000;
-/// What a record of its `logging` begins with on standard error, as in RFC 7464; JSON follows, to the end of the line.
-const RECORD: u8 = 0x1e;
 /// Between asking it to end and making it.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -56,6 +45,7 @@ struct State {
 pub struct Watched {
     node: String,
     pid: u32,
+    process: Held,
     host: u32,
     state: Mutex<State>,
     changed: Condvar,
@@ -93,6 +83,8 @@ impl Watched {
                     return;
                 }
             };
+            // Before it can end of itself: it waits for its first line.
+            let process = Held::of(child.id());
             let mut stdin = child.stdin.take();
             if let Some(stdin) = &mut stdin {
                 // A worker that has ended already is found below.
@@ -101,18 +93,23 @@ impl Watched {
             let watched = Arc::new(Self {
                 node,
                 pid: child.id(),
+                process,
                 host: std::process::id(),
                 state: Mutex::default(),
                 changed: Condvar::new(),
                 _stdin: Mutex::new(stdin),
             });
-            let readers = [
-                child.stdout.take().map(|stdout| watched.clone().read(stdout, false)),
-                child.stderr.take().map(|stderr| watched.clone().read(stderr, true)),
+            let log = Log::start(&watched.node);
+            let mut readers = vec![
+                child.stdout.take().map(|stdout| watched.clone().read(stdout, false, log.clone())),
+                child.stderr.take().map(|stderr| watched.clone().read(stderr, true, log.clone())),
             ];
+            readers.push(log.map(Log::into_end));
+            // Waited for below, and not by its number.
+            drop(child);
             let _ = tell.send(Ok(watched.clone()));
             drop(tell);
-            watched.see_to_the_end(&mut child, readers.into_iter().flatten().collect(), woken);
+            watched.see_to_the_end(readers.into_iter().flatten().collect(), woken);
             ended();
             watched.lock().gone = true;
             watched.changed.notify_all();
@@ -126,23 +123,20 @@ impl Watched {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn see_to_the_end(
-        &self,
-        child: &mut Child,
-        readers: Vec<std::sync::mpsc::Receiver<()>>,
-        woken: impl Fn() + Send + 'static,
-    ) {
-        os::wait_for_end(self.pid);
+    fn see_to_the_end(&self, readers: Vec<Receiver<()>>, woken: impl Fn() + Send + 'static) {
+        self.process.wait_for_end();
         // Its last lines belong to the error; a grandchild may hold the pipes open for ever.
         let until = Instant::now() + Duration::from_millis(200);
         for reader in readers {
             let _ = reader.recv_timeout(until.saturating_duration_since(Instant::now()));
         }
         let mut state = self.lock();
-        // What it has started itself does not outlive it. Its own id is not free before `wait`.
-        os::signal(self.pid, libc::SIGKILL);
-        let (status, failed) =
-            child.wait().map_or_else(|error| (error.to_string(), true), |s| (words(s), !s.success()));
+        // What it has started itself does not outlive it.
+        self.process.signal(libc::SIGKILL);
+        let (status, failed) = self.process.status().map_or_else(
+            || ("an unknown status, which somebody else in this process has taken".to_owned(), true),
+            |status| (words(status), !status.success()),
+        );
         tracing::debug!(node = self.node, pid = self.pid, %status, "worker ended");
         let stderr = state.tail.iter().cloned().collect();
         state.exit = Some(Exit { status, failed, stderr, why: state.why.clone() });
@@ -151,15 +145,15 @@ impl Watched {
         woken();
     }
 
-    /// Reads a pipe to its end, whatever comes: a worker that writes much must not be blocked by it.
-    fn read(self: Arc<Self>, pipe: impl Read + Send + 'static, is_error: bool) -> std::sync::mpsc::Receiver<()> {
+    /// Reads a pipe to its end, whatever comes: a worker that writes much must not be blocked by it, and neither by a log
+    /// that nobody reads.
+    fn read(self: Arc<Self>, pipe: impl Read + Send + 'static, is_error: bool, log: Option<Log>) -> Receiver<()> {
         let (done, ended) = std::sync::mpsc::sync_channel(1);
         let read = move || {
             let mut pipe = BufReader::new(pipe);
-            let (mut line, mut second, mut count, mut dropped) = (Vec::new(), Instant::now(), 0_usize, 0_usize);
-            while pipe.by_ref().take(MAX_LINE as u64).read_until(b'\n', &mut line).is_ok_and(|read| read > 0) {
-                let said = Said::of(&line, is_error);
-                line.clear();
+            let mut line = Vec::new();
+            while let Some(cut) = said::read_line(&mut pipe, &mut line) {
+                let said = Said::of(&line, cut, is_error);
                 if is_error {
                     let mut state = self.lock();
                     for said in &said {
@@ -169,28 +163,15 @@ impl Watched {
                         state.tail.pop_front();
                     }
                 }
-                if second.elapsed() > Duration::from_secs(1) {
-                    if dropped > 0 {
-                        tracing::warn!(target: TARGET, node = self.node, dropped, "lines of a worker's output were not logged");
-                    }
-                    (second, count, dropped) = (Instant::now(), 0, 0);
-                }
-                count += 1;
-                // Records of what went wrong have more room than what is printed.
-                let urgent = said.iter().any(|said| said.logger.is_some() && said.level <= Level::WARN);
-                if count > if urgent { MOST_URGENT } else { LINES_A_SECOND } {
-                    dropped += 1;
-                } else {
-                    said.iter().for_each(|said| said.log(&self.node));
+                if let Some(log) = &log {
+                    log.put(said);
                 }
             }
-            if dropped > 0 {
-                tracing::warn!(target: TARGET, node = self.node, dropped, "lines of a worker's output were not logged");
-            }
+            drop(log);
             let _ = done.send(());
         };
         // Without a thread the pipe is closed, and the worker gets an error when it writes.
-        let _ = std::thread::Builder::new().name("remotemedia-log".into()).spawn(read);
+        let _ = std::thread::Builder::new().name("remotemedia-read".into()).spawn(read);
         ended
     }
 
@@ -259,10 +240,8 @@ impl Watched {
         if std::process::id() != self.host {
             return; // A forked child has a copy of this.
         }
-        let state = self.lock();
-        // Before the end is known it was not waited for: the id is still its own.
-        if state.exit.is_none() {
-            os::signal(self.pid, signal);
+        if self.lock().exit.is_none() {
+            self.process.signal(signal);
         }
     }
 
@@ -275,65 +254,6 @@ impl Watched {
     pub fn gone_within(&self, limit: Duration) -> bool {
         let gone = self.changed.wait_timeout_while(self.lock(), limit, |state| !state.gone);
         gone.unwrap_or_else(PoisonError::into_inner).0.gone
-    }
-}
-
-/// Something that a worker has said.
-struct Said {
-    text: String,
-    level: Level,
-    logger: Option<String>,
-}
-
-impl Said {
-    /// What a line of its output says: a record of its `logging`, and before that what a `print` without an end has left.
-    fn of(line: &[u8], is_error: bool) -> Vec<Self> {
-        let plain = |line: &[u8]| {
-            let text = String::from_utf8_lossy(line).trim_end().to_owned();
-            Self { text, level: if is_error { Level::WARN } else { Level::INFO }, logger: None }
-        };
-        let start = line.iter().position(|byte| *byte == RECORD).filter(|_| is_error);
-        let record = start.and_then(|start| Self::record(&line[start + 1..]).map(|record| (start, record)));
-        match record {
-            Some((0, record)) => vec![record],
-            Some((start, record)) => vec![plain(&line[..start]), record],
-            None => vec![plain(line)],
-        }
-    }
-
-    fn record(line: &[u8]) -> Option<Self> {
-        let value: Value = serde_json::from_slice(line).ok()?;
-        let text = |key: &str| value[key].as_str().map(str::to_owned);
-        let level = value["level"].as_str()?.parse().ok()?;
-        Some(Self { text: text("text")?, level, logger: text("logger") })
-    }
-
-    fn log(&self, node: &str) {
-        let Self { text, logger, level } = self;
-        macro_rules! log {
-            ($level:ident) => {
-                tracing::event!(target: TARGET, Level::$level, node, logger, "{text}")
-            };
-        }
-        match *level {
-            Level::ERROR => log!(ERROR),
-            Level::WARN => log!(WARN),
-            Level::INFO => log!(INFO),
-            Level::DEBUG => log!(DEBUG),
-            Level::TRACE => log!(TRACE),
-        }
-    }
-}
-
-/// The least level of what a worker says that is logged here.
-pub fn log_level() -> &'static str {
-    use tracing::enabled;
-    match () {
-        () if enabled!(target: TARGET, Level::TRACE) => "TRACE",
-        () if enabled!(target: TARGET, Level::DEBUG) => "DEBUG",
-        () if enabled!(target: TARGET, Level::INFO) => "INFO",
-        () if enabled!(target: TARGET, Level::WARN) => "WARN",
-        () => "ERROR",
     }
 }
 

@@ -1,6 +1,11 @@
 //! What the operating system is asked for: signals, the end of a child, the clock that processes share.
 #![allow(unsafe_code)]
 
+use std::io;
+use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+
 /// `CLOCK_MONOTONIC` in ns: the same on both sides of a machine.
 pub fn now_ns() -> i64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -9,25 +14,104 @@ pub fn now_ns() -> i64 {
     time.tv_sec * 1_000_000_000 + time.tv_nsec
 }
 
-/// Blocks until the child has ended; it can still be signalled then, and must still be waited for.
-pub fn wait_for_end(pid: u32) {
-    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::uninit();
-    loop {
-        // SAFETY: the call writes into a struct of ours, which is not read.
-        let done = unsafe { libc::waitid(libc::P_PID, pid, info.as_mut_ptr(), libc::WEXITED | libc::WNOWAIT) };
-        if done == 0 || std::io::Error::last_os_error().kind() != std::io::ErrorKind::Interrupted {
-            return;
-        }
-    }
+/// A child of ours, held by a descriptor of the system: its number may be another's already, this never is.
+#[derive(Debug)]
+pub struct Held {
+    pid: u32,
+    fd: Option<OwnedFd>,
 }
 
-/// Sends a signal to a process and its group. The caller makes sure that it was not waited for yet.
-pub fn signal(pid: u32, signal: i32) {
-    let Ok(pid) = i32::try_from(pid) else { return };
-    // SAFETY: plain calls without memory.
-    unsafe {
-        libc::kill(-pid, signal);
-        libc::kill(pid, signal);
+/// `PIDFD_SIGNAL_PROCESS_GROUP`, which libc does not name: since Linux 6.9.
+const GROUP: libc::c_uint = 1 << 2;
+
+impl Held {
+    /// Takes hold of a child that was not waited for yet.
+    pub fn of(pid: u32) -> Self {
+        // SAFETY: a plain call without memory.
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+        // SAFETY: a descriptor that the system has just made for us, closed on exec.
+        let fd = i32::try_from(fd).ok().filter(|fd| *fd >= 0).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+        Self { pid, fd }
+    }
+
+    /// Blocks until it has ended, whoever waits for it.
+    pub fn wait_for_end(&self) {
+        let Some(fd) = &self.fd else {
+            // A system without such descriptors.
+            self.ended(libc::P_PID, self.pid, libc::WNOWAIT);
+            return;
+        };
+        let mut poll = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+        loop {
+            // SAFETY: the call reads and writes a struct of ours.
+            let found = unsafe { libc::poll(&raw mut poll, 1, -1) };
+            if found >= 0 || io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+                break;
+            }
+        }
+        if poll.revents & libc::POLLNVAL != 0 {
+            // Somebody has closed it. The end is still seen, if nobody else waits for it.
+            self.ended(libc::P_PID, self.pid, libc::WNOWAIT);
+        }
+    }
+
+    /// How it has ended. `None` when somebody else was told: a host that waits for all its children, or ignores `SIGCHLD`.
+    pub fn status(&self) -> Option<ExitStatus> {
+        let info = match &self.fd {
+            Some(fd) => self.ended(libc::P_PIDFD, fd.as_raw_fd().cast_unsigned(), 0),
+            None => self.ended(libc::P_PID, self.pid, 0),
+        }?;
+        // SAFETY: `waitid` has filled it in for a child.
+        let status = unsafe { info.si_status() };
+        // As `wait` says it: the code in the second byte, the signal in the first.
+        Some(ExitStatus::from_raw(if info.si_code == libc::CLD_EXITED { (status & 0xff) << 8 } else { status & 0x7f }))
+    }
+
+    fn ended(&self, kind: libc::idtype_t, id: u32, flags: i32) -> Option<libc::siginfo_t> {
+        // SAFETY: all zeros are a value of this struct.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        loop {
+            // SAFETY: the call writes into a struct of ours.
+            if unsafe { libc::waitid(kind, id, &raw mut info, libc::WEXITED | flags) } == 0 {
+                return Some(info);
+            }
+            if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+                return None;
+            }
+        }
+    }
+
+    /// Sends a signal to it and to the group that it leads. Nobody else ever gets it.
+    pub fn signal(&self, signal: i32) {
+        let (Some(fd), Ok(pid)) = (&self.fd, i32::try_from(self.pid)) else { return self.signal_by_number(signal) };
+        let send = |flags: libc::c_uint| {
+            // SAFETY: a plain call; without an information of ours the system makes one.
+            unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), signal, std::ptr::null::<u8>(), flags) }
+        };
+        let unknown = || io::Error::last_os_error().raw_os_error() == Some(libc::EINVAL);
+        // On older systems the group is named by a number, which is its own as long as nobody has waited for the process.
+        if send(GROUP) != 0 && unknown() && self.is_waited_for_by_nobody() {
+            // SAFETY: a plain call without memory.
+            unsafe { libc::kill(-pid, signal) };
+        }
+        send(0);
+    }
+
+    fn is_waited_for_by_nobody(&self) -> bool {
+        let fd = self.fd.as_ref().map_or(-1, |fd| fd.as_raw_fd()).cast_unsigned();
+        self.ended(libc::P_PIDFD, fd, libc::WNOWAIT | libc::WNOHANG).is_some()
+    }
+
+    /// The way of systems without such descriptors.
+    fn signal_by_number(&self, signal: i32) {
+        let waits = self.ended(libc::P_PID, self.pid, libc::WNOWAIT | libc::WNOHANG).is_some();
+        if let (true, Ok(pid)) = (waits, i32::try_from(self.pid)) {
+            // SAFETY: plain calls without memory, for a child that was not waited for yet.
+            unsafe {
+                libc::kill(-pid, signal);
+                libc::kill(pid, signal);
+            }
+        }
     }
 }
 
@@ -52,21 +136,6 @@ pub fn is_main_thread() -> bool {
     true
 }
 
-/// Whether there is a process of this id.
-pub fn is_alive(pid: u32) -> bool {
-    let Ok(pid) = i32::try_from(pid) else { return false };
-    // SAFETY: a plain call without memory; signal 0 is sent to nobody.
-    let found = unsafe { libc::kill(pid, 0) } == 0;
-    found || std::io::Error::last_os_error().raw_os_error() == Some(libc::EPERM)
-}
-
-/// When the process started, in a unit of the system's own. Two processes of one id have different ones.
-pub fn started(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything.
-    stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
-}
-
 /// Has the system end this process with the thread that has started it; says whether that one is still there.
 pub fn die_with_parent(parent: u32) -> bool {
     #[cfg(target_os = "linux")]
@@ -83,11 +152,18 @@ pub fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// Free bytes of the file system at a path.
-pub fn free_bytes(path: &str) -> Option<u64> {
+/// Free bytes of the file system at a path, and all that it has.
+pub fn room(path: &str) -> Option<(u64, u64)> {
     let path = std::ffi::CString::new(path).ok()?;
     let mut answer = std::mem::MaybeUninit::<libc::statvfs>::uninit();
     // SAFETY: `path` ends with a zero, and the call writes the whole struct when it returns 0.
     let answer = unsafe { (libc::statvfs(path.as_ptr(), answer.as_mut_ptr()) == 0).then(|| answer.assume_init()) }?;
-    Some(answer.f_bavail.saturating_mul(answer.f_frsize))
+    Some((answer.f_bavail.saturating_mul(answer.f_frsize), answer.f_blocks.saturating_mul(answer.f_frsize)))
+}
+
+/// How many files this process may have open.
+pub fn most_files() -> Option<u64> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the call writes into a struct of ours.
+    (unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } == 0).then_some(limit.rlim_cur)
 }

@@ -1,7 +1,7 @@
 //! The workers of one node of a pipeline. Sessions are spread over them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use super::gate::{Gate, Turn};
@@ -22,6 +22,9 @@ pub struct Pool {
     spec: Arc<Spec>,
     slots: Vec<Slot>,
     began: Instant,
+    /// No pipeline uses it any more: a worker ends with its last seat.
+    retired: AtomicBool,
+    host: u32,
 }
 
 #[derive(Debug)]
@@ -60,7 +63,22 @@ impl Pool {
         let slots = (0..spec.execution.workers)
             .map(|_| Slot { seats: AtomicUsize::new(0), inner: Gate::new(Inner::default()) });
         let slots = slots.collect();
-        Arc::new(Self { spec, slots, began: Instant::now() })
+        let (retired, host) = (AtomicBool::new(false), std::process::id());
+        Arc::new(Self { spec, slots, began: Instant::now(), retired, host })
+    }
+
+    /// Ends workers that nobody has a seat in, and the others with their last seat.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::SeqCst);
+        self.slots.iter().for_each(|slot| self.end_unused(slot));
+    }
+
+    fn end_unused(&self, slot: &Slot) {
+        let is_unused = self.retired.load(Ordering::SeqCst) && slot.seats.load(Ordering::SeqCst) == 0;
+        // A forked child has copies of its parent's.
+        if is_unused && std::process::id() == self.host {
+            drop(slot.inner.enter(LOOK).and_then(|mut inner| inner.worker.take()));
+        }
     }
 
     /// A seat in the worker with the fewest.
@@ -82,7 +100,7 @@ impl Pool {
     }
 
     fn seat_in(self: &Arc<Self>, slot: usize) -> Result<WorkerSeat> {
-        self.slots[slot].seats.fetch_add(1, Ordering::Relaxed);
+        self.slots[slot].seats.fetch_add(1, Ordering::SeqCst);
         let taken = Taken { pool: self.clone(), slot };
         let until = deadline(self.spec.execution.startup_timeout_ms);
         let (mut worker, was_there) = self.worker(slot, until)?;
@@ -159,7 +177,9 @@ struct Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        self.pool.slots[self.slot].seats.fetch_sub(1, Ordering::Relaxed);
+        let slot = &self.pool.slots[self.slot];
+        slot.seats.fetch_sub(1, Ordering::SeqCst);
+        self.pool.end_unused(slot);
     }
 }
 

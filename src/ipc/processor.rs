@@ -1,6 +1,7 @@
 //! A Python node at work in a pipeline.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
@@ -19,21 +20,33 @@ use crate::node::{Latency, Nudge, OnCrash, Opened, Opening, Out, PortId, Process
 
 /// Instances that were made for a stream which then got nothing: the next one takes them.
 #[derive(Default)]
-pub struct Unused(Mutex<Vec<(u32, Box<dyn Seat>)>>);
+pub struct Unused {
+    seats: Mutex<Vec<(u32, Box<dyn Seat>)>>,
+    closed: AtomicBool,
+}
 
 impl Unused {
+    // Nothing here waits: a forked child may find the lock taken for ever.
+
     fn take(&self) -> Option<Box<dyn Seat>> {
-        // Never waits: a forked child may find the lock taken for ever.
-        let mut seats = self.0.try_lock().ok()?;
+        let mut seats = self.seats.try_lock().ok()?;
         seats.retain(|(_, seat)| !seat.is_lost());
         let ours = seats.iter().rposition(|(generation, _)| *generation == fork::generation());
         ours.map(|at| seats.swap_remove(at).1)
     }
 
     fn put(&self, seats: impl Iterator<Item = Box<dyn Seat>>) {
-        if let Ok(mut kept) = self.0.try_lock() {
+        if !self.closed.load(Ordering::Relaxed)
+            && let Ok(mut kept) = self.seats.try_lock()
+        {
             kept.extend(seats.map(|seat| (fork::generation(), seat)));
         }
+    }
+
+    /// Lets go of them. None is kept any more.
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        drop(self.seats.try_lock().map(|mut seats| std::mem::take(&mut *seats)));
     }
 }
 

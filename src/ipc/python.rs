@@ -176,6 +176,12 @@ impl NodeType for PythonNode {
         self.class.is_none()
     }
 
+    fn retire(&self) {
+        if let Some(placed) = &self.placed {
+            placed.retire();
+        }
+    }
+
     fn placed(&self, id: &str, execution: &Execution) -> Result<Option<Arc<dyn NodeType>>> {
         if execution.placement == Placement::Process
             && let Some(class) = &self.class
@@ -198,6 +204,17 @@ impl NodeType for PythonNode {
 }
 
 impl Placed {
+    fn retire(&self) {
+        // Never waits: a forked child may find the lock taken for ever.
+        let all = self.seats.try_lock().map(|all| all.clone()).unwrap_or_default();
+        for (_, pool, unused) in all {
+            unused.close();
+            if let Some(pool) = pool {
+                pool.retire();
+            }
+        }
+    }
+
     fn seats(&self, params: &Map<String, Value>, spec: &Arc<Spec>) -> (Option<Arc<Pool>>, Arc<Unused>) {
         let mut all = self.seats.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some((_, pool, unused)) = all.iter().find(|(of, ..)| of == params) {

@@ -74,7 +74,7 @@ impl Serving {
             Error::new(ErrorKind::Internal, "this program is started by RemoteMedia and not by hand")
                 .hint("set `execution.placement` to \"process\" in a manifest")
         };
-        let (Some(prefix), Some(root)) = (text("prefix"), text("root")) else { return Err(wrong()) };
+        let Some(folder) = text("folder") else { return Err(wrong()) };
         let (Some(frames), Some(max_frame_bytes)) = (number("frames"), number("max_frame_bytes")) else {
             return Err(wrong());
         };
@@ -87,7 +87,7 @@ impl Serving {
         if !os::die_with_parent(parent) {
             return Err(Error::new(ErrorKind::Closed, "the host has ended"));
         }
-        let channel = Channel::open(&Place { prefix, root, frames, first_bytes: 8_192 })?;
+        let channel = Channel::open(&Place { folder, frames })?;
         Ok(Self { channel, max_frame_bytes, frames, pid: std::process::id(), held: Mutex::default() })
     }
 
@@ -276,7 +276,6 @@ fn write_head(memory: &mut [u8], head: &[u8]) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ipc::shm;
     use crate::ipc::wire::Payload;
 
     fn request(host: &Channel, stream: u32, flags: u8) {
@@ -293,8 +292,9 @@ mod tests {
 
     #[test]
     fn what_is_not_wanted_any_more_is_not_begun() {
-        let name = format!("rm_test_{}_serve", std::process::id());
-        let place = Place { prefix: format!("{name}_"), root: format!("/tmp/{name}"), frames: 8, first_bytes: 8_192 };
+        let folder = format!("/dev/shm/rm_test_{}_serve", std::process::id());
+        std::fs::create_dir(&folder).unwrap();
+        let place = Place { folder, frames: 8 };
         let host = Channel::create(&place).unwrap();
         let worker = Serving {
             channel: Channel::open(&place).unwrap(),
@@ -326,6 +326,6 @@ mod tests {
         request(&host, 2, ABANDONS);
         assert!(worker.is_given_up().unwrap());
         drop((host, worker));
-        shm::remove(&place.prefix, std::path::Path::new(&place.root));
+        std::fs::remove_dir_all(place.folder).unwrap();
     }
 }

@@ -1,8 +1,7 @@
-//! Shared memory: the only file that names iceoryx2. One channel connects a host and a worker, frames both ways.
+//! A channel connects a host and a worker, frames both ways: short ones in iceoryx2's memory, long ones in slots.
 #![allow(unsafe_code)]
 
 use std::mem::MaybeUninit;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -14,39 +13,56 @@ use iceoryx2::port::notifier::Notifier;
 use iceoryx2::port::publisher::Publisher;
 use iceoryx2::port::subscriber::Subscriber;
 use iceoryx2::prelude::{
-    Alignment, AllocationStrategy, BackpressureStrategy, FileName, LogLevel, Node, NodeBuilder, SemanticString,
-    SignalHandlingMode, ipc_threadsafe, set_log_level,
+    AllocationStrategy, BackpressureStrategy, FileName, LogLevel, Node, NodeBuilder, SemanticString,
+    SignalHandlingMode, set_log_level,
 };
 use iceoryx2::sample::Sample;
 use iceoryx2::sample_mut_uninit::SampleMutUninit;
 use iceoryx2::service::port_factory::event;
 
+use iceoryx2_bb_elementary_traits::zero_copy_send::ZeroCopySend;
+
+use super::memory::{self, Mapping};
+use super::service::Service;
+use super::slots::{PLACE, Slots};
 use super::wire::MOST_HEAD;
 use crate::error::{Error, ErrorKind, Result};
-
-type Service = ipc_threadsafe::Service;
 
 /// How long a frame that must not be lost waits for room before it is tried again.
 const ROOM: Duration = Duration::from_micros(200);
 /// Frames start at multiples of this in memory.
 const ALIGNMENT: usize = 64;
 
-/// Where a channel lies: names of its own, so that no other run and no stray configuration ever meets it.
+/// Frames of at most so many bytes lie in iceoryx2's memory.
+const SHORT: usize = 8_192;
+
+/// The length of a frame that lies in a slot, and of which only the place is sent.
+const LONG: u64 = u64::MAX;
+
+/// What iceoryx2's memory is counted in, so that frames start where they must. The bytes of a frame are in its header.
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub struct Block([u8; ALIGNMENT]);
+
+// SAFETY: bytes, the same for whoever maps them.
+unsafe impl ZeroCopySend for Block {}
+
+/// Where a channel lies: a folder of its own, so that no other run and no stray configuration ever meets it.
 #[derive(Debug, Clone)]
 pub struct Place {
-    /// What every file of it in shared memory begins with.
-    pub prefix: String,
-    /// Its folder.
-    pub root: String,
+    /// The folder, in shared memory.
+    pub folder: String,
     /// Frames that may be under way in each direction.
     pub frames: usize,
-    /// Bytes that a frame has room for without growing.
-    pub first_bytes: usize,
 }
 
 /// A frame that was received. Its memory is the sender's again when this is dropped.
 #[derive(Debug)]
-pub struct Received(Sample<Service, [u8], ()>);
+pub struct Received {
+    message: Sample<Service, [Block], u64>,
+    /// Of a long frame, where it lies, and its length.
+    long: Option<Result<(Arc<Mapping>, usize)>>,
+}
 
 impl Received {
     /// The bytes, head first.
@@ -55,7 +71,19 @@ impl Received {
     /// `Internal` for more than a head and a payload of `most` bytes. iceoryx2 takes their number from shared memory,
     /// where the other side could have written anything: a smaller wrong one is not found.
     pub fn bytes(&self, most: usize) -> Result<&[u8]> {
-        let bytes = self.0.payload();
+        let bytes = match &self.long {
+            None => {
+                let (blocks, len) = (self.message.payload(), usize::try_from(*self.message.user_header()));
+                let len = len
+                    .ok()
+                    .filter(|len| *len <= size_of_val(blocks))
+                    .ok_or_else(|| Error::new(ErrorKind::Internal, "a malformed frame: it is longer than its place"))?;
+                // SAFETY: so many bytes of blocks are mapped as long as the message, and bytes may have any value.
+                unsafe { std::slice::from_raw_parts(blocks.as_ptr().cast::<u8>(), len) }
+            }
+            Some(Ok((mapping, len))) => mapping.bytes(*len),
+            Some(Err(error)) => return Err(error.clone()),
+        };
         if bytes.len() > most.saturating_add(MOST_HEAD) {
             let text = format!("a malformed frame: it has {} bytes, expected at most {most}", bytes.len());
             return Err(Error::new(ErrorKind::Internal, text));
@@ -65,27 +93,39 @@ impl Received {
 }
 
 /// Memory of a frame that is still to be sent.
-pub struct Loan(SampleMutUninit<Service, [MaybeUninit<u8>], ()>);
+pub struct Loan {
+    message: SampleMutUninit<Service, [MaybeUninit<Block>], u64>,
+    /// Of a long frame, its slot.
+    long: Option<(u64, Arc<Mapping>)>,
+    len: usize,
+}
 
 impl Loan {
     /// Where it lies. Whoever writes there does so before it is sent or dropped.
     pub fn address(&mut self) -> u64 {
-        self.0.payload_mut().as_mut_ptr().expose_provenance() as u64
+        let start = match &self.long {
+            None => self.message.payload_mut().as_mut_ptr().cast::<u8>(),
+            Some((_, mapping)) => mapping.start().as_ptr(),
+        };
+        start.expose_provenance() as u64
     }
 
     /// Its length in bytes.
     pub fn byte_len(&self) -> usize {
-        self.0.payload().len()
+        self.len
     }
 }
 
 /// One side of a channel. Fields are dropped in their order: ports before services, services before the node.
 pub struct Channel {
-    sender: Publisher<Service, [u8], ()>,
-    receiver: Subscriber<Service, [u8], ()>,
+    sender: Publisher<Service, [Block], u64>,
+    receiver: Subscriber<Service, [Block], u64>,
     wake: Notifier<Service>,
     woken: Listener<Service>,
     events: event::PortFactory<Service>,
+    /// Where long frames of ours are, and where those of the other side.
+    to: Slots,
+    from: Slots,
     /// Whether a frame without room waits for it instead of coming back.
     surely: Arc<AtomicBool>,
     _node: Node<Service>,
@@ -104,18 +144,21 @@ impl Waker {
 }
 
 fn failed(what: &str, error: impl std::fmt::Display) -> Error {
-    let free = super::os::free_bytes("/dev/shm")
-        .map_or(String::new(), |free| format!(" ({} MB are free in /dev/shm)", free >> 20));
-    Error::new(ErrorKind::Io, format!("shared memory: {what}: {error}{free}"))
+    // iceoryx2 says that something has failed: what it was is known to who has refused it.
+    memory::remembered().unwrap_or_else(|| {
+        if memory::is_out_of_files() {
+            return memory::too_many_files();
+        }
+        Error::new(ErrorKind::Io, format!("shared memory: {what}: {error}"))
+    })
 }
 
 fn config(place: &Place) -> Result<Config> {
     let mut config = Config::default();
-    config.global.prefix =
-        FileName::new(place.prefix.as_bytes()).map_err(|error| failed("the prefix", format!("{error:?}")))?;
-    let root = iceoryx2::prelude::Path::new(place.root.as_bytes());
+    config.global.prefix = FileName::new(b"rm_").map_err(|error| failed("the prefix", format!("{error:?}")))?;
+    let root = iceoryx2::prelude::Path::new(place.folder.as_bytes());
     config.global.set_root_path(&root.map_err(|error| failed("the folder", format!("{error:?}")))?);
-    // What is left of dead processes is removed by name, after they were reaped.
+    // What is left of dead processes is removed with its folder.
     config.global.service.cleanup_dead_nodes_on_open = false;
     config.global.node.cleanup_dead_nodes_on_creation = false;
     config.global.node.cleanup_dead_nodes_on_destruction = false;
@@ -148,13 +191,12 @@ impl Channel {
             .create::<Service>()
             .map_err(|error| failed("no node", error))?;
         let (to, from) = if host { ("in", "out") } else { ("out", "in") };
-        let alignment = Alignment::new(ALIGNMENT).ok_or_else(|| failed("alignment", ALIGNMENT))?;
         let frames = |name: &str| {
             let name = name.try_into().map_err(|error| failed("a name", error))?;
             let service = node
                 .service_builder(&name)
-                .publish_subscribe::<[u8]>()
-                .payload_alignment(alignment)
+                .publish_subscribe::<[Block]>()
+                .user_header::<u64>()
                 .enable_safe_overflow(false)
                 .history_size(0)
                 .subscriber_max_buffer_size(place.frames)
@@ -193,8 +235,8 @@ impl Channel {
             sender: sends
                 .publisher_builder()
                 .max_loaned_samples(place.frames)
-                .initial_max_slice_len(place.first_bytes.max(4_096))
-                .allocation_strategy(AllocationStrategy::PowerOfTwo)
+                .initial_max_slice_len(SHORT / ALIGNMENT)
+                .allocation_strategy(AllocationStrategy::Static)
                 .backpressure_strategy(BackpressureStrategy::DiscardData)
                 .set_backpressure_handler(move |_| no_room())
                 .create()
@@ -203,6 +245,8 @@ impl Channel {
             wake: wakes.notifier_builder().create().map_err(|error| failed("no notifier", error))?,
             woken: events.listener_builder().create().map_err(|error| failed("no listener", error))?,
             events,
+            to: Slots::new(&place.folder, to),
+            from: Slots::new(&place.folder, from),
             surely,
             _node: node,
         })
@@ -222,10 +266,22 @@ impl Channel {
     /// `Full`; `Io` when there is no memory.
     pub fn loan(&self, bytes: usize) -> Result<Loan> {
         use iceoryx2::port::LoanError;
-        self.sender.loan_slice_uninit(bytes).map(Loan).map_err(|error| match error {
+        let is_long = bytes > SHORT;
+        let len = if is_long { PLACE } else { bytes };
+        let message = self.sender.loan_slice_uninit(len.div_ceil(ALIGNMENT));
+        let mut message = message.map_err(|error| match error {
             LoanError::ExceedsMaxLoans => Error::new(ErrorKind::Full, "as many frames are under way as may be"),
             error => failed(&format!("no memory for a frame of {bytes} bytes"), error),
-        })
+        })?;
+        *message.user_header_mut() = if is_long { LONG } else { len as u64 };
+        let address = message.payload().as_ptr().addr();
+        let long = if is_long {
+            Some(self.to.take(address, bytes)?)
+        } else {
+            self.to.give_back(address);
+            None
+        };
+        Ok(Loan { message, long, len: bytes })
     }
 
     /// Sends a frame that `write` fills. `write` gets all of it, and writes what was not written through
@@ -234,13 +290,23 @@ impl Channel {
     /// # Errors
     /// `Full` when the other side has not taken what came before; `Io`.
     pub fn send(&self, mut loan: Loan, write: impl FnOnce(&mut [u8])) -> Result<()> {
-        let memory = loan.0.payload_mut();
-        // SAFETY: a `MaybeUninit<u8>` may hold any byte, and `write` only ever copies into the slice; the memory behind
-        // it is mapped and was handed out by the sender's allocator, which zeroes its pages when they are made.
-        write(unsafe { std::slice::from_raw_parts_mut(memory.as_mut_ptr().cast::<u8>(), memory.len()) });
+        let Loan { message, long, len } = &mut loan;
+        let memory = message.payload_mut();
+        // SAFETY: a `MaybeUninit<u8>` may hold any byte, and only ever bytes are written to the slice; the memory behind
+        // it is mapped and was handed out by the sender's allocator, whose pages the system has zeroed.
+        let memory = unsafe { std::slice::from_raw_parts_mut(memory.as_mut_ptr().cast::<u8>(), size_of_val(memory)) };
+        match long {
+            None => write(&mut memory[..*len]),
+            Some((slot, mapping)) => {
+                // SAFETY: the slot is mapped for writing, and it is this loan's alone until the message is sent.
+                write(unsafe { std::slice::from_raw_parts_mut(mapping.start().as_ptr(), *len) });
+                memory[..8].copy_from_slice(&slot.to_le_bytes());
+                memory[8..PLACE].copy_from_slice(&(*len as u64).to_le_bytes());
+            }
+        }
         use iceoryx2::port::SendError;
         // SAFETY: bytes of shared memory are always initialised: the system gives zeroed pages.
-        let sample = unsafe { loan.0.assume_init() };
+        let sample = unsafe { loan.message.assume_init() };
         match sample.send() {
             Ok(_) => {}
             Err(SendError::UnableToDeliver) => {
@@ -267,7 +333,16 @@ impl Channel {
     /// # Errors
     /// `Io`.
     pub fn receive(&self) -> Result<Option<Received>> {
-        self.receiver.receive().map(|sample| sample.map(Received)).map_err(|error| failed("nothing received", error))
+        let message = self.receiver.receive().map_err(|error| failed("nothing received", error))?;
+        Ok(message.map(|message| {
+            let place = message.payload().first().filter(|_| *message.user_header() == LONG);
+            let long = place.map(|Block(place)| {
+                let [slot, len] = [0, 8].map(|at| u64::from_le_bytes(std::array::from_fn(|byte| place[at + byte])));
+                let len = usize::try_from(len).unwrap_or(usize::MAX);
+                self.from.find(slot, len).map(|mapping| (mapping, len))
+            });
+            Received { message, long }
+        }))
     }
 
     /// Whether a frame has come.
@@ -301,32 +376,21 @@ impl std::fmt::Debug for Waker {
     }
 }
 
-/// Removes everything that a dead channel has left.
-pub fn remove(prefix: &str, root: &Path) {
-    for folder in [Path::new("/dev/shm"), root] {
-        let Ok(entries) = std::fs::read_dir(folder) else { continue };
-        for entry in entries.flatten().filter(|entry| entry.file_name().to_string_lossy().starts_with(prefix)) {
-            let _ = std::fs::remove_file(entry.path());
-        }
-    }
-    let _ = std::fs::remove_dir_all(root);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn place(name: &str) -> Place {
-        let name = format!("rm_test_{}_{name}", std::process::id());
-        let root = format!("/tmp/{name}");
-        Place { prefix: format!("{name}_"), root, frames: 2, first_bytes: 64 }
+        let folder = format!("{}/rm_test_{}_{name}", memory::FOLDER, std::process::id());
+        std::fs::create_dir(&folder).unwrap();
+        Place { folder, frames: 2 }
     }
 
     #[test]
     fn frames_cross_in_order_and_grow_and_nothing_is_overwritten() {
         let place = place("a");
         let (host, worker) = (Channel::create(&place).unwrap(), Channel::open(&place).unwrap());
-        for len in [1, 100_000, 7] {
+        for len in [1, SHORT, SHORT + 1, 100_000, 7] {
             host.send(host.loan(len).unwrap(), |memory| memory.fill(len as u8)).unwrap();
             worker.wait(Duration::from_secs(5)).unwrap();
             let received = worker.receive().unwrap().unwrap();
@@ -343,8 +407,7 @@ mod tests {
         assert_eq!(worker.receive().unwrap().unwrap().bytes(8).unwrap(), [2; 8]);
         assert!(worker.receive().unwrap().is_none());
         drop((host, worker));
-        remove(&place.prefix, Path::new(&place.root));
-        assert!(!Path::new(&place.root).exists());
+        std::fs::remove_dir_all(place.folder).unwrap();
     }
 
     #[test]
@@ -357,6 +420,6 @@ mod tests {
         thread.join().unwrap();
         worker.wait(Duration::from_millis(1)).unwrap();
         drop((host, worker));
-        remove(&place.prefix, Path::new(&place.root));
+        std::fs::remove_dir_all(place.folder).unwrap();
     }
 }

@@ -60,6 +60,8 @@ pub struct Spec {
 pub struct Interpreter {
     /// The program.
     pub executable: PathBuf,
+    /// The flags that this process was started with.
+    pub flags: Vec<String>,
     /// Where modules are looked for.
     pub sys_path: Vec<String>,
 }
@@ -73,6 +75,11 @@ pub fn set_interpreter(interpreter: Interpreter) {
 }
 
 impl Interpreter {
+    /// Whether this process is an interpreter.
+    pub fn is_here() -> bool {
+        OURS.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// The interpreter for the workers of a node.
     ///
     /// # Errors
@@ -81,7 +88,7 @@ impl Interpreter {
         let ours = OURS.read().unwrap_or_else(PoisonError::into_inner).clone();
         match (&spec.execution.python, ours) {
             // Another interpreter has modules of its own; ours may not fit it.
-            (Some(python), _) => Ok(Self { executable: python.into(), sys_path: Vec::new() }),
+            (Some(python), _) => Ok(Self { executable: python.into(), flags: Vec::new(), sys_path: Vec::new() }),
             (None, Some(ours)) => Ok((*ours).clone()),
             (None, None) => Err(Error::new(ErrorKind::WorkerStart, "this process has no Python interpreter")
                 .at_node(&spec.node)

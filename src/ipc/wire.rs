@@ -30,7 +30,7 @@ use crate::data::{
 use crate::error::{Error, ErrorKind, Result};
 
 /// Rises with every change of the form.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 const MAGIC: u16 = 0x4d52;
 /// Length of the fixed part.
 pub const HEAD: usize = 64;

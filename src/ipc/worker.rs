@@ -1,47 +1,70 @@
 //! A worker process as its host sees it: requests in, replies out, and how it ends.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use serde_json::{Value, json};
 
-use super::child::{self, Exit, Watched};
+use super::child::{Exit, Watched};
 use super::gate::{Gate, Turn};
 use super::local;
+use super::memory::{FOLDER, megabytes};
 use super::os;
 use super::reply::{Body, Inbox, Reply};
+use super::said;
 use super::seat::Times;
-use super::shm::{self, Channel, Place, Waker};
+use super::shm::{Channel, Place, Waker};
 use super::spec::{Interpreter, Spec};
+use super::sweep::Run;
 use super::time::{LOOK, deadline, elapsed, left, now_ns};
 use super::wire::{self, ABANDONS, Head, Payload};
 use crate::data::Pool;
 use crate::error::{Error, ErrorKind, Result};
-use crate::node::Nudge;
+use crate::node::{Execution, Nudge};
 
 /// A stream of the worker itself and not of one of its instances.
 pub const WHOLE: u32 = 0;
 
-/// What this process calls its runs: names of their own for everything in shared memory.
-static RUNS: AtomicU64 = AtomicU64::new(1);
+/// The workers of this process. A forked child has a copy, whose locks may be locked for ever and whose workers are not
+/// its own: it takes another one.
+static OURS: ArcSwapOption<Ours> = ArcSwapOption::const_empty();
 
-/// Every worker that may still live, for the end of this process.
-static LIVING: Mutex<Vec<Weak<Watched>>> = Mutex::new(Vec::new());
+#[derive(Debug)]
+struct Ours {
+    host: u32,
+    /// Every worker that may still live, for the end of this process.
+    living: Mutex<Vec<Weak<Watched>>>,
+    /// Those that can be asked to end.
+    workers: Mutex<Vec<Weak<Worker>>>,
+}
 
-/// Those that can be asked to end.
-static WORKERS: Mutex<Vec<Weak<Worker>>> = Mutex::new(Vec::new());
+impl Ours {
+    /// Those of this process, if it has any.
+    fn there() -> Option<Arc<Self>> {
+        OURS.load_full().filter(|ours| ours.host == std::process::id())
+    }
+
+    fn get() -> Arc<Self> {
+        loop {
+            let before = OURS.load();
+            if let Some(ours) = before.as_ref().filter(|ours| ours.host == std::process::id()) {
+                return ours.clone();
+            }
+            let new = Self { host: std::process::id(), living: Mutex::default(), workers: Mutex::default() };
+            // What was the parent's is left as it is.
+            std::mem::forget(OURS.compare_and_swap(&*before, Some(Arc::new(new))));
+        }
+    }
+}
 
 /// What a worker runs. Modules are found where its host finds them, or where another interpreter does, and never in the
 /// folder that it happens to be started in.
 const START: &str = "import sys; sys.path[:] = sys.argv[1:] or [p for p in sys.path if p]; del sys.argv[1:]; \
                      from remotemedia.worker.__main__ import main; sys.exit(main())";
-
-/// The process that [`LIVING`] is of: a forked child has a copy, whose lock may be locked for ever.
-static HOST: AtomicU32 = AtomicU32::new(0);
 
 /// How long a thread looks for an answer that comes from another core before it sleeps. To be woken from there takes longer.
 const AWAKE_NS: i64 = 40_000;
@@ -91,15 +114,6 @@ impl Line {
     }
 }
 
-/// Ends what is left of a run: its files in shared memory and its folder.
-struct Leftovers(Place);
-
-impl Drop for Leftovers {
-    fn drop(&mut self) {
-        shm::remove(&self.0.prefix, &PathBuf::from(&self.0.root));
-    }
-}
-
 /// Puts something on a list, and takes off what is gone.
 fn remember<T>(list: &Mutex<Vec<Weak<T>>>, one: &Arc<T>) {
     let mut list = list.lock().unwrap_or_else(PoisonError::into_inner);
@@ -113,24 +127,6 @@ fn taken<T>(list: &Mutex<Vec<Weak<T>>>) -> Vec<Arc<T>> {
     list.iter().filter_map(Weak::upgrade).collect()
 }
 
-fn place(spec: &Spec) -> Result<Place> {
-    super::sweep::once();
-    let pid = std::process::id();
-    let name = format!("rm_{pid:x}_{:x}_{:x}", os::started(pid).unwrap_or(0), RUNS.fetch_add(1, Ordering::Relaxed));
-    // Addresses of sockets are at most 107 bytes long, and half of one is a name of iceoryx2's.
-    let folder = Some(std::env::temp_dir()).filter(|folder| folder.as_os_str().len() <= 16);
-    let root = folder.unwrap_or_else(|| PathBuf::from("/tmp")).join(&name);
-    let io = |error: std::io::Error| Error::new(ErrorKind::Io, format!("{}: {error}", root.display()));
-    use std::os::unix::fs::DirBuilderExt as _;
-    std::fs::DirBuilder::new().mode(0o700).create(&root).map_err(io)?;
-    Ok(Place {
-        prefix: format!("{name}_"),
-        root: root.to_string_lossy().into_owned(),
-        frames: spec.execution.max_in_flight + 1,
-        first_bytes: 8_192,
-    })
-}
-
 impl Worker {
     /// Starts a worker and waits until it speaks. No instance of the node is made yet.
     ///
@@ -138,15 +134,15 @@ impl Worker {
     /// `WorkerStart`, with its exit status and last lines; `Timeout`.
     pub fn start(spec: &Arc<Spec>, generation: u32, until: i64) -> Result<Arc<Self>> {
         let interpreter = Interpreter::of(spec)?;
-        let place = place(spec)?;
-        let leftovers = Leftovers(place.clone());
+        warn_of_little_memory(spec);
+        let run = Run::new()?;
+        let place = Place { folder: run.folder(), frames: spec.execution.max_in_flight + 1 };
         let channel = Channel::create(&place)?;
         let waker = Arc::new(channel.waker()?);
         let mut command = Command::new(&interpreter.executable);
-        command.args(["-c", START]).args(&interpreter.sys_path);
+        command.args(&interpreter.flags).args(["-c", START]).args(&interpreter.sys_path);
         let first = json!({
-            "prefix": place.prefix,
-            "root": place.root,
+            "folder": place.folder,
             "frames": place.frames,
             "version": crate::VERSION,
             "wire": wire::VERSION,
@@ -154,7 +150,7 @@ impl Worker {
             "node": spec.node,
             "generation": generation,
             "class": spec.class.to_json(),
-            "log_level": child::log_level(),
+            "log_level": said::log_level(),
             "copy_inputs": spec.execution.copy_inputs,
             "max_frame_bytes": spec.execution.max_frame_bytes,
         });
@@ -173,13 +169,13 @@ impl Worker {
         let ended = move || {
             // First the mapped memory, then its names. Whoever waits in there has been woken, and leaves.
             drop(for_the_end.take(Duration::from_secs(5)));
-            drop(leftovers);
+            drop(run);
         };
         let woken = waker.clone();
         let watched = Watched::start(&spec.node, command, &first.to_string(), ended, move || woken.wake())
             .inspect_err(|_| drop(line.take(Duration::ZERO)))?;
-        HOST.store(std::process::id(), Ordering::Relaxed);
-        remember(&LIVING, &watched);
+        let ours = Ours::get();
+        remember(&ours.living, &watched);
         let worker = Arc::new(Self {
             spec: spec.clone(),
             watched,
@@ -190,7 +186,7 @@ impl Worker {
             generation,
             host: std::process::id(),
         });
-        remember(&WORKERS, &worker);
+        remember(&ours.workers, &worker);
         worker.greet(until)?;
         Ok(worker)
     }
@@ -517,6 +513,22 @@ impl Drop for Worker {
     }
 }
 
+/// Says early that frames as long as a manifest asks for will not fit: so many in, and one out.
+fn warn_of_little_memory(spec: &Spec) {
+    let Execution { max_frame_bytes, max_in_flight, .. } = spec.execution;
+    let needed = (max_frame_bytes as u64).saturating_mul(max_in_flight as u64 + 1);
+    if max_frame_bytes == Execution::default().max_frame_bytes {
+        return; // Nobody has asked for it.
+    }
+    if let Some((_, all)) = os::room(FOLDER).filter(|(_, all)| *all < needed) {
+        let (needed, all) = (megabytes(needed), megabytes(all));
+        tracing::warn!(
+            node = spec.node,
+            "`max_frame_bytes` times `max_in_flight` and a result are {needed}, and {FOLDER} has {all}: not all may fit"
+        );
+    }
+}
+
 /// What a worker has said last, for the end of an error.
 fn with_lines(lines: &[String]) -> String {
     if lines.is_empty() { String::new() } else { format!("; its last lines:\n  {}", lines.join("\n  ")) }
@@ -524,11 +536,9 @@ fn with_lines(lines: &[String]) -> String {
 
 /// Ends every worker of this process, and waits for all of them.
 pub fn shutdown(limit: Duration) {
-    if HOST.load(Ordering::Relaxed) != std::process::id() {
-        return;
-    }
-    taken(&WORKERS).iter().for_each(|worker| worker.stop());
-    let living = taken(&LIVING);
+    let Some(ours) = Ours::there() else { return };
+    taken(&ours.workers).iter().for_each(|worker| worker.stop());
+    let living = taken(&ours.living);
     living.iter().for_each(|worker| worker.end(None, limit / 2));
     // One that is idle ends at once; one that is at work gets half of the time.
     let until = std::time::Instant::now() + limit / 2;

@@ -199,6 +199,9 @@ pub trait NodeType: Send + Sync {
         false
     }
 
+    /// Its pipeline is not used any more: what was started for it ends with the streams that still use it.
+    fn retire(&self) {}
+
     /// This type as a node of a graph that runs as `execution` says; `None`: it is the same everywhere.
     ///
     /// # Errors

@@ -47,7 +47,8 @@ def _uniffi_continuation_callback(future_ptr, poll_code):
 def _uniffi_set_future_result(future, poll_code):
     if not future.cancelled():
 ";
-const WAKE_REPLACE: &str = "_uniffi_wake = _UNIFFI_RUST_FUTURE_CONTINUATION_CALLBACK((\"remotemedia_wake\", _UniffiLib))
+const WAKE_REPLACE: &str =
+    "_uniffi_wake = _UNIFFI_RUST_FUTURE_CONTINUATION_CALLBACK((\"remotemedia_wake\", _UniffiLib))
 
 # What raises an exception that has come while a future was asked; the package sets it.
 _uniffi_raise_pending = lambda: None
@@ -101,13 +102,13 @@ pub fn python(text: String, objects: usize) -> Result<String> {
             },
             Patch { name: "2: running loop first", find: LOOP_FIND, replace: LOOP_REPLACE, count: has_async },
             Patch { name: "3: no copy of handles", find: HANDLE_FIND, replace: HANDLE_REPLACE, count: objects },
-            Patch { name: "4: a gate before the interpreter", find: WAKE_FIND, replace: WAKE_REPLACE, count: has_async },
             Patch {
-                name: "4: wake through the gate",
-                find: POLL_FIND,
-                replace: POLL_REPLACE,
+                name: "4: a gate before the interpreter",
+                find: WAKE_FIND,
+                replace: WAKE_REPLACE,
                 count: has_async,
             },
+            Patch { name: "4: wake through the gate", find: POLL_FIND, replace: POLL_REPLACE, count: has_async },
         ],
     )
 }

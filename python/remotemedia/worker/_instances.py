@@ -7,7 +7,6 @@ import ctypes
 import gc
 import importlib
 import inspect
-import runpy
 import sys
 import threading
 import traceback
@@ -24,6 +23,7 @@ from remotemedia._lib import NativeError, native, translate
 from remotemedia.errors import FullError, RemoteMediaError, RemoteMediaWarning
 from remotemedia.worker import _wire
 from remotemedia.worker._frames import INPUT, OUTPUT, Frames, forget
+from remotemedia.worker._script import script
 from remotemedia.worker._wire import (
     COPIED_BYTES,
     NO_TIMES,
@@ -471,8 +471,7 @@ def find_class(place: Mapping[str, Any] | None) -> type:
         return known
     found: Any
     if place.get("file"):
-        # A script: run under another name, as multiprocessing does, so that its main part is not run.
-        found = _Script(runpy.run_path(str(place["file"]), run_name="__remotemedia_worker__"))
+        found = script(str(place["file"]))
     else:
         found = sys.modules.get(module) or importlib.import_module(module)
     for part in name.split("."):
@@ -483,10 +482,3 @@ def find_class(place: Mapping[str, Any] | None) -> type:
     if not isinstance(found, type) or not callable(getattr(cast("Any", found), "process", None)):
         raise TypeError(f"`{module}:{name}` is not a node, expected a class with a method process(self, data)")
     return found
-
-
-class _Script:
-    """The names that a script has defined."""
-
-    def __init__(self, names: dict[str, Any]) -> None:
-        self.__dict__.update(names)

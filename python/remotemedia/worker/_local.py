@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from remotemedia._interpreter import tell_nodes
 from remotemedia._lib import native
+from remotemedia.worker._flags import flags
 from remotemedia.worker._instances import Instances, Requests, after_fork
 
 __all__ = ["install", "name_interpreter"]
@@ -45,7 +46,8 @@ def install() -> None:
 
 def name_interpreter() -> None:
     """Say what workers are started with: they find modules where they are found here now."""
-    native.raw_interpreter(sys.executable, json.dumps([os.path.abspath(path) for path in sys.path]))
+    paths = [os.path.abspath(path) for path in sys.path]
+    native.raw_interpreter(sys.executable, json.dumps(flags()), json.dumps(paths))
 
 
 def _start() -> None:

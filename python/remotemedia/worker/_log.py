@@ -11,8 +11,11 @@ from remotemedia._log import LEVELS, level_name
 
 __all__ = ["install"]
 
-_MOST_CHARACTERS = 5_000
-"""A line that the host reads whole has room for so many, however they are written."""
+_MOST_BYTES = 8 << 10
+"""What the host logs of a record, as of a line."""
+
+_SHOWN_BYTES = _MOST_BYTES - 40
+"""What is left of a longer one, so that there is room to say how much is not."""
 
 
 class _ToHost(logging.Handler):
@@ -20,14 +23,20 @@ class _ToHost(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            text = self.format(record)
-            if len(text) > _MOST_CHARACTERS:
-                text = f"{text[:_MOST_CHARACTERS]}... ({len(text)} characters)"
-            value = {"level": level_name(record.levelno), "logger": whole_text(record.name), "text": whole_text(text)}
+            text = _shortened(whole_text(self.format(record)))
+            value = {"level": level_name(record.levelno), "logger": whole_text(record.name), "text": text}
             line = json.dumps(value)
             os.write(2, b"\x1e%s\n" % line.encode())
         except Exception:
             self.handleError(record)
+
+
+def _shortened(text: str) -> str:
+    encoded = text.encode()
+    if len(encoded) <= _MOST_BYTES:
+        return text
+    shown = encoded[:_SHOWN_BYTES].decode(errors="ignore")
+    return f"{shown}... ({len(encoded) - len(shown.encode())} bytes more)"
 
 
 def install(level: str) -> None:

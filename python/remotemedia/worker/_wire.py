@@ -42,7 +42,7 @@ __all__ = [
     "stream_of",
 ]
 
-_MAGIC, _VERSION = 0x4D52, 3
+_MAGIC, _VERSION = 0x4D52, 4
 _HEAD = Struct("<HHBBBBQIIqIIqIIQ")
 _BEHIND = Struct("<4I2q")
 pack_times = Struct("<2q").pack

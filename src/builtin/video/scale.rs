@@ -120,8 +120,7 @@ impl Processor for Scaler {
                 .map_err(|error| fault(error.to_string()))?;
             let (width, height) = (side(target.row_bytes / size), side(target.rows));
             let memory = zeros((width as usize).saturating_mul(height as usize).saturating_mul(*size))?;
-            let mut to =
-                Image::from_vec_u8(width, height, memory, *pixel).map_err(|error| fault(error.to_string()))?;
+            let mut to = Image::from_vec_u8(width, height, memory, *pixel).map_err(|error| fault(error.to_string()))?;
             self.resizer.resize(&from, &mut to, Some(&options)).map_err(|error| fault(error.to_string()))?;
             bytes.extend_from_slice(to.buffer());
         }
