@@ -107,7 +107,7 @@ def as_array(value: object) -> Array:
         if isinstance(value, np.ma.MaskedArray):
             raise InputTypeError("a masked array would lose its mask; pass x.filled(...) instead")
         # The method of a subclass could return anything.
-        return np.ndarray.view(value, np.ndarray)  # type: ignore[no-any-return]
+        return np.ndarray.view(value, np.ndarray)
     try:
         if not hasattr(value, "__array_interface__") and hasattr(value, "__dlpack__"):
             return as_array(np.from_dlpack(cast("Any", value)))

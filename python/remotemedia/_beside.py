@@ -1,8 +1,9 @@
-"""Work beside an event loop, on threads that nobody waits for at the end: a node that does not return keeps no process."""
+"""Work beside an event loop, on threads that nobody waits for at the end: no node keeps a process from ending."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import os
 import threading
@@ -43,10 +44,8 @@ def _serve(work: SimpleQueue[_Work]) -> None:
             result = call()
         except BaseException as raised:
             error = raised
-        try:
+        with contextlib.suppress(RuntimeError):  # The loop has ended.
             loop.call_soon_threadsafe(_tell, future, result, error)
-        except RuntimeError:
-            pass  # The loop has ended.
         loop = future = call = result = error = None  # type: ignore[assignment]
         if len(_idle) >= _MOST_IDLE:
             return

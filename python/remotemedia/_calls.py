@@ -1,7 +1,7 @@
 """Plain calls of the native library: one C call each, whose answer is a bytes object that nobody else has to free.
 
-``src/ffi/c_abi.rs`` is the other side. UniFFI's calls take longer, and an exception between their steps leaves what they
-have brought without an owner.
+``src/ffi/c_abi.rs`` is the other side. UniFFI's calls take longer, and an exception between their steps leaves what
+they have brought without an owner.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ def _for_ever(value: object) -> object:
 
 
 def _tell() -> None:
-    addresses = [ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value for name in _NAMES]
+    addresses = [ctypes.cast(getattr(ctypes.pythonapi, name), ctypes.c_void_p).value or 0 for name in _NAMES]
     tell: Any = _library.remotemedia_python
     tell.argtypes = [ctypes.c_void_p, ctypes.c_uint64, ctypes.py_object, ctypes.py_object, ctypes.py_object]
     tell.restype = ctypes.c_int64

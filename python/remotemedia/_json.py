@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from remotemedia.errors import InputTypeError, InputValueError
@@ -13,6 +13,8 @@ __all__ = ["MAX_DEPTH", "NotJsonError", "checked", "checked_names", "dumps", "qu
 
 MAX_DEPTH = 100
 """How deep lists and dicts may be nested: the native parser stops at 128."""
+_ENCODED_AT_ONCE = 10_000
+"""About so many values are encoded in one call, which no other thread can come between."""
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 
 
@@ -42,7 +44,28 @@ def dumps(value: object) -> str:
         nesting deeper than `MAX_DEPTH`, and objects of any other type.
     """
     _check(value, 0)
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":"))
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    """Return the JSON text of a value that was checked, in calls of which none keeps other threads waiting for long."""
+    if isinstance(value, (list, tuple)) and size(value, _ENCODED_AT_ONCE) > _ENCODED_AT_ONCE:
+        items = cast("list[object]", value)
+        if len(items) <= _ENCODED_AT_ONCE:
+            return f"[{','.join(map(_text, items))}]"
+        parts = (_encode(items[at : at + _ENCODED_AT_ONCE])[1:-1] for at in range(0, len(items), _ENCODED_AT_ONCE))
+        return f"[{','.join(parts)}]" if _is_flat(items) else f"[{','.join(map(_text, items))}]"
+    if isinstance(value, dict) and size(cast("object", value), _ENCODED_AT_ONCE) > _ENCODED_AT_ONCE:
+        pairs = cast("dict[str, object]", value).items()
+        return f"{{{','.join(f'{_encode(key)}:{_text(one)}' for key, one in pairs)}}}"
+    return _encode(value)
+
+
+def _is_flat(items: Sequence[object]) -> bool:
+    return not any(isinstance(one, (list, tuple, dict)) for one in items)
+
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, check_circular=False, separators=(",", ":")).encode
 
 
 def checked(name: str, value: object) -> str:

@@ -28,7 +28,7 @@ NATIVELY, IN_PYTHON, ELSEWHERE = range(3)
 """What runs the nodes of a pipeline: the library, Python in this process, another process that is waited for."""
 
 _COPIED_QUICKLY = 1024 * 1024
-"""Input that native code copies (bytes, text, pictures) up to this many bytes may be copied on an event loop's thread."""
+"""Input that native code copies (bytes, text, pictures), up to so many bytes, is copied on an event loop's thread."""
 _READ_QUICKLY = 64 * 1024
 """Records up to this many bytes may be turned into Python values on an event loop's thread."""
 _WAIT_MS = 50

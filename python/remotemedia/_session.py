@@ -98,8 +98,8 @@ class Session:
         "_enter",
         "_exit",
         "_fed",
-        "_frames",
         "_fed_to",
+        "_frames",
         "_handle",
         "_head",
         "_is_opening",
@@ -551,7 +551,7 @@ class Session:
             self._opening.release()
 
     def _new_live(self) -> NativeLive:
-        """Open the live stream. What is asked of the session meanwhile, from other threads, is done when it is there."""
+        """Open the live stream. What is asked of the session meanwhile, on other threads, is done when it is there."""
         try:
             if self._runs != NATIVELY:
                 self._is_opening = True

@@ -169,13 +169,14 @@ def test_a_childs_exit_leaves_the_parents_run_alone() -> None:
         import numpy as np, remotemedia as rm
         warnings.simplefilter("ignore", DeprecationWarning)
         from remotemedia._inputs import Inputs
+        from remotemedia._run import Job
         pipe = rm.Pipeline({RESAMPLE!r})
         audio = rm.Audio(np.ones(2_880_000, np.float32), 48_000)
         expected = pipe.run(audio)
         jobs = []
         for _ in range(4):
             inputs = Inputs([audio])
-            jobs.append((pipe._compiled.native.raw_start(inputs.lend(), False, False, 0), inputs))
+            jobs.append((Job(pipe._compiled, inputs, 0, 0), inputs))
         children = []
         for number in range(4):
             child = os.fork()

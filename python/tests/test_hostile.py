@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -51,7 +52,7 @@ class Lying:
     """No array at all."""
 
     dtype, ndim, shape, nbytes, size = np.dtype(np.float32), 1, (1 << 38,), 1 << 40, 1 << 38
-    __array_interface__ = {"data": (0xDEAD0000, False)}
+    __array_interface__: ClassVar[dict[str, Any]] = {"data": (0xDEAD0000, False)}
 
 
 class Sound(rm.Audio):
@@ -164,4 +165,4 @@ def test_an_array_that_a_node_got_is_not_given_again() -> None:
         for _ in range(8):
             session.process(np.ones(480, np.float32))
     assert {one[1:] for one in seen} == {((480,), np.dtype(np.float32), False)}
-    assert all(one[0] != other[0] for one, other in zip(seen, seen[1:], strict=False))
+    assert all(one[0] != other[0] for one, other in itertools.pairwise(seen))

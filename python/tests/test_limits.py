@@ -81,7 +81,8 @@ def test_a_gap_counts_at_the_rate_that_it_becomes() -> None:
 
 
 def test_a_timeout_ends_the_work_and_frees_its_memory() -> None:
-    found = limited("""
+    found = limited(
+        """
     import time
     pipe = rm.Pipeline([N.AudioResample(target_rate=1536000)])
     resident = lambda: int(open("/proc/self/statm").read().split()[1]) * 4096
@@ -97,7 +98,9 @@ def test_a_timeout_ends_the_work_and_frees_its_memory() -> None:
         assert time.monotonic() < until, resident() - before
         time.sleep(0.01)
     print("free")
-    """, 6 * GIB)
+    """,
+        6 * GIB,
+    )
     assert found.splitlines() == ["late", "late", "free"]
 
 
@@ -107,12 +110,15 @@ def test_a_header_that_promises_more_than_the_file_holds(tmp_path: Path, channel
     head = b"RIFF" + struct.pack("<I", 0xFFFFFFFF) + b"WAVEfmt " + struct.pack("<I", 16) + form
     path = tmp_path / "much.wav"
     path.write_bytes(head + b"data" + struct.pack("<I", 0xFFFFFFF0) + bytes(24 * 4))
-    found = limited(f"""
+    found = limited(
+        f"""
     try:
         print(rm.read({str(path)!r}).frames)
     except rm.IoError as error:
         print("refused")
-    """, GIB)
+    """,
+        GIB,
+    )
     assert found in {"refused", str(24 * 4 // channels)}
 
 

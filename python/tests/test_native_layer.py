@@ -4,47 +4,55 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import ctypes
 import json
 import pickle
 import struct
-from typing import Any
 
 import numpy as np
 import pytest
 from support import PASS, manifest, node
 
 import remotemedia as rm
-from remotemedia import _wire
+from remotemedia import _calls, _pins, _wire
+from remotemedia._inputs import Inputs
 from remotemedia._lib import NativeError, native
+from remotemedia._owner import Owner, own, own_run
+from remotemedia._run import Compiled, Job
 
 
-def item(
-    kind: int,
-    dtype: int = 0,
-    extra: bytes = b"",
-    address: int = 0,
-    byte_len: int = 0,
-    behind: bytes = b"",
-    **other: int,
-) -> bytes:
-    """Return one item's record."""
-    flags, token = other.get("flags", 0), other.get("token", 0)
-    return _wire.pack(kind, flags, dtype, len(extra), address, byte_len, token) + extra + behind
+def item(kind: int, dtype: int = 0, extra: bytes = b"", place: int = 0, behind: bytes = b"") -> bytes:
+    """Return one item's record: the position of its memory, or the length of what is behind."""
+    return _wire.pack(kind, 0, dtype, len(extra), place) + extra + behind
 
 
-TEXT = item(_wire.TEXT, byte_len=1, behind=b"x")
+TEXT = item(_wire.TEXT, place=1, behind=b"x")
+NO_MEMORY = _wire.table([], 0)
 
 
-def handles() -> list[Any]:
-    pipe = native.Pipeline(PASS)
-    job = pipe.raw_start(TEXT, False, False, 0)
-    assert job.wait(30_000)
-    audio = native.AudioBuffer.from_pcm16(b"\0\0\1\0", 8000, 1)
-    return [pipe, job, job.take(), audio, audio.raw_export()]
+def compiled(text: str = PASS) -> Compiled:
+    return Compiled(native.Pipeline(text))
+
+
+def run(pipe: Compiled, batch: bytes, options: int = 0) -> bytes:
+    """Make the plain call of a short run; raise what it fails with."""
+    answer = _calls.run(pipe.handle, batch, len(batch), options)
+    if answer == _calls.FAILED:
+        _calls.raise_failure()
+    return answer
+
+
+def start(pipe: Compiled, batch: bytes) -> Owner:
+    """Start a run of its own; raise what it fails with."""
+    owner = own_run()
+    if _calls.run_start(pipe.handle, batch, len(batch), 0, 0, owner.number) != 0:
+        _calls.raise_failure()
+    return owner
 
 
 def test_native_handles_refuse_copy_and_pickle() -> None:
-    for handle in handles():
+    pipe = native.Pipeline(PASS)
+    for handle in (pipe, native.AudioBuffer.from_pcm16(b"\0\0\1\0", 8000, 1)):
         for attempt in (copy.copy, copy.deepcopy, pickle.dumps):
             with pytest.raises(TypeError, match=type(handle).__name__):
                 attempt(handle)
@@ -53,101 +61,119 @@ def test_native_handles_refuse_copy_and_pickle() -> None:
 def test_addresses_are_checked() -> None:
     x = np.zeros(4, np.float32)
     where = x.__array_interface__["data"][0]
-    pipe = native.Pipeline(PASS)
+    pipe = compiled()
 
     def shape(*axes: int) -> bytes:
         return struct.pack(f"<{len(axes)}Q", *axes)
 
+    array = item(_wire.ARRAY, 10, shape(4))
     wrong = [
-        item(_wire.ARRAY, 10, shape(4), 0, 16),
-        item(_wire.ARRAY, 10, shape(4), where, 15),
-        item(_wire.ARRAY, 10, shape(5), where, 16),
-        item(_wire.ARRAY, 10, shape(2**64 - 4), where, 16),
-        item(_wire.ARRAY, 99, shape(4), where, 16),
-        item(_wire.ARRAY, -1, shape(4), where, 16),
-        item(_wire.ARRAY, 10, shape(2**61), where, 2**63),
-        item(_wire.ARRAY, 10, shape(4), 2**64 - 8, 16),
-        item(_wire.ARRAY, 10, shape(2**62, 2**62, 4), where, 16),
-        item(_wire.ARRAY, 10, shape(4)[:-1], where, 16),
+        ([where, 15], array),
+        ([where, 16], item(_wire.ARRAY, 10, shape(5))),
+        ([where, 16], item(_wire.ARRAY, 10, shape(2**64 - 4))),
+        ([where, 16], item(_wire.ARRAY, 99, shape(4))),
+        ([where, 16], item(_wire.ARRAY, -1, shape(4))),
+        ([where, 16], item(_wire.ARRAY, 10, shape(2**62, 2**62, 4))),
+        ([where, 16], item(_wire.ARRAY, 10, shape(4)[:-1])),
+        ([where, 16], item(_wire.ARRAY, 10, shape(4), place=1)),
+        ([where, 16], item(_wire.ARRAY, 10, shape(4), place=where)),
     ]
     for channels, rate in ((0, 8000), (65, 8000), (1, 0), (2**32 - 1, 8000), (1, 2**32 - 1), (3, 8000)):
-        wrong.append(item(_wire.AUDIO, 10, struct.pack("<QII", 4, rate, channels), where, 16))
+        wrong.append(([where, 16], item(_wire.AUDIO, 10, struct.pack("<QII", 4, rate, channels))))
     for width, height, name in ((0, 1, b"gray8"), (4, 5, b"gray8"), (4, 4, b"yuv"), (4, 4, b"\xff")):
-        wrong.append(item(_wire.VIDEO, 0, struct.pack("<II", width, height) + name, where, 16))
-    for one in wrong:
-        for call in (
-            lambda records: pipe.raw_try_run(records, 0),
-            lambda records: pipe.raw_start(records, False, False, 0),
-        ):
-            with pytest.raises(NativeError) as caught:
-                call(TEXT + one)
-            assert caught.value.info.item_index == 1  # type: ignore[attr-defined]
+        wrong.append(([where, 16], item(_wire.VIDEO, 0, struct.pack("<II", width, height) + name)))
+    for places, one in wrong:
+        for call in (run, start):
+            with pytest.raises(rm.RemoteMediaError) as caught:
+                call(pipe, _wire.table(places, 0) + TEXT + one)
+            assert caught.value.item_index == 1
+    for places in ([0, 16], [where, 2**63], [2**64 - 8, 16]):
+        for call in (run, start):
+            with pytest.raises(rm.InputValueError, match="the address of the array is wrong"):
+                call(pipe, _wire.table(places, 0) + array)
 
 
 def test_any_bytes_give_an_error_or_a_result() -> None:
     """Records come from the facade alone; still, none of them may end the process."""
-    pipe = native.Pipeline(PASS)
+    pipe = compiled()
     random = np.random.default_rng(1)
-    good = TEXT + item(_wire.JSON, byte_len=4, behind=b"null") + TEXT
-    for length in range(len(good)):
-        if length in (0, 33, 69):
-            continue
-        with pytest.raises(NativeError):
-            pipe.raw_try_run(good[:length], 0)
+    good = NO_MEMORY + TEXT + item(_wire.JSON, place=4, behind=b"null") + TEXT
+    ends = {16, 16 + 17, 16 + 17 + 20}
+    for length in set(range(len(good))) - ends:
+        with pytest.raises(rm.RemoteMediaError):
+            run(pipe, good[:length])
     for _ in range(2000):
-        # Kinds with addresses are left out: a wrong address cannot be told from a right one.
+        # The number of addresses is left alone: a wrong address cannot be told from a right one.
         broken = bytearray(good)
-        broken[random.integers(2, len(good))] ^= 1 << random.integers(0, 8)
-        if broken[33] in (0, 1) and broken[69] == 0:
-            with contextlib.suppress(NativeError):
-                pipe.raw_try_run(bytes(broken), 0)
+        broken[random.integers(16, len(good))] ^= 1 << random.integers(0, 8)
+        with contextlib.suppress(rm.RemoteMediaError):
+            run(pipe, bytes(broken))
 
 
-def test_a_failed_batch_gives_back_its_tokens() -> None:
-    from remotemedia import _pins
-
+def test_what_was_lent_for_a_run_comes_back_however_it_ends() -> None:
     _pins.drain()
     held = _pins.held()
     x = np.zeros(4, np.float32)
-    tokens = [_pins.pin(x) for _ in range(3)]
-    where = x.__array_interface__["data"][0]
-    axes = struct.pack("<Q", 4)
-    lent = [item(_wire.ARRAY, 10, axes, where, 16, flags=_wire.LENT, token=token) for token in tokens[:2]]
-    lent.insert(1, item(_wire.ARRAY, 99, axes, 0, 16, flags=_wire.LENT, token=tokens[2]))
-    with pytest.raises(NativeError):
-        native.Pipeline(PASS).raw_start(b"".join(lent), False, False, 0)
-    _pins.drain()
-    assert _pins.held() == held
+    pipe = compiled()
+    record = item(_wire.ARRAY, 10, struct.pack("<Q", 4))
+    wrong = item(_wire.ARRAY, 99, struct.pack("<Q", 4))
+    for records, places in ((record, [x.__array_interface__["data"][0], 16]), (wrong, [0, 16]), (b"", [])):
+        owner = own_run()
+        _pins.pin(owner.number, x)
+        batch = _wire.table(places, owner.number) + records
+        if records:
+            started = _calls.run_start(pipe.handle, batch, len(batch), 0, 0, owner.number)
+            assert (started == 0) == (records == record)
+        if records == record:
+            assert native.raw_run_wait(owner.number, 30_000)
+        del owner
+        _pins.drain()
+        assert _pins.held() == held
 
 
 def test_what_would_take_long_is_not_run() -> None:
-    pipe = native.Pipeline(json.dumps(manifest(node("a", "AudioResample", target_rate=16000))))
-    assert len(pipe.raw_try_run(TEXT, 1)) > 1
-    x = np.zeros(10_000_000, np.int8)
-    where = x.__array_interface__["data"][0]
-    audio = item(_wire.AUDIO, 5, struct.pack("<QII", x.size, 48000, 1), where, x.size)
-    assert len(pipe.raw_try_run(audio, 0)) == 1
+    pipe = compiled(json.dumps(manifest(node("a", "AudioResample", target_rate=16000))))
+    assert len(run(pipe, NO_MEMORY + TEXT, 1)) > 1
+
+    def audio(frames: int, rate: int) -> bytes:
+        x = np.zeros(frames, np.uint8)
+        places = [x.__array_interface__["data"][0], x.size]
+        kept.append(x)
+        return _wire.table(places, 0) + item(_wire.AUDIO, 5, struct.pack("<QII", frames, rate, 1))
+
+    kept: list[object] = []
+    assert run(pipe, audio(10_000_000, 48000)) == _calls.LATER
+    # As short as it is, what comes out is long.
+    assert run(pipe, audio(1000, 10)) == _calls.LATER
+    assert run(pipe, audio(1000, 8000)) != _calls.LATER
 
 
 def test_each_buffer_is_taken_once() -> None:
     data = np.frombuffer(b"abc", np.uint8)
-    record = item(_wire.BINARY, address=data.__array_interface__["data"][0], byte_len=3)
-    job = native.Pipeline(PASS).raw_start(record, False, False, 0)
-    assert job.wait(30_000)
-    results = job.take()
-    assert results.raw_buffer(0).byte_len() == 3
+    table = _wire.table([data.__array_interface__["data"][0], 3], 0)
+    job = start(compiled(), table + item(_wire.BINARY))
+    assert native.raw_run_wait(job.number, 30_000)
+    assert len(_calls.run_take(job.number)) == 32
+    before = native.raw_owned()
+    owner = own()
+    address = native.raw_run_buffer(job.number, 0, owner.number)
+    assert ctypes.string_at(address, 3) == b"abc"
+    assert native.raw_owned() == before + 1
+    del owner
+    assert native.raw_owned() == before
     for again in (0, 1, -1):
         with pytest.raises(NativeError):
-            results.raw_buffer(again)
+            native.raw_run_buffer(job.number, again, own().number)
 
 
 def test_a_job_is_taken_once() -> None:
-    job = native.Pipeline(PASS).raw_start(TEXT, False, False, 0)
-    assert job.wait(30_000)
-    job.take()
-    with pytest.raises(NativeError):
-        job.take()
-    job.stop()
+    job = start(compiled(), NO_MEMORY + TEXT)
+    assert native.raw_run_wait(job.number, 30_000)
+    assert _calls.run_take(job.number) != _calls.FAILED
+    assert _calls.run_take(job.number) == _calls.FAILED
+    with pytest.raises(rm.ClosedError):
+        _calls.raise_failure()
+    native.raw_run_stop(job.number)
 
 
 def test_blobs_round_trip_in_one_copy() -> None:
@@ -173,10 +199,6 @@ def test_no_vector_of_samples_crosses_the_boundary() -> None:
 
 def test_dropping_an_unfinished_job_is_fine() -> None:
     pipe = rm.Pipeline([rm.nodes.AudioResample(target_rate=16000)])
-    from remotemedia._inputs import Inputs
-
     for _ in range(10):
-        inputs = Inputs([rm.Audio(np.zeros(480_000, np.float32), 44100)])
-        pipe._compiled.native.raw_start(inputs.lend(), False, False, 0)
-        del inputs
+        Job(pipe._compiled, Inputs([rm.Audio(np.zeros(480_000, np.float32), 44100)]), 0, 0)
     assert pipe.run(rm.Audio(np.zeros(441, np.float32), 44100)).frames == 160

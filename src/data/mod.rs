@@ -17,7 +17,7 @@ pub use audio::AudioBuffer;
 pub use convert::{ClipCount, read_samples, write_samples};
 pub use format::{AudioFormat, Format, Kind, Kinds, VideoFormat};
 pub use packet::{Control, Packet, RuntimeData};
-pub(crate) use pages::{copy_of, keep_room, make_room, no_memory, with_room, zeros};
+pub(crate) use pages::{copy_of, keep_room, make_room, no_memory, room_for, with_room, zeros};
 pub use pool::Pool;
 pub(crate) use pts::gcd;
 pub use pts::{Duration, Pts};

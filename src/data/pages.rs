@@ -79,13 +79,22 @@ pub(crate) fn make_room<T>(memory: &mut Vec<T>, more: usize) -> Result<()> {
     memory.try_reserve(more).map_err(|_| no_memory(memory.len().saturating_add(more).saturating_mul(size_of::<T>())))
 }
 
+/// An empty vector with room for `count` values, as it comes.
+///
+/// # Errors
+/// When there is no memory for them.
+pub(crate) fn room_for<T>(count: usize) -> Result<Vec<T>> {
+    let mut memory = Vec::new();
+    memory.try_reserve_exact(count).map_err(|_| no_memory(count.saturating_mul(size_of::<T>())))?;
+    Ok(memory)
+}
+
 /// So many zeros.
 ///
 /// # Errors
 /// When there is no memory for them.
 pub(crate) fn zeros<T: Clone + Default>(count: usize) -> Result<Vec<T>> {
-    let mut memory: Vec<T> = Vec::new();
-    memory.try_reserve_exact(count).map_err(|_| no_memory(count.saturating_mul(size_of::<T>())))?;
+    let mut memory: Vec<T> = room_for(count)?;
     memory.resize(count, T::default());
     Ok(memory)
 }
@@ -100,8 +109,7 @@ pub(crate) fn with_room<T: Kept>(count: usize) -> Result<Vec<T>> {
     if large && let Some(memory) = spare(count) {
         return Ok(memory);
     }
-    let mut memory: Vec<T> = Vec::new();
-    memory.try_reserve_exact(count).map_err(|_| no_memory(count.saturating_mul(size_of::<T>())))?;
+    let mut memory: Vec<T> = room_for(count)?;
     #[cfg(target_os = "linux")]
     if large && count <= POPULATED_BYTES / size_of::<T>() {
         large_pages(&mut memory);

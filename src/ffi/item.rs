@@ -38,7 +38,15 @@ pub struct Output {
     pub item: Item,
 }
 
+/// The most text of a JSON item. Its values take up to sixteen times as much.
+const MOST_JSON_BYTES: usize = 64 << 20;
+
 pub(super) fn json(text: &str) -> Result<RuntimeData> {
+    if text.len() > MOST_JSON_BYTES {
+        let (found, most) = (text.len() >> 20, MOST_JSON_BYTES >> 20);
+        let text = format!("a JSON item has {found} MiB of text, expected at most {most}");
+        return Err(Error::new(ErrorKind::InputValue, text).hint("pass numbers as an array, and many values as many items"));
+    }
     let value = serde_json::from_str(text)
         .map_err(|error| Error::new(ErrorKind::InputValue, format!("the item is not JSON: {error}")))?;
     Ok(RuntimeData::json(value))

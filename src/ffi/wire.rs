@@ -24,6 +24,8 @@ use crate::error::{Error, ErrorKind, Result};
 const RECORD_IN: usize = 16;
 #[cfg(test)]
 const RECORD: usize = 32;
+/// From so many bytes on it is asked before whether there is memory for a text.
+const LARGE_TEXT: usize = 16 << 20;
 /// A result of a session from so many bytes on has a buffer of its own.
 const LONG: usize = 64 << 10;
 
@@ -131,7 +133,14 @@ fn read(reader: &mut Reader<'_>, memory: &[Arc<PinnedMemory>], byte_len: &mut us
         *byte_len = byte_len.saturating_add(place);
         let text = std::str::from_utf8(bytes)
             .map_err(|error| Error::new(ErrorKind::InputValue, format!("the text is not UTF-8: {error}")))?;
-        return if kind == TEXT { Ok(RuntimeData::text(text)) } else { item::json(text) };
+        if kind == JSON {
+            return item::json(text);
+        }
+        if text.len() > LARGE_TEXT {
+            // The copy that is made next cannot say that there is no memory for it; this can.
+            drop(crate::data::room_for::<u8>(text.len())?);
+        }
+        return Ok(RuntimeData::text(text));
     }
     let memory = memory.get(place).ok_or_else(|| {
         Error::new(ErrorKind::InputValue, format!("the item names memory {place}, expected one of {}", memory.len()))

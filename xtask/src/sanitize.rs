@@ -1,7 +1,9 @@
-//! `sanitize`: the unsafe code of the boundary under Miri where it is installed, else under AddressSanitizer.
+//! `sanitize`: the unsafe code of the boundary under Miri where it is installed, else under AddressSanitizer; and the
+//! library under Python, with an exception at each moment, under valgrind.
 
-use crate::{files, paths, run};
+use crate::{files, paths, python, run, test, wheel};
 use anyhow::Result;
+use camino::Utf8Path;
 use std::process::Command;
 
 /// The tests that reach the unsafe code of the boundary.
@@ -12,12 +14,36 @@ const SHARED_MEMORY: &str = "ipc::";
 pub fn run(arguments: &[String]) -> Result<()> {
     files::only(arguments, &[], &[])?;
     match missing()? {
-        Some(reason) => {
-            println!("left out: {reason}");
-            Ok(())
-        }
-        None => sanitize(),
+        Some(reason) => println!("left out: {reason}"),
+        None => sanitize()?,
     }
+    match valgrind_missing() {
+        Some(reason) => println!("left out: {reason}"),
+        None => under_python(&wheel::build(&paths::target()?.join("wheels"), None)?.path)?,
+    }
+    Ok(())
+}
+
+/// The tests of Python that interrupt the boundary, and that lie to it.
+const OF_PYTHON: [&str; 2] = ["tests/test_interrupts.py", "tests/test_hostile.py"];
+/// One position of so many: valgrind takes fifty times as long.
+const EVERY: &str = "5";
+
+/// Why valgrind cannot run here, if so.
+pub fn valgrind_missing() -> Option<String> {
+    let found = run::probe(Command::new("valgrind").arg("--version")).is_some();
+    (!found).then(|| "valgrind is not installed (apt-get install valgrind)".to_owned())
+}
+
+/// Runs tests of the installed wheel under valgrind: a read or a write of memory that is nobody's, or somebody else's,
+/// fails them, also in numpy.
+pub fn under_python(wheel: &Utf8Path) -> Result<()> {
+    let (program, folder) = test::prepared(&python::default()?, wheel, "valgrind")?;
+    let mut tests = test::isolated("valgrind".into(), &folder)?;
+    tests.args(["--quiet", "--error-exitcode=99", "--undef-value-errors=no", "--leak-check=no"]);
+    tests.args([program.as_str(), "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]).args(OF_PYTHON);
+    // Memory of small objects comes from malloc, too, so that valgrind knows it.
+    run::must(tests.env("PYTHONMALLOC", "malloc").env("REMOTEMEDIA_EVERY", EVERY))
 }
 
 /// Why neither of the two can run here, if so.

@@ -40,6 +40,12 @@ pub fn run(arguments: &[String]) -> Result<()> {
             Ok(Some(reason)) => steps.left_out("unsafe code: sanitized", &reason),
             _ => steps.step("unsafe code: sanitized", sanitize::sanitize),
         }
+        if let Some(wheel) = &wheel {
+            match sanitize::valgrind_missing() {
+                Some(reason) => steps.left_out("the boundary under Python: valgrind", &reason),
+                None => steps.step("the boundary under Python: valgrind", || sanitize::under_python(wheel)),
+            }
+        }
         match fuzz::missing() {
             Some(reason) => steps.left_out("manifests: a minute of fuzzing", &reason),
             None => steps.step("manifests: a minute of fuzzing", || fuzz::fuzz(60)),
@@ -123,16 +129,7 @@ pub fn isolated(program: &Utf8Path, folder: &Utf8Path) -> Result<std::process::C
 }
 
 fn pytest(python: &Python, wheel: &Utf8Path, short: bool) -> Result<()> {
-    let program = environment(python, wheel)?;
-    let folder = paths::target()?.join(format!("test-runs/3.{}", python.minor));
-    files::fresh_folder(&folder)?;
-    files::copy_tree(&paths::python()?.join("tests"), &folder.join("tests"))?;
-    files::write(&folder.join("pyproject.toml"), &files::read(&paths::python()?.join("pyproject.toml"))?)?;
-    let question = "import remotemedia; print(remotemedia.__file__)";
-    let answer = run::output(isolated(&program, &folder)?.args(["-c", question]))?;
-    if !answer.contains("site-packages") {
-        bail!("the tests would run on {} instead of the installed wheel", answer.trim());
-    }
+    let (program, folder) = prepared(python, wheel, &format!("3.{}", python.minor))?;
     let mut tests = isolated(&program, &folder)?;
     tests.args(["-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]);
     if !short {
@@ -142,6 +139,21 @@ fn pytest(python: &Python, wheel: &Utf8Path, short: bool) -> Result<()> {
     let said = run::said(tests.args(["-m", "not thorough"]))?;
     println!("CPython 3.{}: {}", python.minor, said.lines().last().unwrap_or_default());
     Ok(())
+}
+
+/// A Python with the wheel, and a folder with the tests, outside the source tree.
+pub fn prepared(python: &Python, wheel: &Utf8Path, name: &str) -> Result<(Utf8PathBuf, Utf8PathBuf)> {
+    let program = environment(python, wheel)?;
+    let folder = paths::target()?.join("test-runs").join(name);
+    files::fresh_folder(&folder)?;
+    files::copy_tree(&paths::python()?.join("tests"), &folder.join("tests"))?;
+    files::write(&folder.join("pyproject.toml"), &files::read(&paths::python()?.join("pyproject.toml"))?)?;
+    let question = "import remotemedia; print(remotemedia.__file__)";
+    let answer = run::output(isolated(&program, &folder)?.args(["-c", question]))?;
+    if !answer.contains("site-packages") {
+        bail!("the tests would run on {} instead of the installed wheel", answer.trim());
+    }
+    Ok((program, folder))
 }
 
 /// Speech recognition in a worker process, with the model of another package.

@@ -71,7 +71,7 @@ class Frames:
 
     def given(self) -> np.ndarray[Any, Any]:
         """Return the input for a node: an array that nobody has had before, read-only."""
-        array = self.input.view()
+        array: np.ndarray[Any, Any] = self.input.view()
         array.flags.writeable = False
         return array
 
