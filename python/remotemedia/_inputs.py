@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from remotemedia._arrays import Array
 
-__all__ = ["SMALL_BYTES", "Inputs", "audio_dict_samples", "exact_bytes", "is_slow"]
+__all__ = ["SMALL_BYTES", "Inputs", "audio_dict_samples", "exact_bytes", "exact_utf8", "is_slow"]
 
 SMALL_BYTES = 64 * 1024
 """The most data that a call on an event loop's own thread may carry."""
@@ -99,8 +99,7 @@ class Inputs:
 
     def _text(self, value: str) -> None:
         try:
-            # The method of a subclass could return anything.
-            text = str.encode(value)
+            text = exact_utf8(value)
         except UnicodeEncodeError as error:
             raise InputValueError(f"the text has a lone surrogate at character {error.start}") from None
         self._behind(_wire.TEXT, text)
@@ -231,8 +230,30 @@ def audio_dict_samples(value: dict[str, Any]) -> tuple[Array, int, int]:
 
 
 def exact_bytes(value: bytes | bytearray | memoryview) -> bytes:
-    """Return the bytes themselves: what a subclass says of its length and its content does not count."""
-    return value if type(value) is bytes else memoryview(value).tobytes()
+    """Return the bytes themselves, by calls that a subclass cannot change; one that counts its length anew is refused.
+
+    Raises
+    ------
+    InputTypeError
+    """
+    if type(value) is bytes:
+        return value
+    if isinstance(value, (bytes, bytearray)) and type(value).__len__ not in (bytes.__len__, bytearray.__len__):
+        raise InputTypeError(f"{type(value).__name__} is bytes with a __len__ of its own; pass bytes")
+    return memoryview(value).tobytes()
+
+
+def exact_utf8(value: str) -> bytes:
+    """Return the text in UTF-8, by calls that a subclass cannot change; one that encodes it anew is refused.
+
+    Raises
+    ------
+    InputTypeError
+    UnicodeEncodeError
+    """
+    if type(value) is not str and type(value).encode is not str.encode:
+        raise InputTypeError(f"{type(value).__name__} is str with an encode() of its own; pass str")
+    return str.encode(value)
 
 
 def _frames(samples: Array, channels: int) -> Array:

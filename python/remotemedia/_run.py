@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import math
 from typing import TYPE_CHECKING, Any
 
 from remotemedia import _calls
+from remotemedia._beside import beside
 from remotemedia._inputs import SMALL_BYTES, Inputs, is_slow
 from remotemedia._lib import NativeError, native, reraise
 from remotemedia._owner import own_run
@@ -29,8 +29,6 @@ NATIVELY, IN_PYTHON, ELSEWHERE = range(3)
 
 _COPIED_QUICKLY = 1024 * 1024
 """Input that native code copies (bytes, text, pictures), up to so many bytes, is copied on an event loop's thread."""
-_READ_QUICKLY = 64 * 1024
-"""Records up to this many bytes may be turned into Python values on an event loop's thread."""
 _WAIT_MS = 50
 """How long a blocking wait stays in native code before Python looks for signals."""
 
@@ -139,7 +137,7 @@ async def run_async(
     timeout_ms = milliseconds(timeout)
     options = lenient | metrics << 1
     slow = is_slow(items)
-    inputs = await asyncio.to_thread(Inputs, items) if slow else Inputs(items)
+    inputs = await beside(Inputs, items) if slow else Inputs(items)
     try:
         if timeout_ms == 0 and not slow and inputs.byte_len <= SMALL_BYTES:
             await let_others_run()
@@ -147,7 +145,7 @@ async def run_async(
             if answer is not None:
                 return to_python(answer, pipeline.ports, inputs, metrics)
         if inputs.copied_len > _COPIED_QUICKLY:
-            job = await asyncio.to_thread(Job, pipeline, inputs, options, timeout_ms)
+            job = await beside(Job, pipeline, inputs, options, timeout_ms)
         else:
             job = Job(pipeline, inputs, options, timeout_ms)
         try:
@@ -156,12 +154,8 @@ async def run_async(
             job.stop()
             raise
         had_turn()
-        if inputs.copied_len > _COPIED_QUICKLY:
-            return await asyncio.to_thread(_taken, pipeline, inputs, metrics, job)
-        answer = job.take()
-        if inputs.dicts or len(answer) > _READ_QUICKLY:
-            return await asyncio.to_thread(to_python, answer, pipeline.ports, inputs, metrics, job)
-        return to_python(answer, pipeline.ports, inputs, metrics, job)
+        # What was long to make may be long to read, however short it is: a hundred thousand events.
+        return await beside(_taken, pipeline, inputs, metrics, job)
     except NativeError as error:
         reraise(error)
 

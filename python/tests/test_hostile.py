@@ -89,16 +89,28 @@ def same() -> rm.Pipeline:
     return rm.Pipeline([{"node_type": "Same"}])
 
 
-def test_text_and_bytes_are_what_they_hold(same: rm.Pipeline) -> None:
+class Named(str):
+    """Text that is shown as something else, as members of enumerations are."""
+
+    def __str__(self) -> str:
+        return "another name"
+
+    def __len__(self) -> int:
+        return 99
+
+
+def test_text_is_what_it_holds_and_what_lies_is_refused(same: rm.Pipeline) -> None:
     for pipe in (same, rm.Pipeline([rm.nodes.PassThrough()])):
-        assert pipe.run(Text("x")) == "x"
-        assert pipe.run(Bytes(b"y")) == b"y"
-        assert pipe.run({"type": "text", "data": Text("x")}) == "x"
-        assert pipe.run({"type": "binary", "data": Bytes(b"y")}) == b"y"
+        assert pipe.run(Named("x")) == "x" and pipe.run(np.str_("x")) == "x"
+        assert pipe.run({"type": "text", "data": Named("x")}) == "x"
         assert pipe.run({"key": Text("x"), Text("k"): [Text("y")]}) == {"key": "x", "k": ["y"]}
+        assert pipe.run(np.bytes_(b"y")) == b"y" and pipe.run(bytearray(b"y")) == b"y"
         with pipe.session() as session:
-            assert [out.data for out in session.feed(Text("x"))] == ["x"]
-            assert [out.data for out in session.feed(Bytes(b"y"))] == [b"y"]
+            assert [out.data for out in session.feed(Named("x"))] == ["x"]
+            for lie in (Text("x"), Bytes(b"y"), {"type": "text", "data": Text("x")}):
+                for call in (pipe.run, session.feed):
+                    with pytest.raises(rm.InputTypeError, match="of its own"):
+                        call(lie)
 
 
 def test_what_a_node_returns_is_what_it_holds() -> None:
@@ -107,10 +119,13 @@ def test_what_a_node_returns_is_what_it_holds() -> None:
         """Gives forged values."""
 
         def process(self, data: object) -> object:
-            return Text("x") if data == "text" else Bytes(b"y")
+            return {"name": Named("x"), "text": Text("x"), "bytes": Bytes(b"y")}[str(data)]
 
     pipe = rm.Pipeline([{"node_type": "Forges"}])
-    assert (pipe.run("text"), pipe.run("bytes")) == ("x", b"y")
+    assert pipe.run("name") == "x"
+    for lie in ("text", "bytes"):
+        with pytest.raises(rm.NodeError, match="of its own"):
+            pipe.run(lie)
 
 
 def test_arrays_are_where_numpy_has_them(same: rm.Pipeline) -> None:

@@ -1,13 +1,15 @@
 //! Where items enter a session or a live stream: what they must be, and when they are.
 
 use super::adapt;
-use crate::data::{AudioFormat, Format, Kind, Packet, Pts, RuntimeData, denormals, read_samples};
+use crate::data::{AudioFormat, Format, Kind, Packet, Pts, RuntimeData, denormals, read_samples, room_for};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::Graph;
 use crate::node::Out;
 
 /// A jump in time of more than this is an error: the silence for it would be made sample by sample.
 const MOST_GAP_S: i64 = 600;
+/// An item that becomes as much as this is asked memory for before it is worked on.
+const PROBED_BYTES: f64 = (64 << 20) as f64;
 /// The most that the silence of a jump may take, where it takes most.
 const MOST_GAP_BYTES: f64 = (512 << 20) as f64;
 
@@ -191,6 +193,11 @@ impl Source {
                 MOST_GAP_BYTES / f64::from(1 << 20),
             );
             return Err(named(Error::new(ErrorKind::InputValue, text).hint("flush() or reset() first")));
+        }
+        let samples = audio.frames() as f64 * graph.samples_per_frame(audio.format());
+        if samples * 4.0 > PROBED_BYTES {
+            // Told before the work: what comes out is held until the call ends.
+            drop(room_for::<f32>(samples as usize).map_err(named)?);
         }
         Ok(Pts::frames(at, rate))
     }

@@ -45,7 +45,9 @@ pub(super) fn json(text: &str) -> Result<RuntimeData> {
     if text.len() > MOST_JSON_BYTES {
         let (found, most) = (text.len() >> 20, MOST_JSON_BYTES >> 20);
         let text = format!("a JSON item has {found} MiB of text, expected at most {most}");
-        return Err(Error::new(ErrorKind::InputValue, text).hint("pass numbers as an array, and many values as many items"));
+        return Err(
+            Error::new(ErrorKind::InputValue, text).hint("pass numbers as an array, and many values as many items")
+        );
     }
     let value = serde_json::from_str(text)
         .map_err(|error| Error::new(ErrorKind::InputValue, format!("the item is not JSON: {error}")))?;

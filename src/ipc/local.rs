@@ -14,7 +14,7 @@ use super::time::{LOOK, deadline, left};
 use super::wire::{ABANDONS, Head, LAST, Payload};
 use crate::data::{Kind, Pool};
 use crate::error::{Error, ErrorKind, Result};
-use crate::fork::PerProcess;
+use crate::fork::{self, PerProcess};
 use crate::node::{Nudge, StopCheck, StopWaiting, is_callers_thread};
 
 /// What became of a call into the interpreter.
@@ -212,6 +212,8 @@ pub fn shutdown() {
 /// An instance in this process.
 pub struct LocalSeat {
     spec: Arc<Spec>,
+    /// Of the process that it is of: in a forked child it is nobody's.
+    generation: u32,
     stream: u32,
     deadline_ns: i64,
     head: Vec<u8>,
@@ -234,7 +236,8 @@ impl LocalSeat {
         let stream = STREAMS.fetch_add(1, Ordering::Relaxed);
         state().inboxes.insert(stream, Inbox::default());
         let (head, ready, pool) = (Vec::new(), None, Pool::default());
-        let mut seat = Self { spec: spec.clone(), stream, deadline_ns: 0, head, ready, pool };
+        let mut seat =
+            Self { spec: spec.clone(), generation: fork::generation(), stream, deadline_ns: 0, head, ready, pool };
         let limit = spec.execution.startup_timeout_ms;
         let question = json!({
             "op": "open",
@@ -359,7 +362,7 @@ impl Seat for LocalSeat {
     }
 
     fn is_lost(&self) -> bool {
-        false
+        self.generation != fork::generation()
     }
 
     fn may_renew(&mut self) -> Result<bool> {
@@ -373,6 +376,9 @@ impl Seat for LocalSeat {
 
 impl Drop for LocalSeat {
     fn drop(&mut self) {
+        if self.is_lost() {
+            return;
+        }
         let (mut head, question) = Payload::control(self.stream, &json!({"op": "close"}));
         head.flags = ABANDONS;
         let sent = self.start(head, &question, 1_000);

@@ -65,6 +65,14 @@ def _uniffi_continuation_callback(future_ptr, poll_code):
 def _uniffi_set_future_result(future, poll_code):
     if not future.done():
 ";
+const INT_FIND: &str = "        except Exception:
+            raise TypeError(\"'{}' object cannot be interpreted as an integer\"";
+const INT_REPLACE: &str = "        except (AttributeError, TypeError):
+            raise TypeError(\"'{}' object cannot be interpreted as an integer\"";
+const FLOAT_FIND: &str = "        except Exception:
+            raise TypeError(\"must be real number, not {}\"";
+const FLOAT_REPLACE: &str = "        except (AttributeError, TypeError):
+            raise TypeError(\"must be real number, not {}\"";
 const POLL_FIND: &str = "                _uniffi_continuation_callback,
                 _UniffiContinuationHandleMap.insert((eventloop, future)),
             )
@@ -88,9 +96,11 @@ const HANDLE_REPLACE: &str = "    def __reduce_ex__(self, protocol):
 /// 3. Copy and pickle would share a raw handle, a double free: they raise TypeError.
 /// 4. A future that ends when the interpreter does calls back into it, a crash: the library's own function stands between,
 ///    which no longer calls then.
+/// 5. What a signal's handler raises while a number is looked at would become a TypeError about that number.
 pub fn python(text: String, objects: usize) -> Result<String> {
     let callbacks = text.matches("def _uniffi_future_dropped_callback(").count();
     let has_async = text.matches("def _uniffi_get_event_loop(").count();
+    let floats = text.matches("must be real number, not {}").count();
     apply(
         text,
         &[
@@ -102,6 +112,8 @@ pub fn python(text: String, objects: usize) -> Result<String> {
             },
             Patch { name: "2: running loop first", find: LOOP_FIND, replace: LOOP_REPLACE, count: has_async },
             Patch { name: "3: no copy of handles", find: HANDLE_FIND, replace: HANDLE_REPLACE, count: objects },
+            Patch { name: "5: no swallowed exception", find: INT_FIND, replace: INT_REPLACE, count: 1 },
+            Patch { name: "5: no swallowed exception", find: FLOAT_FIND, replace: FLOAT_REPLACE, count: floats },
             Patch {
                 name: "4: a gate before the interpreter",
                 find: WAKE_FIND,
@@ -157,7 +169,7 @@ mod tests {
     use super::*;
 
     fn module(objects: usize) -> String {
-        let mut text = format!("def _uniffi_get_event_loop():\n{LOOP_FIND}\n{WAKE_FIND}");
+        let mut text = format!("{INT_FIND}\n{FLOAT_FIND}\ndef _uniffi_get_event_loop():\n{LOOP_FIND}\n{WAKE_FIND}");
         text.push_str("            ffi_poll(\n                rust_future,\n");
         text.push_str(POLL_FIND);
         for _ in 0..objects {
@@ -170,7 +182,7 @@ mod tests {
     fn each_object_gets_its_guard() {
         let patched = python(module(3), 3).unwrap();
         assert_eq!(patched.matches("__reduce_ex__").count(), 3);
-        assert!(patched.contains("    except RuntimeError:\n"));
+        assert!(patched.contains("    except RuntimeError:\n") && !patched.contains("except Exception:"));
         assert!(patched.contains("            _uniffi_raise_pending()\n") && !patched.contains("@_UNIFFI_RUST_FUTURE"));
     }
 

@@ -14,7 +14,7 @@ from remotemedia import _json
 from remotemedia._arrays import DTYPES, Exporter, as_array, dense, dtype_code, is_array_like
 from remotemedia._audio import Audio, audio_of
 from remotemedia._formats import PIXEL_FORMATS
-from remotemedia._inputs import exact_bytes
+from remotemedia._inputs import exact_bytes, exact_utf8
 from remotemedia._video import VideoFrame
 from remotemedia.errors import InputTypeError
 
@@ -165,7 +165,7 @@ def result_of(value: object) -> Result:
         numbers = (value.sample_rate, 1 if len(shape) == 1 else shape[1], 0)
         return Result(AUDIO, cast("int", dtype_code(samples.dtype)), shape, numbers, samples)
     if isinstance(value, str):
-        return _bytes(TEXT, str.encode(value))
+        return _bytes(TEXT, exact_utf8(value))
     if isinstance(value, (bytes, bytearray, memoryview)):
         return _bytes(BINARY, exact_bytes(value))
     if isinstance(value, VideoFrame):
