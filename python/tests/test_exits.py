@@ -120,7 +120,8 @@ def test_interpreters_exit_with_0(pinned: bool) -> None:
         name, ending = list(ENDINGS.items())[number % len(ENDINGS)]
         done = run_python(
             f"""
-import asyncio, os, threading, time
+import asyncio, logging, os, threading, time
+logging.getLogger("asyncio").disabled = True  # What it says of tasks that are left is its own.
 {pin}
 import numpy as np, remotemedia as rm
 pipe = rm.Pipeline({RESAMPLE!r})
