@@ -107,7 +107,7 @@ fn a_gate_and_a_segmenter_beside_the_vad() {
 fn faulty() -> UserNode {
     UserNode::new("Faulty", |packet| {
         if let RuntimeData::Audio(audio) = &mut packet.data
-            && let Some(last) = audio.samples_mut().last_mut()
+            && let Some(last) = audio.samples_mut().unwrap().last_mut()
         {
             *last += 0.01;
         }

@@ -468,6 +468,7 @@ class Session:
         held = self._native.held_frames()
         self._dead = "the session is closed"
         self._shape = None
+        self._call = _lane.process_without_gil  # Not a method, which would keep the session.
         self._make_live = _make_no_live
         self._native.shutdown()
         if self._live is not None:

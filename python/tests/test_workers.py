@@ -439,18 +439,6 @@ def test_the_name_of_an_interpreter_is_no_shell_text(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_sockets_of_a_worker_are_for_its_user_alone():
-    pipe = pipe_of("Identity")
-    with pipe.session() as session:
-        assert values(session.feed("x")) == ["x"]
-        sockets = [line.split()[-1] for line in Path("/proc/self/net/unix").read_text().splitlines() if PREFIX in line]
-        assert sockets, "no socket of ours was found"
-        for socket in sockets:
-            folders = [one for one in Path(socket).parents if one.name.startswith(PREFIX)]
-            assert folders, socket
-            assert folders[-1].stat().st_mode & 0o077 == 0, socket
-
-
 def test_a_setup_that_takes_too_long():
     began = time.monotonic()
     error = fails(pipe_of("SlowSetup", startup_timeout_ms=1500))

@@ -194,11 +194,7 @@ impl Source {
             );
             return Err(named(Error::new(ErrorKind::InputValue, text).hint("flush() or reset() first")));
         }
-        let samples = audio.frames() as f64 * graph.samples_per_frame(audio.format());
-        if samples * 4.0 > PROBED_BYTES {
-            // Told before the work: what comes out is held until the call ends.
-            drop(room_for::<f32>(samples as usize).map_err(named)?);
-        }
+        check_room(graph, audio.format(), audio.frames() as u64).map_err(named)?;
         Ok(Pts::frames(at, rate))
     }
 
@@ -228,6 +224,17 @@ impl Source {
             self.next = self.next.max(packet.pts.to_frames(audio.sample_rate_hz()) + audio.frames() as i64);
         }
     }
+}
+
+/// Asks for the memory of what frames become, where that is much, and more than they are: what comes out is held until the call ends, and that
+/// there is no memory for it is better told before the work.
+pub(super) fn check_room(graph: &Graph, format: AudioFormat, frames: u64) -> Result<()> {
+    let per_frame = graph.samples_per_frame(format);
+    let samples = frames as f64 * per_frame;
+    if per_frame > f64::from(format.channels()) && samples * 4.0 > PROBED_BYTES {
+        drop(room_for::<f32>(samples as usize)?);
+    }
+    Ok(())
 }
 
 /// Refuses what is no sample. One would be heard, or silence a model, long after it.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::collect::{Collector, ItemShape, PortResult};
+use super::entrance::check_room;
 use super::idle::Idle;
 use super::metrics::RunMetrics;
 use super::stop::StopFlag;
@@ -65,6 +66,10 @@ pub fn run(graph: &Arc<Graph>, idle: &Idle, items: Vec<RuntimeData>, options: &R
     let input_bytes: usize = items.iter().map(RuntimeData::bytes).sum();
     let total_frames: u64 = shapes.iter().map(|shape| shape.frames).sum();
     let rate_in = items.iter().find_map(|item| rate(item, graph));
+    let (first, frames) = (items.iter().find_map(|item| known(item, graph).0), total_frames);
+    if let Some(format) = first {
+        check_room(graph, format, frames)?;
+    }
     let mut collectors: Vec<Collector> = graph.results.iter().cloned().map(Collector::new).collect();
     let mut peak_bytes = input_bytes;
     let mut collect = |stream: &mut Stream| {
@@ -128,19 +133,24 @@ pub fn run(graph: &Arc<Graph>, idle: &Idle, items: Vec<RuntimeData>, options: &R
 /// Estimated CPU time of a run over these items, in nanoseconds.
 pub fn cost_ns(graph: &Graph, items: &[RuntimeData]) -> f64 {
     let cost = items.iter().map(|item| {
-        let (format, frames) = match item {
-            RuntimeData::Audio(audio) => (Some(audio.format()), audio.frames() as u64),
-            RuntimeData::Numpy(array) => {
-                let (frames, channels) = array.frames_and_channels().unwrap_or((1, 1));
-                let channels = array.audio.map_or(u16::try_from(channels).unwrap_or(1), AudioFormat::channels);
-                let format = rate(item, graph).and_then(|rate| AudioFormat::new(rate, channels).ok());
-                (format, frames as u64)
-            }
-            other => (None, other.frames()),
-        };
+        let (format, frames) = known(item, graph);
         graph.cost_ns(format, frames)
     });
     cost.sum()
+}
+
+/// The format of an item, as far as it is known, and its frames.
+fn known(item: &RuntimeData, graph: &Graph) -> (Option<AudioFormat>, u64) {
+    match item {
+        RuntimeData::Audio(audio) => (Some(audio.format()), audio.frames() as u64),
+        RuntimeData::Numpy(array) => {
+            let (frames, channels) = array.frames_and_channels().unwrap_or((1, 1));
+            let channels = array.audio.map_or(u16::try_from(channels).unwrap_or(1), AudioFormat::channels);
+            let format = rate(item, graph).and_then(|rate| AudioFormat::new(rate, channels).ok());
+            (format, frames as u64)
+        }
+        other => (None, other.frames()),
+    }
 }
 
 fn shape(item: &RuntimeData) -> ItemShape {

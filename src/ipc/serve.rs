@@ -286,7 +286,7 @@ mod tests {
         }
         let mut bytes = Vec::new();
         head.write(&mut bytes).unwrap();
-        bytes.extend_from_slice(&message.bytes());
+        bytes.extend_from_slice(&message.bytes().unwrap());
         host.send(host.loan(bytes.len()).unwrap(), |memory| memory.copy_from_slice(&bytes)).unwrap();
     }
 

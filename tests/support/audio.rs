@@ -28,7 +28,7 @@ pub fn sine(hz: f64, amplitude: f64, frames: usize, sample_rate_hz: u32) -> Vec<
 pub fn bursts(seed: u64, frames: usize, sample_rate_hz: u32, channels: u16) -> AudioBuffer {
     let mut audio = noise(seed, frames, sample_rate_hz, channels);
     let burst = sample_rate_hz as usize * usize::from(channels) * 4 / 10;
-    for (index, sample) in audio.samples_mut().iter_mut().enumerate() {
+    for (index, sample) in audio.samples_mut().unwrap().iter_mut().enumerate() {
         if (index / burst).is_multiple_of(2) {
             *sample *= 1e-5;
         }
