@@ -33,8 +33,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let started = Instant::now();
         for _ in 0..seconds {
             for piece in samples.chunks_exact(frame) {
-                let mut copy = pool.samples(frame);
-                copy.make_mut().copy_from_slice(piece);
+                let mut copy = pool.samples(frame)?;
+                copy.make_mut()?.copy_from_slice(piece);
                 let audio = AudioBuffer::new(copy, format)?;
                 session.feed_with(audio.into(), None, None, &mut |_, packet| frames_out += packet.data.frames())?;
                 count += 1;

@@ -23,6 +23,8 @@ __all__ = ["SMALL_BYTES", "Inputs", "audio_dict_samples", "exact_bytes", "exact_
 
 SMALL_BYTES = 64 * 1024
 """The most data that a call on an event loop's own thread may carry."""
+_SLOW_BYTES = 1024 * 1024
+"""Longer texts are encoded, and longer bytes copied, off the event loop's thread."""
 _SLOW_VALUES = 2000
 """Lists of more values than this are converted off the event loop's thread."""
 
@@ -79,19 +81,27 @@ class Inputs:
         return _wire.table(self._places, run) + b"".join(self._parts)
 
     def _push(self, value: object) -> None:
-        if type(value) is np.ndarray:
+        # What it is, and not what it says that it is.
+        kind = type(value)
+        if kind is np.ndarray:
             self._array(cast("Array", value), value)
-        elif isinstance(value, str):
-            self._text(value)
-        elif isinstance(value, Audio):
-            self._audio(value.samples, value.sample_rate, value.channels, value)
-        elif isinstance(value, VideoFrame):
-            self._video(value, value)
-        elif isinstance(value, (bytes, bytearray, memoryview)):
-            self._binary(exact_bytes(value))
-        elif isinstance(value, dict) and isinstance(value.get("type"), str) and value["type"] in _TYPED:
-            typed = cast("dict[str, object]", value)
-            _TYPED[cast("str", typed["type"])](self, typed)
+        elif issubclass(kind, str):
+            self._text(cast("str", value))
+        elif issubclass(kind, Audio):
+            # A subclass may say anything of itself: what it says is looked at as if it was new.
+            audio = cast("Audio", value)
+            audio = audio if kind is Audio else Audio(audio.samples, audio.sample_rate)
+            self._audio(audio.samples, audio.sample_rate, audio.channels, audio)
+        elif issubclass(kind, VideoFrame):
+            frame = cast("VideoFrame", value)
+            if kind is not VideoFrame:
+                size: dict[str, Any] = {"width": frame.width, "height": frame.height}
+                frame = VideoFrame(frame.data, frame.pixel_format, **size)
+            self._video(frame, frame)
+        elif issubclass(kind, (bytes, bytearray, memoryview)):
+            self._binary(exact_bytes(cast("bytes", value)))
+        elif issubclass(kind, dict) and (name := _typed(cast("dict[object, object]", value))) is not None:
+            _TYPED[name](self, cast("dict[str, object]", value))
         elif is_array_like(value):
             self._array(as_array(value), None)
         else:
@@ -135,8 +145,6 @@ class Inputs:
         self._add(_wire.ARRAY, 0, code, _SHAPES[len(shape)](*shape), memory, array if shown is None else shown)
 
     def _audio(self, samples: Array, sample_rate: int, channels: int, shown: object) -> None:
-        # Once more: a subclass of Audio may say what it likes.
-        samples = as_array(samples)
         check_audio(samples, channels if samples.ndim == 2 else None)
         memory = dense(samples)
         flags = _wire.ONE_AXIS if memory.ndim == 1 else 0
@@ -145,7 +153,7 @@ class Inputs:
 
     def _video(self, frame: VideoFrame, shown: object) -> None:
         extra = _VIDEO(frame.width, frame.height) + str.encode(frame.pixel_format)
-        self._add(_wire.VIDEO, 0, 0, extra, dense(as_array(frame.data)), shown)
+        self._add(_wire.VIDEO, 0, 0, extra, dense(frame.data), shown)
         self.copied_len += frame.data.nbytes
         # However small it is: what a node makes of it may be large.
         self.byte_len += SMALL_BYTES
@@ -214,7 +222,7 @@ def audio_dict_samples(value: dict[str, Any]) -> tuple[Array, int, int]:
     if isinstance(given, (list, tuple)):
         try:
             samples = np.asarray(given, np.float32)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise InputValueError("`samples` of an audio dict holds more than numbers, expected floats") from None
     else:
         samples = as_array(given)
@@ -229,6 +237,12 @@ def audio_dict_samples(value: dict[str, Any]) -> tuple[Array, int, int]:
     return samples, sample_rate, channels
 
 
+def _typed(value: dict[object, object]) -> str | None:
+    """Return the type of one of the published dicts; None for any other dict."""
+    name = dict.get(value, "type")
+    return name if type(name) is str and name in _TYPED else None
+
+
 def exact_bytes(value: bytes | bytearray | memoryview) -> bytes:
     """Return the bytes themselves, by calls that a subclass cannot change; one that counts its length anew is refused.
 
@@ -240,7 +254,10 @@ def exact_bytes(value: bytes | bytearray | memoryview) -> bytes:
         return value
     if isinstance(value, (bytes, bytearray)) and type(value).__len__ not in (bytes.__len__, bytearray.__len__):
         raise InputTypeError(f"{type(value).__name__} is bytes with a __len__ of its own; pass bytes")
-    return memoryview(value).tobytes()
+    try:
+        return memoryview(value).tobytes()
+    except ValueError as error:  # One that was released.
+        raise InputTypeError(f"{type(value).__name__}: {error}") from None
 
 
 def exact_utf8(value: str) -> bytes:
@@ -278,6 +295,9 @@ def is_slow(items: Sequence[object]) -> bool:
             value = value.samples if isinstance(value, Audio) else value.data
         if isinstance(value, np.ndarray):
             if value.nbytes > SMALL_BYTES and not (value.flags.c_contiguous and value.flags.aligned):
+                return True
+        elif isinstance(value, (str, bytes, bytearray, memoryview)):
+            if len(value) > _SLOW_BYTES:
                 return True
         elif isinstance(value, (dict, list, tuple)) and _json.size(cast("object", value), _SLOW_VALUES) > _SLOW_VALUES:
             return True

@@ -70,7 +70,7 @@ def _raise_pending() -> None:
         raise error
 
 
-_generated._uniffi_raise_pending = _raise_pending  # type: ignore[attr-defined]
+_generated._uniffi_raise_pending = _raise_pending
 
 
 def tell_nodes(run: object, frame: object) -> None:

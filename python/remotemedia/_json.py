@@ -9,7 +9,17 @@ from typing import cast
 
 from remotemedia.errors import InputTypeError, InputValueError
 
-__all__ = ["MAX_DEPTH", "NotJsonError", "checked", "checked_names", "dumps", "quoted", "size", "whole_text"]
+__all__ = [
+    "MAX_DEPTH",
+    "NotJsonError",
+    "checked",
+    "checked_names",
+    "dumps",
+    "is_unicode",
+    "quoted",
+    "size",
+    "whole_text",
+]
 
 MAX_DEPTH = 100
 """How deep lists and dicts may be nested: the native parser stops at 128."""
@@ -147,6 +157,15 @@ def quoted(value: object) -> str:
     """Return a value as it stands in a message: in quotes, without what a terminal obeys, and not too long."""
     text = repr(value)
     return text if len(text) <= 200 else f"{text[:200]}..."
+
+
+def is_unicode(text: str) -> bool:
+    """Whether text has no lone surrogate: a name of a file that is not UTF-8 has some."""
+    try:
+        str.encode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def whole_text(text: str) -> str:

@@ -15,7 +15,7 @@ import os
 from remotemedia import _log
 from remotemedia._lib import native
 
-__all__ = ["drain", "held", "pin"]
+__all__ = ["drain", "end", "held", "pin"]
 
 _pins: dict[int, object] = {}
 _next_released = native.raw_next_released
@@ -42,7 +42,7 @@ def drain() -> None:
         _pins.pop(run, None)
 
 
-def _shutdown() -> None:
+def end() -> None:
     """Stop native work, then let go: compute threads have joined when `raw_shutdown` returns."""
     native.raw_shutdown()
     # Workers have said their last words.
@@ -56,4 +56,4 @@ def _shutdown() -> None:
 # In a forked child the old runtime is forgotten, together with what it had borrowed.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=native.raw_after_fork)
-atexit.register(_shutdown)
+atexit.register(end)

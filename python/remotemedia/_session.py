@@ -8,6 +8,7 @@ import os
 import threading
 import warnings
 import weakref
+from contextlib import suppress
 from fractions import Fraction
 from struct import Struct
 from time import perf_counter_ns
@@ -345,6 +346,7 @@ class Session:
         if isinstance(most, bool) or not isinstance(most, int) or not 0 < most < 2**31:
             raise InputValueError(f"most is {most!r}, expected a whole number from 1")
         live_handle = live.raw_handle()
+        await let_others_run()
         try:
             while True:
                 owner = own()
@@ -352,9 +354,8 @@ class Session:
                 if answer == _calls.FAILED:
                     _calls.raise_failure()
                 if answer:
-                    outputs = self._outputs(answer, Inputs(()), _Answer(owner))
-                    await let_others_run()
-                    return outputs
+                    # No turn for others from here on: what was taken would be lost if this was cancelled.
+                    return self._outputs(answer, Inputs(()), _Answer(owner))
                 if live.is_finished():
                     return []
                 await live.ready()
@@ -583,12 +584,14 @@ class Session:
 
     def _enter_anyway(self) -> None:
         """Take the lock that is taken, if nobody is there who could give it back."""
-        for _ in range(2):
+        for _ in range(3):
             if is_inside(self, _INSIDE):
                 raise BusyError("another thread is in the session")
             if self._enter(False):
                 return
-        if is_inside(self, _INSIDE):
+        with suppress(RuntimeError):  # It is free by now.
+            self._exit()
+        if not self._enter(False):
             raise BusyError("another thread is in the session")
 
     def _to(self, to: str | None) -> int:
@@ -810,12 +813,12 @@ def _ticks(pts: float | Fraction | None) -> tuple[int, int]:
         raise InputTypeError(f"pts is {pts!r}, expected seconds as a number or a Fraction")
     if isinstance(pts, Fraction) and pts.denominator < 2**31:
         ticks, den = pts.numerator, pts.denominator
-    elif pts != pts or abs(float(pts)) > 9e9:
-        raise InputValueError(f"pts is {pts}, expected at most 9e9 seconds")
+    elif pts != pts or not -9e9 <= pts <= 9e9:
+        raise InputValueError(f"pts is {quoted(pts)}, expected at most 9e9 seconds")
     else:
         ticks, den = round(Fraction(float(pts) if isinstance(pts, np.floating) else pts) * _NANO), _NANO
     if abs(ticks) >= 2**63:
-        raise InputValueError(f"pts is {pts}, expected at most 9e9 seconds")
+        raise InputValueError(f"pts is {quoted(pts)}, expected at most 9e9 seconds")
     return ticks, den
 
 

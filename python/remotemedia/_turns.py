@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,21 +22,34 @@ _LOOK_S = 0.05
 
 
 def is_inside(owner: object, codes: Collection[CodeType]) -> bool:
-    """Whether a thread is in one of these methods of ``owner``; the call that this is called from does not count."""
+    """Whether a thread is in one of these methods of ``owner``.
+
+    The call that this is called from does not count, and neither does one that waits for its turn.
+    """
     own = sys._getframe(1)
     while own is not None and own.f_code not in codes:
         own = own.f_back  # type: ignore[assignment]
     for frame in list(sys._current_frames().values()):
         at: FrameType | None = frame
+        before: FrameType | None = None
         while at is not None:
-            if at is not own and at.f_code in codes and at.f_locals.get("self") is owner:
+            waits = before is not None and before.f_code is _WAITING
+            if at is not own and not waits and at.f_code in codes and at.f_locals.get("self") is owner:
                 return True
-            at = at.f_back
+            before, at = at, at.f_back
     return False
 
 
 def wait_for_turn(lock: threading.Lock, owner: object, codes: Collection[CodeType]) -> None:
-    """Take a lock as soon as it is free, or when nobody is there who could give it back."""
+    """Take a lock as soon as it is free. It is made free when nobody is there who could give it back."""
+    missing = 0
     while not lock.acquire(timeout=_LOOK_S):
-        if not is_inside(owner, codes):
-            return
+        # Twice in a row: who has just taken it may still be here.
+        missing = 0 if is_inside(owner, codes) else missing + 1
+        if missing == 2:
+            missing = 0
+            with suppress(RuntimeError):  # It is free by now.
+                lock.release()
+
+
+_WAITING = wait_for_turn.__code__

@@ -11,7 +11,7 @@ from remotemedia._audio import whole_number
 from remotemedia._formats import PIXEL_FORMATS, PixelFormat
 from remotemedia._json import quoted
 from remotemedia._words import counted
-from remotemedia.errors import FormatError
+from remotemedia.errors import FormatError, InputTypeError
 
 __all__ = ["VideoFrame"]
 
@@ -63,7 +63,12 @@ class VideoFrame:
         width: int | None = None,
         height: int | None = None,
     ) -> None:
-        array = as_array(np.frombuffer(data, np.uint8) if isinstance(data, (bytes, bytearray, memoryview)) else data)
+        try:
+            array = as_array(
+                np.frombuffer(data, np.uint8) if isinstance(data, (bytes, bytearray, memoryview)) else data
+            )
+        except ValueError as error:  # Of a memoryview that was released.
+            raise InputTypeError(f"{type(data).__name__}: {error}") from None
         if array.dtype != np.uint8:
             raise FormatError(f"video samples have dtype {array.dtype}, expected uint8")
         found = pixel_format if pixel_format is not None else _seen(array.shape)

@@ -137,8 +137,8 @@ impl Session {
 
     /// Estimated CPU time of so many frames of the first source, in nanoseconds.
     pub fn cost_ns(&self, frames: u64) -> f64 {
-        let known = self.lock().and_then(|inner| inner.entrance.sample_rate_hz().zip(inner.entrance.channels()));
-        let format = known.and_then(|(rate, channels)| AudioFormat::new(rate, channels).ok());
+        let known = self.lock().map(|inner| (inner.entrance.sample_rate_hz(), inner.entrance.channels()));
+        let format = known.and_then(|(rate, channels)| AudioFormat::new(rate?, channels.unwrap_or(1)).ok());
         self.graph.cost_ns(format, frames)
     }
 

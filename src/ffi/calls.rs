@@ -61,4 +61,5 @@ pub fn raw_after_fork() {
 pub fn raw_shutdown() {
     crate::runtime::Runtime::shutdown_shared(std::time::Duration::from_secs(2));
     super::interpreter::close(std::time::Duration::from_millis(500));
+    super::log_writer::flush(std::time::Duration::from_millis(200));
 }

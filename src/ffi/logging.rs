@@ -44,7 +44,8 @@ pub(super) fn start() {
         let (filter, fault) = from_environment();
         let (filter, handle) = reload::Layer::new(filter);
         let stderr = fmt::layer()
-            .with_writer(std::io::stderr)
+            .with_writer(super::log_writer::Lines)
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()) && std::env::var_os("NO_COLOR").is_none())
             .with_filter(filter::dynamic_filter_fn(|_, _| BRIDGE.load().is_none()));
         // An error means that a subscriber is there already: the records are its own then.
         if Registry::default().with(filter).with(stderr).with(ToBridge).try_init().is_ok() {

@@ -27,6 +27,8 @@ mod item;
 mod lane;
 mod live;
 #[cfg(feature = "python")]
+mod log_writer;
+#[cfg(feature = "python")]
 mod logging;
 #[cfg(not(feature = "files"))]
 mod no_files;

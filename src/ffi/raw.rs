@@ -285,7 +285,13 @@ mod node_call {
             let from = match called {
                 Called::Answered(OUTPUT) => memory.output,
                 Called::Answered(INPUT) => memory.input.cast_const(),
-                called => return Some(what_became(called)),
+                called => {
+                    if !matches!(called, Called::Answered(_)) {
+                        // It was left in the middle: whether the node has kept the input is not known.
+                        known().remove(&stream);
+                    }
+                    return Some(what_became(called));
+                }
             };
             // SAFETY: as above; with these answers the facade has put nothing else in its place.
             result(unsafe { std::slice::from_raw_parts(from, memory.len) });

@@ -76,9 +76,17 @@ impl Watched {
                 Ok(child) => child,
                 Err(error) => {
                     let program = command.get_program().to_string_lossy().into_owned();
-                    let _ = tell.send(Err(Error::new(ErrorKind::WorkerStart, format!("{program}: {error}"))
-                        .at_node(&node)
-                        .hint("name the interpreter in `execution.python`")));
+                    let hint = match error.raw_os_error() {
+                        Some(libc::EMFILE | libc::ENFILE) => {
+                            "raise the limit of open files (ulimit -n), or use fewer workers"
+                        }
+                        Some(libc::EAGAIN) => "raise the limit of processes (ulimit -u), or use fewer workers",
+                        Some(libc::E2BIG) => "shorten sys.path, which a worker is started with",
+                        Some(libc::ENOMEM) => "there is no memory for another process",
+                        _ => "name the interpreter in `execution.python`",
+                    };
+                    let error = Error::new(ErrorKind::WorkerStart, format!("{program}: {error}"));
+                    let _ = tell.send(Err(error.at_node(&node).hint(hint)));
                     ended();
                     return;
                 }

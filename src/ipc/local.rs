@@ -72,7 +72,7 @@ pub fn check_interrupt() -> Result<()> {
 }
 
 fn interrupted() -> Error {
-    Error::new(ErrorKind::Closed, "the call was interrupted")
+    Error::new(ErrorKind::Closed, "the call was interrupted").hint("reset() begins another stream")
 }
 
 /// A request that waits for a thread of Python's, or that one works on. It owns its bytes: its caller may give up.

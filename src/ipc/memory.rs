@@ -96,7 +96,13 @@ pub fn create(path: &Path) -> io::Result<File> {
 
 /// Makes the folder of a file, if there is none, for its owner alone.
 pub fn folder_of(path: &Path) -> io::Result<()> {
-    path.parent().map_or(Ok(()), |folder| DirBuilder::new().recursive(true).mode(0o700).create(folder))
+    let Some(folder) = path.parent().filter(|folder| !folder.is_dir()) else { return Ok(()) };
+    folder_of(folder)?;
+    match DirBuilder::new().mode(0o700).create(folder) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        // Whatever the umask says.
+        made => made.and_then(|()| std::fs::set_permissions(folder, Permissions::from_mode(0o700))),
+    }
 }
 
 /// Makes a file longer, with all its pages there: nobody who touches them is killed because memory is full. When it is,
@@ -165,15 +171,24 @@ pub fn wake(word: &AtomicU32) {
 
 /// A number of bytes, for people.
 pub fn megabytes(bytes: u64) -> String {
-    format!("{:.1} MB", bytes as f64 / 1e6)
+    if bytes < 1_000_000 { format!("{} kB", bytes.div_ceil(1000)) } else { format!("{:.1} MB", bytes as f64 / 1e6) }
 }
+
+/// Memory that others may have taken between a refusal and the look at what is free.
+const SPARE: u64 = 64 << 20;
 
 /// What is wrong when the system refuses memory or a file of ours, and what to do about it.
 pub fn refused(path: &Path, needed: usize, error: &io::Error) -> Error {
     let folder = if path.starts_with(FOLDER) { FOLDER } else { "the folder" };
     let says = |text: String| Error::new(ErrorKind::Io, text);
     match error.raw_os_error() {
-        Some(libc::ENOSPC | libc::ENOMEM | libc::EFBIG | libc::EDQUOT) => {
+        Some(libc::EFBIG) => says(format!("this process may not make a file of {}", megabytes(needed as u64)))
+            .hint("raise the limit of file sizes (ulimit -f)"),
+        Some(libc::ENOSPC) if os::room(FOLDER).is_some_and(|(free, _)| free > 2 * needed as u64 + SPARE) => {
+            says(format!("{folder} takes no more files: {error}, though memory is free"))
+                .hint("look at its inodes (df -i /dev/shm) and at quotas")
+        }
+        Some(libc::ENOSPC | libc::ENOMEM | libc::EDQUOT) => {
             let room = os::room(FOLDER)
                 .map_or(String::new(), |(free, all)| format!(", {} of {} are free", megabytes(free), megabytes(all)));
             says(format!("shared memory is full: {} are needed{room} in {folder}", megabytes(needed as u64)))

@@ -10,12 +10,16 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::memory::{self, FOLDER};
 use crate::error::Result;
 
 /// The file that is locked as long as the owner of a run lives.
 const LOCK: &str = "lock";
+
+/// How long a folder may be unready.
+const UNREADY: Duration = Duration::from_secs(60);
 
 /// How often a name that somebody else has is replaced by another.
 const TRIES: usize = 8;
@@ -126,15 +130,23 @@ pub fn leftovers() -> Vec<Leftover> {
     entries
         .filter_map(|entry| {
             let name = entry.file_name().to_string_lossy().into_owned();
-            let pid = u32::from_str_radix(name.strip_prefix("rm_")?.split('_').next()?, 16).ok()?;
+            // One with a dot was not ready when its host ended; or is not yet, so that it is left alone for a while.
+            let ready = name.strip_prefix('.').unwrap_or(&name);
+            let pid = u32::from_str_radix(ready.strip_prefix("rm_")?.split('_').next()?, 16).ok()?;
             // Ours live. To open and close a file ends the lock that this process has on it.
-            if name.starts_with(&ours) {
+            if ready.starts_with(&ours) || (ready != name && !is_old(&entry.path())) {
                 return None;
             }
             let folder = entry.path();
             dead(&folder).map(|_| Leftover { folder, pid })
         })
         .collect()
+}
+
+/// Whether a folder was last changed longer ago than it takes to make it ready.
+fn is_old(folder: &Path) -> bool {
+    let changed = std::fs::metadata(folder).and_then(|folder| folder.modified());
+    changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|ago| ago > UNREADY))
 }
 
 /// Of a run whose owner is dead, its lock, if it is there still.

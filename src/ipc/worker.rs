@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::process::Command;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -40,21 +40,19 @@ struct Ours {
     living: Mutex<Vec<Weak<Watched>>>,
     /// Those that can be asked to end.
     workers: Mutex<Vec<Weak<Worker>>>,
+    /// This process ends: no worker is started any more.
+    ending: AtomicBool,
 }
 
 impl Ours {
-    /// Those of this process, if it has any.
-    fn there() -> Option<Arc<Self>> {
-        OURS.load_full().filter(|ours| ours.host == std::process::id())
-    }
-
     fn get() -> Arc<Self> {
         loop {
             let before = OURS.load();
             if let Some(ours) = before.as_ref().filter(|ours| ours.host == std::process::id()) {
                 return ours.clone();
             }
-            let new = Self { host: std::process::id(), living: Mutex::default(), workers: Mutex::default() };
+            let (living, workers) = (Mutex::default(), Mutex::default());
+            let new = Self { host: std::process::id(), living, workers, ending: AtomicBool::new(false) };
             // What was the parent's is left as it is.
             std::mem::forget(OURS.compare_and_swap(&*before, Some(Arc::new(new))));
         }
@@ -135,6 +133,11 @@ impl Worker {
     pub fn start(spec: &Arc<Spec>, generation: u32, until: i64) -> Result<Arc<Self>> {
         let interpreter = Interpreter::of(spec)?;
         warn_of_little_memory(spec);
+        let ours = Ours::get();
+        let ending = || Error::new(ErrorKind::Closed, "the process ends, and starts no worker any more");
+        if ours.ending.load(Ordering::Acquire) {
+            return Err(ending().at_node(&spec.node));
+        }
         let run = Run::new()?;
         let place = Place { folder: run.folder(), frames: spec.execution.max_in_flight + 1 };
         let channel = Channel::create(&place)?;
@@ -536,7 +539,8 @@ fn with_lines(lines: &[String]) -> String {
 
 /// Ends every worker of this process, and waits for all of them.
 pub fn shutdown(limit: Duration) {
-    let Some(ours) = Ours::there() else { return };
+    let ours = Ours::get();
+    ours.ending.store(true, Ordering::Release);
     taken(&ours.workers).iter().for_each(|worker| worker.stop());
     let living = taken(&ours.living);
     living.iter().for_each(|worker| worker.end(None, limit / 2));

@@ -39,7 +39,7 @@ class Frames:
     The input is an array that the node may keep: then it is the node's, and the stream gets another one.
     """
 
-    __slots__ = ("_alone", "_head_view", "form", "head", "input", "is_ready", "output", "rate", "shape")
+    __slots__ = ("_alone", "_head_view", "form", "head", "input", "output", "rate", "shape")
 
     def __init__(self, head: bytes, form: Form) -> None:
         self.form, self.shape, self.rate = form, form.shape, form.numbers[0]
@@ -48,8 +48,6 @@ class Frames:
         self.output: np.ndarray[Any, Any] = np.empty(form.shape, _FLOAT32)
         self.input: np.ndarray[Any, Any] = np.empty(form.shape, _FLOAT32)
         self._alone = 0
-        self.is_ready = False
-        """Whether native code knows the memory."""
 
     @staticmethod
     def suits(form: Form) -> bool:
@@ -61,13 +59,11 @@ class Frames:
 
         An exception may come between any two steps: native code knows of no memory until all of it is kept here.
         """
-        self.is_ready = False
         forget(stream)
         self.input = np.empty(self.shape, _FLOAT32)
         self._alone = self._references()
         head = ctypes.addressof(self._head_view)
         _memory(stream, head, len(self.head), address(self.input), address(self.output), self.input.nbytes)
-        self.is_ready = True
 
     def given(self) -> np.ndarray[Any, Any]:
         """Return the input for a node: an array that nobody has had before, read-only."""

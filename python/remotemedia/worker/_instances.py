@@ -233,7 +233,7 @@ class Instances:
                 self._process(head, form, payload, taken_ns)
         except BaseException as error:
             self._fail(head, error, taken_ns)
-            if isinstance(error, (KeyboardInterrupt, SystemExit)) and self._handle == 0:
+            if self._handle == 0 and _is_for_the_caller(error):
                 raise
         # Only now is nobody left who looks at the input for us: not even the traceback of an error.
         if self._lent is not None:
@@ -260,7 +260,7 @@ class Instances:
                 self._reply(frames.head, self._result(value), _wire.LAST, 0)
         except BaseException as error:
             self._fail(frames.head, error, 0)
-            if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            if _is_for_the_caller(error):
                 raise
         finally:
             data = value = None
@@ -299,11 +299,11 @@ class Instances:
         if self._seen.get(stream) is not form:
             self._seen[stream] = form
         elif Frames.suits(form):
-            frames = self._frames.get(stream)
-            if frames is None or frames.form is not form or not frames.is_ready:
-                forget(stream)
-                frames = self._frames[stream] = Frames(head, form)
-                frames.renew(stream)
+            # Native code knows of none for such frames, or it would be there: the one that there was is left to whoever
+            # has kept it.
+            forget(stream)
+            frames = self._frames[stream] = Frames(head, form)
+            frames.renew(stream)
 
     def _stream_out(self, head: bytes | bytearray, value: Any, taken_ns: int) -> None:
         """Send what a generator or a coroutine gives, as it comes."""
@@ -429,6 +429,11 @@ class Instances:
         value = {"kind": kind, "reason": _line(error), "traceback": _traceback(error), "hint": _hint(error)}
         value = {key: whole_text(text) for key, text in value.items()}
         self._reply(head, _wire.control(value), _wire.LAST | _wire.ERROR, taken_ns)
+
+
+def _is_for_the_caller(error: BaseException) -> bool:
+    """Whether it is no failure of the node, but what a signal's handler has raised, such as Ctrl-C."""
+    return not isinstance(error, (Exception, GeneratorExit, asyncio.CancelledError))
 
 
 def _refused() -> Exception:

@@ -7,9 +7,12 @@ import os
 import sys
 import threading
 from contextlib import suppress
+from typing import Any, cast
 
+from remotemedia import _pins
 from remotemedia._interpreter import tell_nodes
-from remotemedia._lib import native
+from remotemedia._json import is_unicode
+from remotemedia._lib import NativeError, native, reraise
 from remotemedia.worker._flags import flags
 from remotemedia.worker._instances import Instances, Requests, after_fork
 
@@ -46,8 +49,36 @@ def install() -> None:
 
 def name_interpreter() -> None:
     """Say what workers are started with: they find modules where they are found here now."""
-    paths = [os.path.abspath(path) for path in sys.path]
-    native.raw_interpreter(sys.executable, json.dumps(flags()), json.dumps(paths))
+    if not isinstance(cast("object", sys.executable), str) or not sys.executable:
+        return  # The start of a worker says that `execution.python` is needed.
+    try:
+        folder = os.getcwd()
+    except OSError:  # It is gone.
+        folder = ""
+    # As Python itself does it, what is no text is passed over; so is what cannot be passed on.
+    given = [path for path in cast("list[object]", sys.path) if isinstance(path, str) and (path or folder)]
+    paths = [os.path.normpath(os.path.join(folder, path)) if folder else path for path in given]
+    paths = [path for path in paths if is_unicode(path)]
+    try:
+        native.raw_interpreter(sys.executable, json.dumps(flags()), json.dumps(paths))
+    except NativeError as error:
+        reraise(error)
+    _end_with_multiprocessing()
+
+
+_has_finalizer = False
+
+
+def _end_with_multiprocessing() -> None:
+    """End workers when a process of multiprocessing ends: it calls nothing that `atexit` has."""
+    global _has_finalizer
+    process: Any = sys.modules.get("multiprocessing.process")
+    if process is None or process.parent_process() is None or _has_finalizer:
+        return
+    from multiprocessing import util
+
+    _has_finalizer = True
+    util.Finalize(None, _pins.end, exitpriority=-100)
 
 
 def _start() -> None:
@@ -66,7 +97,7 @@ def _serve() -> None:
     while requests.next():
         if found[3]:
             _start()
-        with suppress(KeyboardInterrupt, SystemExit):  # It was answered with it.
+        with suppress(BaseException):  # It was answered with it.
             _call(found[0], found[1], found[2])
 
 

@@ -47,12 +47,21 @@ impl Shape {
     }
 }
 
+/// The longest filter, which has 128 phases: at 512 times the lower rate.
+const MOST_FRAMES: usize = 1 << 17;
+
 impl<T: Working> Sinc<T> {
     /// The reason, if rubato refuses.
     pub(super) fn new(from_hz: u32, to_hz: u32, channels: usize, shape: Shape) -> Result<Self, String> {
         let ratio = f64::from(to_hz) / f64::from(from_hz);
         // rubato scales the cutoff with the ratio but not the length of the filter: both are set here.
         let length = ((shape.frames as f64 * (1.0 / ratio).max(1.0)) / 8.0).ceil() as usize * 8;
+        if length > MOST_FRAMES {
+            return Err(format!(
+                "from {from_hz} to {to_hz} Hz takes a filter of {length} frames, expected at most {MOST_FRAMES}; \
+                 go by a rate in between"
+            ));
+        }
         let (window, cutoff) = shape.window();
         let parameters = SincInterpolationParameters::new(length, window)
             .interpolation(SincInterpolationType::Cubic)
