@@ -329,6 +329,13 @@ pub const CODES: &[Code] = &[
          `x.copy()`, or set `execution.copy_inputs`.",
     ),
     run_time(
+        "RM0404",
+        ErrorKind::Node,
+        "A node was interrupted",
+        "Ctrl-C, or the handler of another signal, has ended the call in the middle of a node; that exception was raised. \
+         What the node holds is not known, so the stream goes on only after `reset()`.",
+    ),
+    run_time(
         "RM0500",
         ErrorKind::WorkerStart,
         "A worker process did not start",

@@ -52,8 +52,8 @@ fn calls(manifest: &Value, frames: usize) -> u64 {
     let mut random = Random::new(1);
     let mut given = 0;
     let mut feed = || {
-        let mut samples = pool.samples(frames * 2);
-        samples.make_mut().iter_mut().for_each(|sample| *sample = random.sample() * 0.1);
+        let mut samples = pool.samples(frames * 2).unwrap();
+        samples.make_mut().unwrap().iter_mut().for_each(|sample| *sample = random.sample() * 0.1);
         let audio = AudioBuffer::new(samples, format).unwrap();
         session.feed_with(audio.into(), None, None, &mut |_, packet| given += packet.data.frames()).unwrap();
     };

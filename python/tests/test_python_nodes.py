@@ -796,7 +796,7 @@ def test_an_exception_is_a_node_error_with_its_traceback(how):
     assert "/worker/" not in text
 
 
-@pytest.mark.parametrize("how", ["ValueError", "SystemExit", "GeneratorExit"])
+@pytest.mark.parametrize("how", ["ValueError", "GeneratorExit"])
 def test_a_session_that_has_failed_works_again_after_reset(how):
     with pipe(entry("PnFail", how=how)).session() as session:
         assert session.feed("a")[0].data == "a"
@@ -808,14 +808,17 @@ def test_a_session_that_has_failed_works_again_after_reset(how):
         assert session.feed("a")[0].data == "a"
 
 
-def test_a_keyboard_interrupt_of_a_frame_reaches_the_caller():
-    """On the caller's thread it may be Ctrl-C."""
-    with pipe(entry("PnFail", how="KeyboardInterrupt")).session() as session:
+@pytest.mark.parametrize("how", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize("on_error", ["fail", "skip"])
+def test_what_a_signal_raises_in_a_frame_reaches_the_caller(how, on_error):
+    """On the caller's thread it may be Ctrl-C, or the end of the program."""
+    with pipe({**entry("PnFail", how=how.__name__), "execution": {"on_error": on_error}}).session() as session:
         session.feed("a")
-        with pytest.raises(KeyboardInterrupt):
+        with pytest.raises(how):
             session.feed("bad")
-        with pytest.raises(rm.NodeError, match="KeyboardInterrupt"):
+        with pytest.raises(rm.NodeError, match=how.__name__) as caught:
             session.feed("a")
+        assert caught.value.code == "RM0404"
         session.reset()
         assert session.feed("a")[0].data == "a"
 

@@ -461,7 +461,7 @@ impl Stream {
             let error = error.at_node(&at.id);
             recorder.errors += 1;
             // Who stops the call means the call, and not this packet.
-            if at.on_error == OnError::Skip && error.kind() != ErrorKind::Closed {
+            if at.on_error == OnError::Skip && !error.ends_the_call() {
                 tracing::debug!(%error, "packet skipped");
                 recorder.dropped += 1;
             } else if first.as_ref().is_none_or(|first| first.does_session_go_on() && !error.does_session_go_on()) {

@@ -253,6 +253,14 @@ impl Error {
         self.0.code
     }
 
+    /// The code of a node that was left in the middle, because of what a signal's handler has raised.
+    pub(crate) const INTERRUPTED: &'static str = "RM0404";
+
+    /// Whether it is the end of the call, and not of one packet: it was closed, stopped or interrupted.
+    pub(crate) fn ends_the_call(&self) -> bool {
+        self.0.kind == ErrorKind::Closed || self.0.code == Self::INTERRUPTED
+    }
+
     /// The message without node and hint.
     pub fn message(&self) -> &str {
         &self.0.message

@@ -8,6 +8,7 @@ use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::kept::Kept;
 use super::os::Held;
 use super::said::{self, Log, Said};
 use crate::error::{Error, ErrorKind, Result};
@@ -50,7 +51,7 @@ pub struct Watched {
     state: Mutex<State>,
     changed: Condvar,
     /// Open as long as we live: the worker ends when it is closed.
-    _stdin: Mutex<Option<ChildStdin>>,
+    _stdin: Mutex<Option<Kept<ChildStdin>>>,
 }
 
 impl Watched {
@@ -105,12 +106,12 @@ impl Watched {
                 host: std::process::id(),
                 state: Mutex::default(),
                 changed: Condvar::new(),
-                _stdin: Mutex::new(stdin),
+                _stdin: Mutex::new(stdin.map(Kept::new)),
             });
             let log = Log::start(&watched.node);
             let mut readers = vec![
-                child.stdout.take().map(|stdout| watched.clone().read(stdout, false, log.clone())),
-                child.stderr.take().map(|stderr| watched.clone().read(stderr, true, log.clone())),
+                child.stdout.take().map(|stdout| watched.clone().read(Kept::new(stdout), false, log.clone())),
+                child.stderr.take().map(|stderr| watched.clone().read(Kept::new(stderr), true, log.clone())),
             ];
             readers.push(log.map(Log::into_end));
             // Waited for below, and not by its number.

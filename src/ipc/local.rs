@@ -72,7 +72,9 @@ pub fn check_interrupt() -> Result<()> {
 }
 
 fn interrupted() -> Error {
-    Error::new(ErrorKind::Closed, "the call was interrupted").hint("reset() begins another stream")
+    Error::new(ErrorKind::Node, "the node was interrupted")
+        .code_of(Error::INTERRUPTED)
+        .hint("reset() begins another stream")
 }
 
 /// A request that waits for a thread of Python's, or that one works on. It owns its bytes: its caller may give up.
@@ -293,7 +295,14 @@ impl LocalSeat {
         state().inline.remove(&self.stream);
         match called? {
             Called::Answered => failed.map(|()| sequence),
-            Called::Interrupted => Err(interrupted()),
+            Called::Interrupted => {
+                // What it has raised is the caller's. The node says it, too, if it came that far.
+                let said = state().inboxes.get_mut(&self.stream).and_then(|inbox| inbox.next(sequence));
+                Err(match said.map(|reply| reply.body) {
+                    Some(Body::Failed(error)) => error.code_of(Error::INTERRUPTED),
+                    _ => interrupted(),
+                })
+            }
             Called::Ended => Err(Error::new(ErrorKind::Closed, "the interpreter is going away")),
         }
     }

@@ -6,6 +6,7 @@
 
 mod child;
 mod gate;
+mod kept;
 mod local;
 mod memory;
 mod os;

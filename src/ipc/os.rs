@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, IntoRawFd as _, OwnedFd, RawFd};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
 
@@ -34,9 +34,24 @@ impl Held {
         Self { pid, fd }
     }
 
+    /// The descriptor, if it is still of this process: a host that closes all of its own gets the number for another file.
+    fn ours(&self) -> Option<&OwnedFd> {
+        self.fd.as_ref().filter(|fd| {
+            match std::fs::read_to_string(format!("/proc/self/fdinfo/{}", fd.as_raw_fd())) {
+                // -1 when it was waited for.
+                Ok(text) => text.lines().filter_map(|line| line.strip_prefix("Pid:")).any(|pid| {
+                    let pid = pid.trim();
+                    pid == "-1" || pid == self.pid.to_string()
+                }),
+                // Nothing can be seen: there is no /proc.
+                Err(_) => !std::path::Path::new("/proc/self/fdinfo").is_dir(),
+            }
+        })
+    }
+
     /// Blocks until it has ended, whoever waits for it.
     pub fn wait_for_end(&self) {
-        let Some(fd) = &self.fd else {
+        let Some(fd) = self.ours() else {
             // A system without such descriptors.
             self.ended(libc::P_PID, self.pid, libc::WNOWAIT);
             return;
@@ -49,7 +64,7 @@ impl Held {
                 break;
             }
         }
-        if poll.revents & libc::POLLNVAL != 0 {
+        if poll.revents & libc::POLLNVAL != 0 || self.ours().is_none() {
             // Somebody has closed it. The end is still seen, if nobody else waits for it.
             self.ended(libc::P_PID, self.pid, libc::WNOWAIT);
         }
@@ -57,7 +72,7 @@ impl Held {
 
     /// How it has ended. `None` when somebody else was told: a host that waits for all its children, or ignores `SIGCHLD`.
     pub fn status(&self) -> Option<ExitStatus> {
-        let info = match &self.fd {
+        let info = match self.ours() {
             Some(fd) => self.ended(libc::P_PIDFD, fd.as_raw_fd().cast_unsigned(), 0),
             None => self.ended(libc::P_PID, self.pid, 0),
         }?;
@@ -83,7 +98,7 @@ impl Held {
 
     /// Sends a signal to it and to the group that it leads. Nobody else ever gets it.
     pub fn signal(&self, signal: i32) {
-        let (Some(fd), Ok(pid)) = (&self.fd, i32::try_from(self.pid)) else { return self.signal_by_number(signal) };
+        let (Some(fd), Ok(pid)) = (self.ours(), i32::try_from(self.pid)) else { return self.signal_by_number(signal) };
         let send = |flags: libc::c_uint| {
             // SAFETY: a plain call; without an information of ours the system makes one.
             unsafe { libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), signal, std::ptr::null::<u8>(), flags) }
@@ -98,7 +113,7 @@ impl Held {
     }
 
     fn is_waited_for_by_nobody(&self) -> bool {
-        let fd = self.fd.as_ref().map_or(-1, |fd| fd.as_raw_fd()).cast_unsigned();
+        let fd = self.ours().map_or(-1, |fd| fd.as_raw_fd()).cast_unsigned();
         self.ended(libc::P_PIDFD, fd, libc::WNOWAIT | libc::WNOHANG).is_some()
     }
 
@@ -113,6 +128,27 @@ impl Held {
             }
         }
     }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.ours().is_none()
+            && let Some(fd) = self.fd.take()
+        {
+            // Closing it is for whoever has it now.
+            let _ = fd.into_raw_fd();
+        }
+    }
+}
+
+/// Which file a descriptor is of: its device and its number there. `None` when it is closed.
+pub fn file_of(fd: RawFd) -> Option<(u64, u64)> {
+    // SAFETY: all zeros are a value of this struct, and the call writes into it.
+    let mut stat: libc::stat = unsafe { std::mem::zeroed() };
+    // SAFETY: as above.
+    let found = unsafe { libc::fstat(fd, &raw mut stat) } == 0;
+    #[allow(clippy::unnecessary_cast)] // Of other widths elsewhere.
+    found.then_some((stat.st_dev as u64, stat.st_ino as u64))
 }
 
 /// The core that this thread runs on, from 1; 0 where the system does not say.

@@ -167,7 +167,7 @@ impl PythonProcessor {
             self.stale = false;
             let lost = self.seats.iter().any(|seat| seat.is_lost());
             match if lost { Ok(()) } else { self.ask_alone(&json!({"op": "reset"}), ABANDONS) } {
-                Err(error) if error.kind() == ErrorKind::Closed => {
+                Err(error) if error.ends_the_call() => {
                     self.stale = true;
                     return Err(error);
                 }

@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::kept::Kept;
 use super::memory::{self, FOLDER};
 use crate::error::Result;
 
@@ -40,7 +41,7 @@ fn ours() -> String {
 pub struct Run {
     folder: PathBuf,
     host: u32,
-    _lock: File,
+    _lock: Kept<File>,
 }
 
 impl Run {
@@ -70,7 +71,7 @@ impl Run {
             let lock = memory::create(&unready.join(LOCK))?;
             memory::lock(&lock)?;
             std::fs::rename(&unready, &folder)?;
-            Ok(Self { folder, host: std::process::id(), _lock: lock })
+            Ok(Self { folder, host: std::process::id(), _lock: Kept::new(lock) })
         };
         made().inspect_err(|_| {
             let _ = std::fs::remove_dir_all(&unready);
