@@ -44,11 +44,19 @@ class SpeechRecognizer:
         self._decoder.process_raw(pcm.tobytes(), full_utt=True)
         self._decoder.end_utt()
         words = [
-            {"word": word.word.partition("(")[0], "start": word.start_frame / 100, "end": (word.end_frame + 1) / 100}
+            {
+                "word": word.word.partition("(")[0],
+                "start": word.start_frame / 100,
+                "end": (word.end_frame + 1) / 100,
+            }
             for word in self._decoder.seg() or ()
             if not word.word.startswith(("<", "["))
         ]
-        return {"text": " ".join(word["word"] for word in words), "words": words} if words else None
+        return (
+            {"text": " ".join(word["word"] for word in words), "words": words}
+            if words
+            else None
+        )
 
 
 PIPELINE = {
@@ -58,7 +66,11 @@ PIPELINE = {
         {"id": "mono", "node_type": "AudioChannels", "params": {"channels": 1}},
         {"id": "rate", "node_type": "AudioResample", "params": {"target_rate": 16000}},
         {"id": "vad", "node_type": "SpeechVAD"},
-        {"id": "cut", "node_type": "Segmenter", "params": {"pad_start_ms": 400, "pad_end_ms": 200}},
+        {
+            "id": "cut",
+            "node_type": "Segmenter",
+            "params": {"pad_start_ms": 400, "pad_end_ms": 200},
+        },
         {
             "id": "words",
             "node_type": "SpeechRecognizer",
@@ -78,9 +90,13 @@ PIPELINE = {
 
 def recognized(audio: rm.Audio) -> Iterator[tuple[float, dict[str, Any]]]:
     """Yield where each piece of speech starts, in seconds, and its words."""
-    with rm.Pipeline(PIPELINE).session(input=rm.AudioFormat(audio.sample_rate, audio.channels)) as session:
+    with rm.Pipeline(PIPELINE).session(
+        input=rm.AudioFormat(audio.sample_rate, audio.channels)
+    ) as session:
         tenth = audio.sample_rate // 10
-        frames = (audio[start : start + tenth] for start in range(0, audio.frames, tenth))
+        frames = (
+            audio[start : start + tenth] for start in range(0, audio.frames, tenth)
+        )
         for out in session.stream(frames):
             yield float(out.pts), out.data
 
@@ -91,7 +107,9 @@ def main() -> None:
     for start, piece in recognized(rm.read(path)):
         print(f"{start:7.2f} s  {piece['text']}")
         for word in piece["words"]:
-            print(f"    {start + word['start']:7.2f} - {start + word['end']:7.2f}  {word['word']}")
+            print(
+                f"    {start + word['start']:7.2f} - {start + word['end']:7.2f}  {word['word']}"
+            )
 
 
 if __name__ == "__main__":

@@ -14,9 +14,15 @@ out.mkdir(exist_ok=True)
 
 paths = sorted(path for path in folder.iterdir() if path.suffix in (".wav", ".flac"))
 pipe = rm.Pipeline(
-    [rm.nodes.AudioChannels(channels=1), rm.nodes.AudioResample(target_rate=16000), rm.nodes.Gain(gain_db=-3.0)]
+    [
+        rm.nodes.AudioChannels(channels=1),
+        rm.nodes.AudioResample(target_rate=16000),
+        rm.nodes.Gain(gain_db=-3.0),
+    ]
 )
 # A generator: only as many clips are in memory as the cores need.
-for path, clip in zip(paths, pipe.map((rm.read(path) for path in paths), progress=True), strict=True):
+for path, clip in zip(
+    paths, pipe.map((rm.read(path) for path in paths), progress=True), strict=True
+):
     rm.write(out / f"{path.stem}.wav", clip)
     print(f"{path.name}: {clip.duration:.2f} s at {clip.sample_rate} Hz")

@@ -67,9 +67,10 @@ _AUDIO = frozenset({"f2", "f4", "f8", "i2", "i4", "u1"})
 def element_type(dtype: object, expected: str) -> np.dtype[Any]:
     """Return what numpy makes of a dtype, or raise the error that says what was expected."""
     try:
-        return np.dtype(cast("Any", dtype))
+        found: np.dtype[Any] = np.dtype(cast("Any", dtype))
     except (TypeError, ValueError, UnicodeError, SyntaxError):
         raise InputTypeError(f"dtype is {quoted(dtype)}, expected {expected}") from None
+    return found
 
 
 def dtype_code(dtype: np.dtype[Any]) -> int | None:

@@ -174,7 +174,7 @@ _KINDS: dict[str, type[errors.RemoteMediaError]] = {
 }
 
 
-class _Text(native._UniffiFfiConverterString):  # type: ignore[misc, name-defined]
+class _Text(native._UniffiFfiConverterString):  # type: ignore[misc]
     """The one place where text goes to native code, whatever call it is for: only Unicode does."""
 
     @staticmethod

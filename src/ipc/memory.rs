@@ -248,9 +248,14 @@ mod tests {
         // More than there is: refused, and nothing has changed.
         let (_, all) = os::room(FOLDER).unwrap();
         let before = made.metadata().unwrap();
-        let error = reserve(&made, usize::try_from(all).unwrap() + (64 << 20)).unwrap_err();
-        let said = refused(&path, 1 << 20, &error).to_string();
-        assert!(said.contains("1.0 MB are needed") && said.contains("--shm-size"), "{said}");
+        let needed = usize::try_from(all).unwrap() + (64 << 20);
+        let error = reserve(&made, needed).unwrap_err();
+        let said = refused(&path, needed, &error).to_string();
+        assert!(said.contains(&format!("{} are needed", megabytes(needed as u64))), "{said}");
+        assert!(said.contains("--shm-size"), "{said}");
+        // Memory is there, and so it is something else.
+        let said = refused(&path, 1, &error).to_string();
+        assert!(said.contains("inodes") && !said.contains("--shm-size"), "{said}");
         assert_eq!(
             (made.metadata().unwrap().len(), made.metadata().unwrap().blocks()),
             (before.len(), before.blocks())
