@@ -27,6 +27,7 @@ pub mod engine;
 pub mod error;
 #[cfg(feature = "ffi")]
 pub mod ffi;
+#[cfg(any(feature = "ipc", feature = "python"))]
 mod fork;
 pub mod graph;
 #[cfg(feature = "ipc")]

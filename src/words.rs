@@ -105,6 +105,7 @@ pub(crate) fn letters(name: &str) -> String {
 
 /// What is wrong with the filter of a log, as `RUST_LOG` has it, though its reader takes it: a word that is no level is
 /// the name of a module to it, and when none of them is ours nothing at all is logged.
+#[cfg(any(feature = "cli", feature = "python"))]
 pub(crate) fn log_filter_fault(filter: &str) -> Option<String> {
     let directives = || filter.split(',').map(str::trim).filter(|directive| !directive.is_empty());
     let is_level = |word: &str| {
@@ -130,7 +131,9 @@ fn plain(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Suggestions, counted, log_filter_fault, nearest, printable};
+    #[cfg(any(feature = "cli", feature = "python"))]
+    use super::log_filter_fault;
+    use super::{Suggestions, counted, nearest, printable};
 
     #[test]
     fn finds_what_was_meant_and_nothing_else() {
@@ -155,6 +158,7 @@ mod tests {
         assert_eq!(printable("lines\n\tof ä€𝄞"), "lines\n\tof ä€𝄞");
     }
 
+    #[cfg(any(feature = "cli", feature = "python"))]
     #[test]
     fn a_filter_that_would_log_nothing_is_at_fault() {
         for fine in [

@@ -17,7 +17,9 @@ pub use audio::AudioBuffer;
 pub use convert::{ClipCount, read_samples, write_samples};
 pub use format::{AudioFormat, Format, Kind, Kinds, VideoFormat};
 pub use packet::{Control, Packet, RuntimeData};
-pub(crate) use pages::{copy_of, keep_room, make_room, no_memory, room_for, with_room, zeros};
+#[cfg(feature = "python")]
+pub(crate) use pages::no_memory;
+pub(crate) use pages::{copy_of, keep_room, make_room, room_for, with_room, zeros};
 pub use pool::Pool;
 pub(crate) use pts::gcd;
 pub use pts::{Duration, Pts};

@@ -56,6 +56,7 @@ static NODES: OnceLock<(Function, Function)> = OnceLock::new();
 /// # Safety
 /// There are `count` addresses at `addresses`, of these functions; the objects are never freed.
 #[unsafe(no_mangle)]
+#[allow(clippy::missing_transmute_annotations)] // The types are those of the fields.
 pub unsafe extern "C" fn remotemedia_python(
     addresses: *const usize,
     count: u64,

@@ -70,10 +70,9 @@ impl Writer {
             };
             lines
                 .try_send(line)
-                .map_err(|error| {
+                .inspect_err(|_| {
                     self.waiting.fetch_sub(1, Ordering::AcqRel);
                     self.dropped.fetch_add(dropped, Ordering::Relaxed);
-                    error
                 })
                 .or_else(|error| match error {
                     // No thread could be had.

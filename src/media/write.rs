@@ -82,10 +82,10 @@ pub fn write(path: &Utf8Path, audio: &AudioBuffer, subtype: Option<Subtype>) -> 
     write_at(path, path, audio, subtype)
 }
 
-/// Like [`write`], but under another name in the meantime. `path` says how to write it, and stands in errors.
+/// Like [`write()`], but under another name in the meantime. `path` says how to write it, and stands in errors.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn write_at(place: &Utf8Path, path: &Utf8Path, audio: &AudioBuffer, subtype: Option<Subtype>) -> Result<()> {
     let subtype = subtype.unwrap_or(Subtype::Pcm16);
     let create = || std::fs::File::create(place).map_err(|error| Error::of_file(path.as_str(), error));
