@@ -1166,7 +1166,7 @@ def test_the_host_dies_while_its_worker_is_busy_or_stopped(tmp_path):
         process.kill()
         process.wait()
         until(lambda: not is_alive(pid), 2)
-    assert "removed what" in doctor("--clean")
+    assert "removed the files of 1 run" in doctor("--clean")
     assert "nothing is left" in doctor()
 
 

@@ -73,14 +73,14 @@ fn part(
 #[cfg(feature = "python")]
 #[uniffi::export]
 pub fn raw_read_audio(
-    data: Vec<u8>,
+    data: &[u8],
     name: String,
     start_frame: i64,
     frames: i64,
     sample_rate_hz: i32,
     mono: bool,
 ) -> Result<Arc<AudioBuffer>, RemoteMediaError> {
-    part(media::AudioReader::from_bytes(data, &name)?, start_frame, frames, sample_rate_hz, mono)
+    part(media::AudioReader::from_bytes(crate::data::copy_of(data)?, &name)?, start_frame, frames, sample_rate_hz, mono)
 }
 
 /// An audio file, read piece by piece.
