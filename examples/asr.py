@@ -52,11 +52,7 @@ class SpeechRecognizer:
             for word in self._decoder.seg() or ()
             if not word.word.startswith(("<", "["))
         ]
-        return (
-            {"text": " ".join(word["word"] for word in words), "words": words}
-            if words
-            else None
-        )
+        return {"text": " ".join(word["word"] for word in words), "words": words} if words else None
 
 
 PIPELINE = {
@@ -90,13 +86,9 @@ PIPELINE = {
 
 def recognized(audio: rm.Audio) -> Iterator[tuple[float, dict[str, Any]]]:
     """Yield where each piece of speech starts, in seconds, and its words."""
-    with rm.Pipeline(PIPELINE).session(
-        input=rm.AudioFormat(audio.sample_rate, audio.channels)
-    ) as session:
+    with rm.Pipeline(PIPELINE).session(input=rm.AudioFormat(audio.sample_rate, audio.channels)) as session:
         tenth = audio.sample_rate // 10
-        frames = (
-            audio[start : start + tenth] for start in range(0, audio.frames, tenth)
-        )
+        frames = (audio[start : start + tenth] for start in range(0, audio.frames, tenth))
         for out in session.stream(frames):
             yield float(out.pts), out.data
 
@@ -107,9 +99,7 @@ def main() -> None:
     for start, piece in recognized(rm.read(path)):
         print(f"{start:7.2f} s  {piece['text']}")
         for word in piece["words"]:
-            print(
-                f"    {start + word['start']:7.2f} - {start + word['end']:7.2f}  {word['word']}"
-            )
+            print(f"    {start + word['start']:7.2f} - {start + word['end']:7.2f}  {word['word']}")
 
 
 if __name__ == "__main__":

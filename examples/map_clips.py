@@ -21,8 +21,6 @@ pipe = rm.Pipeline(
     ]
 )
 # A generator: only as many clips are in memory as the cores need.
-for path, clip in zip(
-    paths, pipe.map((rm.read(path) for path in paths), progress=True), strict=True
-):
+for path, clip in zip(paths, pipe.map((rm.read(path) for path in paths), progress=True), strict=True):
     rm.write(out / f"{path.stem}.wav", clip)
     print(f"{path.name}: {clip.duration:.2f} s at {clip.sample_rate} Hz")

@@ -40,16 +40,12 @@ async def main() -> None:
     # With input data. Text is not what a resampler takes: it passes, with one warning.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        result = await execute_pipeline_with_input(
-            manifest_json, input_data=["Hello, world!"], enable_metrics=True
-        )
+        result = await execute_pipeline_with_input(manifest_json, input_data=["Hello, world!"], enable_metrics=True)
         print(result["outputs"], result["metrics"]["node_metrics"][0]["node_id"])
 
         # A bare array is taken as 48 kHz, with one warning.
         audio_frame = np.zeros(960, dtype=np.float32)
-        frame: np.ndarray[Any, Any] = await execute_pipeline_with_input(
-            manifest_json, [audio_frame]
-        )
+        frame: np.ndarray[Any, Any] = await execute_pipeline_with_input(manifest_json, [audio_frame])
         print(f"Received numpy array: {frame.shape}")
 
     # Audio dicts: one second of 440 Hz, with its rate.
@@ -60,9 +56,7 @@ async def main() -> None:
     if result.get("type") == "audio":
         audio_array = audio_dict_to_numpy(result)
         max_amplitude = np.max(np.abs(audio_array))
-        print(
-            f"{audio_array.shape[0]} samples at {result['sample_rate']} Hz, max amplitude {max_amplitude:.3f}"
-        )
+        print(f"{audio_array.shape[0]} samples at {result['sample_rate']} Hz, max amplitude {max_amplitude:.3f}")
 
 
 if is_available():

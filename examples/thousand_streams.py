@@ -72,35 +72,22 @@ async def main() -> None:
     with contextlib.ExitStack() as stack:
         # A group for each core but one, which is left to the event loop: the work gives the GIL away.
         shares = [share for share in np.array_split(x, cores, axis=1) if share.shape[1]]
-        groups = [
-            stack.enter_context(pipe.session_group(share.shape[1])) for share in shares
-        ]
+        groups = [stack.enter_context(pipe.session_group(share.shape[1])) for share in shares]
         begin = time.perf_counter()
         cpu = time.process_time()
         for number in range(int(seconds * 50)):
             start = time.perf_counter()
-            frames = [
-                work(group, share[number % 50])
-                for group, share in zip(groups, shares, strict=True)
-            ]
+            frames = [work(group, share[number % 50]) for group, share in zip(groups, shares, strict=True)]
             events += sum(await asyncio.gather(*frames))
             works.append(time.perf_counter() - start)
-            await asyncio.sleep(
-                max(0.0, begin + (number + 1) * 0.02 - time.perf_counter())
-            )
+            await asyncio.sleep(max(0.0, begin + (number + 1) * 0.02 - time.perf_counter()))
         cpu = time.process_time() - cpu
         took = time.perf_counter() - begin
     tick.cancel()
     p99 = [1000 * float(np.percentile(one, 99)) for one in (works, lags)]
-    print(
-        f"{streams} streams for {seconds:g} s of audio in {took:.2f} s, {events} events"
-    )
-    print(
-        f"{1e6 * cpu / (streams * len(works)):.1f} us of CPU a frame: {streams * seconds / cpu:.0f} streams a core"
-    )
-    print(
-        f"a frame of all streams: p99 {p99[0]:.1f} ms; lag of the event loop: p99 {p99[1]:.2f} ms"
-    )
+    print(f"{streams} streams for {seconds:g} s of audio in {took:.2f} s, {events} events")
+    print(f"{1e6 * cpu / (streams * len(works)):.1f} us of CPU a frame: {streams * seconds / cpu:.0f} streams a core")
+    print(f"a frame of all streams: p99 {p99[0]:.1f} ms; lag of the event loop: p99 {p99[1]:.2f} ms")
 
 
 asyncio.run(main())
