@@ -41,6 +41,7 @@ pub fn under_python(wheel: &Utf8Path) -> Result<()> {
     let (program, folder) = test::prepared(&python::default()?, wheel, "valgrind")?;
     let mut tests = test::isolated("valgrind".into(), &folder)?;
     tests.args(["--quiet", "--error-exitcode=99", "--undef-value-errors=no", "--leak-check=no"]);
+    tests.arg(format!("--suppressions={}", paths::root()?.join("xtask/src/valgrind.supp")));
     tests.args([program.as_str(), "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider"]).args(OF_PYTHON);
     // Memory of small objects comes from malloc, too, so that valgrind knows it.
     run::must(tests.env("PYTHONMALLOC", "malloc").env("REMOTEMEDIA_EVERY", EVERY))
