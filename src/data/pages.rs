@@ -9,6 +9,7 @@ use crate::error::{Error, ErrorKind, Result};
 const LARGE_BYTES: usize = 1 << 20;
 
 /// The most that is asked for all at once: the system does it in one go, and nothing can stop it meanwhile.
+#[cfg(target_os = "linux")]
 const POPULATED_BYTES: usize = 512 << 20;
 
 /// Freed memory that is kept for the next large result, at most.
@@ -109,6 +110,7 @@ pub(crate) fn with_room<T: Kept>(count: usize) -> Result<Vec<T>> {
     if large && let Some(memory) = spare(count) {
         return Ok(memory);
     }
+    #[cfg_attr(not(target_os = "linux"), expect(unused_mut, reason = "only Linux is advised"))]
     let mut memory: Vec<T> = room_for(count)?;
     #[cfg(target_os = "linux")]
     if large && count <= POPULATED_BYTES / size_of::<T>() {
