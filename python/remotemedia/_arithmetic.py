@@ -16,9 +16,17 @@ if TYPE_CHECKING:
     from remotemedia._arrays import Array
     from remotemedia._audio import Audio
 
-__all__ = ["frames_of", "inverse", "mixed", "scaled"]
+__all__ = ["frames_of", "index_of", "inverse", "mixed", "scaled"]
 
 _MOST_SECONDS = 2**40
+
+
+def index_of(value: object) -> int | None:
+    """Return a whole number as Python counts with it; None for what is none, and for True and False."""
+    try:
+        return None if isinstance(value, bool) else operator.index(cast("SupportsIndex", value))
+    except TypeError:  # Arrays have an index, unless they are more than a number.
+        return None
 
 
 def frames_of(part: object, frames: int, sample_rate: int) -> slice:
@@ -48,10 +56,7 @@ def _frame(end: object, frames: int, sample_rate: int) -> int | None:
     if end is None:
         return None
     if not _is_seconds(end):
-        try:
-            frame = None if isinstance(end, bool) else operator.index(cast("SupportsIndex", end))
-        except TypeError:  # Arrays have an index, unless they are more than a number.
-            frame = None
+        frame = index_of(end)
         if frame is None:
             raise InputTypeError(f"audio is cut at {quoted(end)}, expected frames, or seconds as floats")
         return frame

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import operator
 import sys
-from typing import Any, SupportsIndex, cast
+from typing import Any, cast
 
 import numpy as np
 
-from remotemedia._arithmetic import frames_of, inverse, mixed, scaled
+from remotemedia._arithmetic import frames_of, index_of, inverse, mixed, scaled
 from remotemedia._arrays import as_array, check_audio
 from remotemedia._json import quoted
 from remotemedia._words import counted
@@ -22,10 +21,7 @@ MAX_CHANNELS = 64
 
 def whole_number(name: str, value: object, largest: int, *, least: int = 1) -> int:
     """Return a whole number from ``least`` to ``largest``, or raise the error that names it."""
-    try:
-        number = None if isinstance(value, bool) else operator.index(cast("SupportsIndex", value))
-    except TypeError:  # Arrays have an index, unless they are more than a number.
-        number = None
+    number = index_of(value)
     if number is None:
         raise InputTypeError(f"{name} is {quoted(value)}, expected a whole number from {least} to {largest}")
     if not least <= number <= largest:
