@@ -168,15 +168,20 @@ fn failures_leave_nothing_behind_and_destroy_nothing() {
     assert_eq!(wav(&std::fs::read(folder.0.join("old.wav")).unwrap()), (16_000, 1, 176_000));
 }
 
+/// A command whose reader goes before it prints ends well, and says nothing.
+fn assert_quiet_without_reader(folder: &Folder, arguments: &[&str]) {
+    let mut child = folder.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    assert_eq!((child.wait().unwrap().code(), said), (Some(0), String::new()), "{arguments:?}");
+}
+
 #[test]
 fn a_reader_that_has_gone_is_no_failure() {
     let folder = Folder::new();
     for arguments in [&["nodes", "--json"][..], &["explain"], &["doctor"]] {
-        let mut child = folder.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        drop(child.stdout.take());
-        let mut said = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        assert_eq!((child.wait().unwrap().code(), said), (Some(0), String::new()), "{arguments:?}");
+        assert_quiet_without_reader(&folder, arguments);
     }
 }
 
@@ -346,11 +351,7 @@ fn what_cannot_be_printed_is_a_failure() {
 fn whatever_is_printed_its_reader_may_go() {
     let folder = folder_to_print_from();
     for arguments in PRINTING {
-        let mut child = folder.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        drop(child.stdout.take());
-        let mut said = String::new();
-        child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
-        assert_eq!((child.wait().unwrap().code(), said), (Some(0), String::new()), "{arguments:?}");
+        assert_quiet_without_reader(&folder, arguments);
     }
 }
 
