@@ -16,13 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
-    "FAILED",
     "LATER",
     "feed",
     "flush",
     "group_take",
     "live_take",
-    "raise_failure",
     "run",
     "run_start",
     "run_take",
@@ -35,11 +33,33 @@ _with_lock, _without_lock = ctypes.PyDLL(PATH), ctypes.CDLL(PATH)
 _U64, _I64, _BYTES = ctypes.c_uint64, ctypes.c_int64, ctypes.c_char_p
 
 
+def _raise_failure() -> NoReturn:
+    """Raise the failure of the last of these calls on this thread."""
+    try:
+        native.raw_failure()
+    except NativeError as error:
+        reraise(error)
+    raise AssertionError("the call has not failed")
+
+
+def _checked(answer: bytes, _call: object, _arguments: object) -> bytes:
+    if answer == FAILED:
+        _raise_failure()
+    return answer
+
+
+def _started(code: int, _call: object, _arguments: object) -> int:
+    if code != 0:
+        _raise_failure()
+    return code
+
+
 def _answers(name: str, *arguments: Any) -> Callable[..., bytes]:
-    """Return a call that answers with bytes; it gives the interpreter's lock away while it works."""
+    """Return a call that answers with bytes, or raises; it gives the interpreter's lock away while it works."""
     call: Any = getattr(_with_lock, name)
     call.argtypes = arguments
     call.restype = ctypes.py_object
+    call.errcheck = _checked
     return call  # type: ignore[no-any-return]
 
 
@@ -57,15 +77,7 @@ group_take = _answers("remotemedia_group_take", _U64, _U64, _I64, _I64)
 """Handle of a group, how many, dtype and whether there is one axis."""
 
 run_start: Any = _without_lock.remotemedia_run_start
-"""Handle of a pipeline, batch and its length, options, timeout in ms (0: none), number of the run. 0: started."""
+"""Handle of a pipeline, batch and its length, options, timeout in ms (0: none), number of the run."""
 run_start.argtypes = [_U64, _BYTES, _U64, _U64, _U64, _U64]
 run_start.restype = _I64
-
-
-def raise_failure() -> NoReturn:
-    """Raise the failure of the last of these calls on this thread."""
-    try:
-        native.raw_failure()
-    except NativeError as error:
-        reraise(error)
-    raise AssertionError("the call has not failed")
+run_start.errcheck = _started

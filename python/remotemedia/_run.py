@@ -54,8 +54,7 @@ class Job:
         self._owner = own_run()
         self.number = self._owner.number
         batch = inputs.lend(self.number)
-        if _calls.run_start(pipeline.handle, batch, len(batch), options, timeout_ms, self.number) != 0:
-            _calls.raise_failure()
+        _calls.run_start(pipeline.handle, batch, len(batch), options, timeout_ms, self.number)
 
     def wait(self, timeout_ms: int) -> bool:
         """Wait for the end in native code. Whether it has ended."""
@@ -72,10 +71,7 @@ class Job:
 
     def take(self) -> bytes:
         """Return the records, once."""
-        answer = _calls.run_take(self.number)
-        if answer == _calls.FAILED:
-            _calls.raise_failure()
-        return answer
+        return _calls.run_take(self.number)
 
     def raw_buffer(self, buffer: int, owner: int) -> int:
         """Give a buffer that the records name to the owner of a number; return its address."""
@@ -122,8 +118,6 @@ def _try(pipeline: Compiled, inputs: Inputs, options: int) -> bytes | None:
     """Run on this thread, if it is short. None: it is not."""
     batch = inputs.for_call()
     answer = _calls.run(pipeline.handle, batch, len(batch), options)
-    if answer == _calls.FAILED:
-        _calls.raise_failure()
     return None if answer == _calls.LATER else answer
 
 

@@ -262,8 +262,6 @@ class Session:
             # The next frame is looked at, so that flush knows what to answer with.
             self._through_lane, self._shape = False, None
             answer = _calls.feed(self._fed_to, batch, len(batch), self._to(to), ticks, den)
-            if answer == _calls.FAILED:
-                _calls.raise_failure()
             if type(item) is np.ndarray:
                 self._fed = (cast("int", dtype_code(item.dtype)), item.ndim == 1)
             else:
@@ -288,10 +286,7 @@ class Session:
             self._check_direct()
             if self._through_lane and self._lane is not None:
                 return self._answer(self._lane.raw_flush())
-            answer = _calls.flush(self._fed_to, *self._fed)
-            if answer == _calls.FAILED:
-                _calls.raise_failure()
-            return self._outputs(answer, Inputs(()))
+            return self._outputs(_calls.flush(self._fed_to, *self._fed), Inputs(()))
         except NativeError as error:
             reraise(error)
         finally:
@@ -351,8 +346,6 @@ class Session:
             while True:
                 owner = own()
                 answer = _calls.live_take(live_handle, most, *self._fed, owner.number)
-                if answer == _calls.FAILED:
-                    _calls.raise_failure()
                 if answer:
                     # No turn for others from here on: what was taken would be lost if this was cancelled.
                     return self._outputs(answer, Inputs(()), _Answer(owner))
