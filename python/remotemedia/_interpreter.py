@@ -17,7 +17,10 @@ PATH: str = _generated._UniffiLib._name
 
 _NAMES = (
     "PyBytes_FromStringAndSize",
+    "PyCapsule_New",
     "PyCapsule_GetPointer",
+    "PyCapsule_GetContext",
+    "PyCapsule_SetContext",
     "PyEval_SaveThread",
     "PyEval_RestoreThread",
     "PyGILState_Ensure",

@@ -62,8 +62,8 @@ def test_a_bar_is_not_drawn_into_a_file_nor_too_often(monkeypatch: pytest.Monkey
     assert terminal.getvalue().count("\r") == 2
 
 
-def test_what_hints_name_is_there() -> None:
-    table = (Path(__file__).parents[2] / "src/graph/hints.rs").read_text(encoding="utf-8")
+def test_what_hints_name_is_there(root: Path) -> None:
+    table = (root / "src/graph/hints.rs").read_text(encoding="utf-8")
     names = re.findall(r'^    \("([a-z0-9]+)",', table, re.MULTILINE)
     assert len(names) > 90
     for name in names:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import sys
 import weakref
+from collections.abc import Generator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -262,3 +263,28 @@ def test_who_writes_while_a_run_reads_gets_wrong_samples_and_nothing_worse() -> 
     out = asyncio.run(main())
     assert out.shape == x.shape
     assert np.isin(out, np.array([0.0, 0.25], np.float32)).all()
+
+
+def test_what_ends_with_garbage_uses_its_session_to_the_last() -> None:
+    seen: list[Any] = []
+
+    def stream(session: rm.Session, own: list[Any]) -> Generator[None, None, None]:
+        try:
+            yield
+        finally:
+            seen.append((len(own), session.feed(rm.Audio(np.ones(160, np.float32), 16000)), session.flush()))
+            session.close()
+
+    def begin(session: rm.Session) -> None:
+        own: list[Any] = []
+        own.append(stream(session, own))  # Only the collector ends it, and what it alone holds.
+        next(own[0])
+
+    pipe = rm.Pipeline([rm.nodes.Gain(gain_db=0)])
+    for _ in range(100):
+        begin(pipe.session(sample_rate=16000, channels=1))
+    gc.collect()
+    assert len(seen) == 100
+    for _, (out,), rest in seen:
+        assert rest == []
+        np.testing.assert_array_equal(out.data.samples, np.ones(160, np.float32))

@@ -20,7 +20,10 @@ pub(super) type Object = *mut c_void;
 /// Functions of Python's C API. Those that may end the thread, or run code of Python's that does, are `C-unwind`.
 struct Api {
     bytes: unsafe extern "C" fn(*const c_char, isize) -> Object,
+    capsule: unsafe extern "C" fn(*mut c_void, *const c_char, *mut c_void) -> Object,
     capsule_pointer: unsafe extern "C" fn(Object, *const c_char) -> *mut c_void,
+    capsule_context: unsafe extern "C" fn(Object) -> *mut c_void,
+    set_capsule_context: unsafe extern "C" fn(Object, *mut c_void) -> c_int,
     save: unsafe extern "C" fn() -> *mut c_void,
     restore: unsafe extern "C-unwind" fn(*mut c_void),
     ensure: unsafe extern "C-unwind" fn() -> c_int,
@@ -75,7 +78,10 @@ pub unsafe extern "C" fn remotemedia_python(
     let given = unsafe { std::slice::from_raw_parts(addresses, usize::try_from(count).unwrap_or(0)) };
     let &[
         bytes,
+        capsule,
         capsule_pointer,
+        capsule_context,
+        set_capsule_context,
         save,
         restore,
         ensure,
@@ -98,7 +104,10 @@ pub unsafe extern "C" fn remotemedia_python(
     }
     let _ = API.set(Api {
         bytes: function!(bytes),
+        capsule: function!(capsule),
         capsule_pointer: function!(capsule_pointer),
+        capsule_context: function!(capsule_context),
+        set_capsule_context: function!(set_capsule_context),
         save: function!(save),
         restore: function!(restore),
         ensure: function!(ensure),
@@ -339,6 +348,53 @@ pub unsafe extern "C" fn remotemedia_run_end(capsule: Object) {
     if let Some(number) = unsafe { number(capsule) } {
         let _ = catch_unwind(|| owned::end_run(number));
     }
+}
+
+/// What frees an object of UniFFI's.
+type Free = unsafe extern "C" fn(u64, &mut uniffi::RustCallStatus);
+
+/// Makes the capsule that owns an object of UniFFI's. It is freed with the capsule: when nobody can reach it any more, also
+/// in a cycle of garbage, where coroutines that end may use it to the last. ctypes calls this with the interpreter's lock.
+///
+/// # Safety
+/// `handle` is an object of UniFFI's, and `free` its function, a [`Free`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn remotemedia_own(handle: u64, free: *mut c_void) -> Object {
+    let Some(api) = API.get() else { return null_mut() };
+    let pointer = std::ptr::with_exposed_provenance_mut(usize::try_from(handle).unwrap_or(0));
+    let end: unsafe extern "C" fn(Object) = remotemedia_object_end;
+    // SAFETY: the lock is held; the function stays, and takes a capsule.
+    let capsule = unsafe { (api.capsule)(pointer, std::ptr::null(), end as *mut c_void) };
+    if !capsule.is_null() {
+        // SAFETY: it is a capsule.
+        unsafe { (api.set_capsule_context)(capsule, free) };
+    }
+    capsule
+}
+
+/// Frees the object that a capsule owns. Other threads of Python's run meanwhile: one of them may be what it waits for.
+///
+/// # Safety
+/// `capsule` was made by [`remotemedia_own`]. Python calls this.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn remotemedia_object_end(capsule: Object) {
+    let Some(api) = API.get() else { return };
+    // SAFETY: the caller's promise.
+    let (pointer, free) =
+        unsafe { ((api.capsule_pointer)(capsule, std::ptr::null()), (api.capsule_context)(capsule)) };
+    if pointer.is_null() || free.is_null() {
+        return;
+    }
+    // SAFETY: as `remotemedia_own` was promised.
+    let free = unsafe { std::mem::transmute::<*mut c_void, Free>(free) };
+    // SAFETY: Python calls this with the interpreter's lock held.
+    let state = unsafe { (api.save)() };
+    // SAFETY: the capsule was its only owner.
+    unsafe { free(pointer.expose_provenance() as u64, &mut uniffi::RustCallStatus::default()) };
+    let mut inside = Inside { counted: false, returned: false };
+    // SAFETY: `state` is what was saved by this thread.
+    unsafe { (api.restore)(state) };
+    inside.returned = true;
 }
 
 /// # Safety

@@ -82,6 +82,44 @@ const POLL_REPLACE: &str = "                _uniffi_wake,
             )
             _uniffi_raise_pending()
 ";
+const MAP_FIND: &str = "        self._lock = threading.Lock()
+        self._counter = _UNIFFI_HANDLEMAP_INITIAL
+";
+const MAP_REPLACE: &str = "        self._lock = contextlib.nullcontext()
+        self._counter = itertools.count(_UNIFFI_HANDLEMAP_INITIAL, _UNIFFI_HANDLEMAP_DELTA)
+";
+const NEXT_FIND: &str = "        handle = self._counter
+        self._counter += _UNIFFI_HANDLEMAP_DELTA
+";
+const NEXT_REPLACE: &str = "        handle = next(self._counter)
+";
+const OWN_FIND: &str = "# Public interface members begin here.\n";
+const OWN_REPLACE: &str =
+    "_uniffi_own = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_uint64, ctypes.c_void_p)(
+    (\"remotemedia_own\", ctypes.PyDLL(_UniffiLib._name))
+)
+
+def _uniffi_owner(free, handle):
+    return _uniffi_own(handle, ctypes.cast(free, ctypes.c_void_p))
+
+# Public interface members begin here.
+";
+const END_FIND: &str = "    def __del__(self):
+        # In case of partial initialization of instances.
+        handle = getattr(self, \"_handle\", None)
+        if handle is not None:
+            _uniffi_rust_call(_UniffiLib.";
+const END_REPLACE: &str = "    @staticmethod
+    def _uniffi_owner(handle):
+        return _uniffi_owner(_UniffiLib.";
+const MADE_FIND: &str = "        inst._handle = handle\n";
+const MADE_REPLACE: &str = "        inst._owner = cls._uniffi_owner(handle)
+        inst._handle = handle
+";
+const INIT_FIND: &str = "        self._handle = _uniffi_ffi_result\n";
+const INIT_REPLACE: &str = "        self._owner = self._uniffi_owner(_uniffi_ffi_result)
+        self._handle = _uniffi_ffi_result
+";
 const HANDLE_FIND: &str = "    def _uniffi_clone_handle(self):\n";
 const HANDLE_REPLACE: &str = "    def __reduce_ex__(self, protocol):
         raise TypeError(f\"cannot copy or pickle {type(self).__name__!r}: it owns a native handle\")
@@ -97,7 +135,12 @@ const HANDLE_REPLACE: &str = "    def __reduce_ex__(self, protocol):
 /// 4. A future that ends when the interpreter does calls back into it, a crash: the library's own function stands between,
 ///    which no longer calls then.
 /// 5. What a signal's handler raises while a number is looked at would become a TypeError about that number.
+/// 6. An exception between the last line under a lock and the lock's release leaves it taken, and every later wait of the
+///    process hangs. The interpreter's own lock is enough: one step for the number, one for the map.
+/// 7. In a cycle of garbage, `__del__` freed a handle that the end of a coroutine then used. A capsule owns it: Python frees
+///    that when nobody can reach the object any more, by C code that no signal interrupts.
 pub fn python(text: String, objects: usize) -> Result<String> {
+    let made = text.matches(INIT_FIND).count();
     let callbacks = text.matches("def _uniffi_future_dropped_callback(").count();
     let has_async = text.matches("def _uniffi_get_event_loop(").count();
     let floats = text.matches("must be real number, not {}").count();
@@ -120,6 +163,12 @@ pub fn python(text: String, objects: usize) -> Result<String> {
                 replace: WAKE_REPLACE,
                 count: has_async,
             },
+            Patch { name: "6: no lock that stays taken", find: MAP_FIND, replace: MAP_REPLACE, count: 1 },
+            Patch { name: "6: a number in one step", find: NEXT_FIND, replace: NEXT_REPLACE, count: 1 },
+            Patch { name: "7: a capsule that owns", find: OWN_FIND, replace: OWN_REPLACE, count: 1 },
+            Patch { name: "7: no end of an object in use", find: END_FIND, replace: END_REPLACE, count: objects },
+            Patch { name: "7: owned when made", find: MADE_FIND, replace: MADE_REPLACE, count: objects },
+            Patch { name: "7: owned when made", find: INIT_FIND, replace: INIT_REPLACE, count: made },
             Patch { name: "4: wake through the gate", find: POLL_FIND, replace: POLL_REPLACE, count: has_async },
         ],
     )
@@ -169,11 +218,14 @@ mod tests {
     use super::*;
 
     fn module(objects: usize) -> String {
-        let mut text = format!("{INT_FIND}\n{FLOAT_FIND}\ndef _uniffi_get_event_loop():\n{LOOP_FIND}\n{WAKE_FIND}");
+        let mut text = format!("{INT_FIND}\n{FLOAT_FIND}\n{MAP_FIND}\n{NEXT_FIND}\n");
+        text.push_str(&format!("def _uniffi_get_event_loop():\n{LOOP_FIND}\n{WAKE_FIND}"));
         text.push_str("            ffi_poll(\n                rust_future,\n");
         text.push_str(POLL_FIND);
+        text.push_str(OWN_FIND);
         for _ in 0..objects {
             text.push_str("class A:\n    def _uniffi_clone_handle(self):\n        pass\n");
+            text.push_str(&format!("{END_FIND}free_a, handle)\n    def make():\n{MADE_FIND}"));
         }
         text
     }
@@ -183,6 +235,9 @@ mod tests {
         let patched = python(module(3), 3).unwrap();
         assert_eq!(patched.matches("__reduce_ex__").count(), 3);
         assert!(patched.contains("    except RuntimeError:\n") && !patched.contains("except Exception:"));
+        assert!(!patched.contains("threading.Lock()") && patched.contains("handle = next(self._counter)"));
+        assert!(!patched.contains("__del__"));
+        assert_eq!(patched.matches("inst._owner = cls._uniffi_owner(handle)").count(), 3);
         assert!(patched.contains("            _uniffi_raise_pending()\n") && !patched.contains("@_UNIFFI_RUST_FUTURE"));
     }
 
