@@ -4,13 +4,21 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::{AudioBuffer, Format, Kind, NdArray, Pts, VideoFrame};
+use super::{AudioBuffer, AudioFormat, Format, Kind, NdArray, Pts, VideoFrame};
 
 /// A message between nodes that is not media.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Control {
     /// What follows does not continue what came before: nodes forget what they hold of the old stream.
     Discontinuity,
+    /// Nothing is heard from the packet's time up to this one: what follows begins there or later. It comes from a node
+    /// that leaves audio out, for whoever waits for it.
+    Gap {
+        /// When the next audio can begin at the earliest.
+        until: Pts,
+        /// The format of the audio that is left out.
+        format: AudioFormat,
+    },
 }
 
 /// Everything that can flow through a pipeline. Cloning shares the memory.
@@ -114,16 +122,33 @@ pub struct Packet {
     pub item: u32,
     /// Rises with every interrupt; an older generation is stale.
     pub generation: u32,
+    /// When the stream begins that it belongs to, for nodes that count from there. The engine sets it.
+    pub start: Pts,
 }
 
 impl Packet {
     /// The first packet of a stream's first item.
     pub fn new(data: impl Into<RuntimeData>, pts: Pts) -> Self {
-        Self { data: data.into(), pts, item: 0, generation: 0 }
+        Self { data: data.into(), pts, item: 0, generation: 0, start: Pts::ZERO }
     }
 
     /// Other data at another time, of the same item and generation.
     pub fn with(&self, data: impl Into<RuntimeData>, pts: Pts) -> Self {
-        Self { data: data.into(), pts, item: self.item, generation: self.generation }
+        Self { data: data.into(), pts, item: self.item, generation: self.generation, start: self.start }
+    }
+
+    /// Moves it in time.
+    pub(crate) fn shift(&mut self, moved: impl Fn(Pts) -> Pts) {
+        self.pts = moved(self.pts);
+        if let RuntimeData::Control(Control::Gap { until, .. }) = &mut self.data {
+            *until = moved(*until);
+        }
+    }
+
+    /// The same of another item and generation.
+    #[must_use]
+    pub fn tagged(mut self, item: u32, generation: u32) -> Self {
+        (self.item, self.generation) = (item, generation);
+        self
     }
 }

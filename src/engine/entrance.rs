@@ -1,5 +1,9 @@
 //! Where items enter a session or a live stream: what they must be, and when they are.
 
+use std::sync::Arc;
+
+use serde_json::{Map, Value};
+
 use super::adapt;
 use crate::data::{AudioFormat, Format, Kind, Packet, Pts, RuntimeData, denormals, read_samples, room_for};
 use crate::error::{Error, ErrorKind, Result};
@@ -70,11 +74,14 @@ impl Entrance {
         let origin = self.origin.or(pts).unwrap_or(Pts::ZERO);
         let shifted = pts.map(|pts| pts.minus(origin));
         // All are asked first: an item is taken by every source, or by none.
-        let mut at = Pts::ZERO;
+        let (mut at, mut start) = (Pts::ZERO, Pts::ZERO);
         for source in self.sources.iter().filter(|source| to.is_none_or(|node| node == source.node)) {
-            at = source.place(graph, &self.out, &mut data, shifted)?;
+            at = source.place(graph, &self.out, &mut data, shifted, origin)?;
+            // One that is not the first to begin may begin before it, or long after.
+            start = source.start.unwrap_or(at);
         }
-        let packet = Packet { data, pts: at, item: self.items, generation };
+        let mut packet = Packet::new(data, at).tagged(self.items, generation);
+        packet.start = start;
         (self.origin, self.items) = (Some(origin), self.items.wrapping_add(1));
         for source in self.sources.iter_mut().filter(|source| to.is_none_or(|node| node == source.node)) {
             source.take(&packet);
@@ -82,11 +89,21 @@ impl Entrance {
         Ok(packet)
     }
 
-    /// The time of a result as the caller counts.
-    pub(super) fn outside(&self, pts: Pts) -> Pts {
-        match self.origin {
-            Some(origin) if origin.ticks != 0 => pts.plus(origin),
-            _ => pts,
+    /// Puts a result in the time that the caller counts in, with what it says of time itself.
+    pub(super) fn outside(&self, graph: &Graph, result: usize, packet: &mut Packet) {
+        let origin = self.origin.unwrap_or(Pts::ZERO);
+        let begins = packet.start.plus(origin);
+        if begins.ticks == 0 && origin.ticks == 0 {
+            return;
+        }
+        let (rate, node) = (packet.pts.den, &graph.nodes[graph.results[result].node]);
+        packet.pts = packet.pts.plus(origin);
+        if let RuntimeData::Json(value) = &mut packet.data
+            && !node.waits()
+            && node.kind.info().category == "audio"
+            && let Some(event) = Arc::make_mut(value).as_object_mut()
+        {
+            shift_event(event, begins, rate);
         }
     }
 
@@ -122,17 +139,38 @@ struct Source {
     format: Option<AudioFormat>,
     /// The frame that comes next.
     next: i64,
+    /// When its first audio was.
+    start: Option<Pts>,
+}
+
+/// What events of our nodes say of time, in samples and in seconds.
+const SAMPLES: [&str; 3] = ["sample", "start_sample", "end_sample"];
+const SECONDS: [&str; 3] = ["time_s", "start_s", "end_s"];
+
+/// Moves what an event says of time, which counts from the beginning of its stream.
+fn shift_event(event: &mut Map<String, Value>, begins: Pts, rate: u32) {
+    for (name, value) in event {
+        if SAMPLES.contains(&name.as_str())
+            && let Some(sample) = value.as_i64()
+        {
+            *value = sample.saturating_add(begins.nearest_frame(rate)).into();
+        } else if SECONDS.contains(&name.as_str())
+            && let Some(seconds) = value.as_f64()
+        {
+            *value = (seconds + begins.seconds()).into();
+        }
+    }
 }
 
 impl Source {
     /// `input` is what the session says of it, beside what the manifest says.
     fn new(graph: &Graph, node: usize, input: &Format) -> Self {
         let declared = if *input == Format::Unknown { graph.nodes[node].declared.clone() } else { input.clone() };
-        Self { node, declared, format: None, next: 0 }
+        Self { node, declared, format: None, next: 0, start: None }
     }
 
     fn reset(&mut self) {
-        (self.format, self.next) = (None, 0);
+        (self.format, self.next, self.start) = (None, 0, None);
     }
 
     /// The rate at which its frames count, as far as it is known.
@@ -145,7 +183,15 @@ impl Source {
     }
 
     /// Makes audio of an array, checks it, and says when it is. Nothing is changed if it is refused.
-    fn place(&self, graph: &Graph, out: &Out, data: &mut RuntimeData, pts: Option<Pts>) -> Result<Pts> {
+    /// `pts` counts from `origin`.
+    fn place(
+        &self,
+        graph: &Graph,
+        out: &Out,
+        data: &mut RuntimeData,
+        pts: Option<Pts>,
+        origin: Pts,
+    ) -> Result<Pts> {
         let at_node = &graph.nodes[self.node];
         let kinds = at_node.kind.info().inputs[0].kinds;
         let named = |error: Error| error.at_node(&at_node.id);
@@ -159,7 +205,7 @@ impl Source {
             *data = audio.into();
         }
         let kind = data.kind();
-        if !kinds.contains(kind) && kind != Kind::Control {
+        if !kinds.contains(kind) {
             let text = format!("an item of kind {kind} comes in, expected {kinds}");
             return Err(named(Error::new(ErrorKind::InputType, text).code_of("RM0301")));
         }
@@ -167,11 +213,15 @@ impl Source {
         self.check(audio.format()).and_then(|()| finite(audio.samples(), audio.channels())).map_err(named)?;
         let rate = audio.sample_rate_hz();
         let at = pts.map_or(self.next, |pts| pts.nearest_frame(rate));
+        check_room(graph, audio.format(), audio.frames() as u64).map_err(named)?;
+        if self.start.is_none() {
+            return Ok(Pts::frames(at, rate));
+        }
         if at < self.next && !at_node.kind.info().inputs[0].as_it_comes {
             let text = format!(
                 "its time is {}, expected at least {}: the stream goes back",
-                Pts::frames(at, rate),
-                Pts::frames(self.next, rate)
+                Pts::frames(at, rate).plus(origin),
+                Pts::frames(self.next, rate).plus(origin)
             );
             return Err(named(
                 Error::new(ErrorKind::InputValue, text).hint("put a JitterBuffer first, or leave pts out"),
@@ -194,7 +244,6 @@ impl Source {
             );
             return Err(named(Error::new(ErrorKind::InputValue, text).hint("flush() or reset() first")));
         }
-        check_room(graph, audio.format(), audio.frames() as u64).map_err(named)?;
         Ok(Pts::frames(at, rate))
     }
 
@@ -220,8 +269,10 @@ impl Source {
     /// Counts what was taken.
     fn take(&mut self, packet: &Packet) {
         if let RuntimeData::Audio(audio) = &packet.data {
+            let end = packet.pts.to_frames(audio.sample_rate_hz()) + audio.frames() as i64;
             self.format = Some(audio.format());
-            self.next = self.next.max(packet.pts.to_frames(audio.sample_rate_hz()) + audio.frames() as i64);
+            self.next = if self.start.is_some() { self.next.max(end) } else { end };
+            self.start.get_or_insert(packet.pts);
         }
     }
 }

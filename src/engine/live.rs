@@ -510,7 +510,7 @@ impl State {
     /// Puts a result in the queue, as the policy says.
     pub(super) fn put_out(&mut self, result: usize, mut packet: Packet, shared: &Shared) {
         packet.generation = self.generation;
-        packet.pts = self.entrance.outside(packet.pts);
+        self.entrance.outside(&shared.graph, result, &mut packet);
         let full = self.output.len() >= shared.queue();
         let drops = match shared.when_full() {
             WhenFull::DropNewest if full => {

@@ -86,7 +86,7 @@ pub fn run(graph: &Arc<Graph>, idle: &Idle, items: Vec<RuntimeData>, options: &R
         options.stop.check()?;
         let pts = rate_in.map_or(Pts::ZERO, |rate| Pts::frames(frames, rate));
         frames += i64::try_from(shapes[index].frames).unwrap_or(i64::MAX);
-        let packet = Packet { data, pts, item: u32::try_from(index).unwrap_or(u32::MAX), generation: 0 };
+        let packet = Packet::new(data, pts).tagged(u32::try_from(index).unwrap_or(u32::MAX), 0);
         stream.push(packet).map_err(|error| error.at_item(index))?;
         collect(&mut stream).map_err(|error: Error| error.at_item(index))?;
         if let Some(progress) = &options.progress {

@@ -397,7 +397,7 @@ impl Session {
         if let Some(stream) = &mut inner.stream {
             for (result, mut packet) in stream.take_results() {
                 packet.generation = generation;
-                packet.pts = entrance.outside(packet.pts);
+                entrance.outside(&self.graph, result, &mut packet);
                 sink(result, packet);
             }
         }

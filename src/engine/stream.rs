@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::metrics::{NodeMetrics, Recorder};
 use super::stop::StopFlag;
-use crate::data::{AudioFormat, Format, Kind, Kinds, Packet, Pool, RuntimeData, denormals};
+use crate::data::{AudioFormat, Control, Format, Kind, Kinds, Packet, Pool, Pts, RuntimeData, denormals};
 use crate::error::{Error, ErrorKind, Result};
 use crate::graph::{Graph, GraphNode};
 use crate::manifest::OnError;
@@ -52,12 +52,20 @@ pub(super) struct Running {
     processor: Box<dyn Processor>,
     /// The formats it was opened with, in this stream or in one before it.
     opened: Option<Vec<Format>>,
+    /// Whether it joins streams.
+    joins: bool,
     /// Whether a packet of this stream has come.
     used: bool,
     /// For each input of audio, the frame that comes next.
     pub(super) next: Vec<i64>,
+    /// When the stream begins that it works on: it counts from there.
+    base: Option<Pts>,
+    /// When the stream of a node that joins others begins.
+    began: Option<Pts>,
     /// For arrays that become audio here: their format, and the frames so far.
     pub(super) adapted: Option<(AudioFormat, i64)>,
+    /// The format of the audio that has come out last, of a node that runs elsewhere.
+    pub(super) made: Option<AudioFormat>,
     /// How many samples it makes of one of a format, at most.
     pub(super) growth: Option<(AudioFormat, usize)>,
     /// A bit for each output that leads somewhere.
@@ -74,8 +82,33 @@ enum Call {
     Packet(usize),
     /// The answer to a packet of before.
     Settle,
+    /// Nothing is on its way.
+    Quiet,
     /// The end of an input.
     End,
+}
+
+/// A packet on its way to an input of a node.
+#[derive(Debug, Clone)]
+pub(super) struct Waiting {
+    pub(super) node: usize,
+    pub(super) port: PortId,
+    pub(super) packet: Packet,
+    /// How many of its frames the node has got already.
+    pub(super) done: usize,
+}
+
+impl Waiting {
+    /// A packet at the door of a node, in the node's own time.
+    fn new(nodes: &mut [Running], node: usize, port: PortId, mut packet: Packet) -> Self {
+        let running = &mut nodes[node];
+        // Streams that are joined have one clock, whenever each of them has begun.
+        let base = *running.base.get_or_insert(if running.joins { Pts::ZERO } else { packet.start });
+        if base.ticks != 0 {
+            packet.shift(|pts| pts.minus(base));
+        }
+        Self { node, port, packet, done: 0 }
+    }
 }
 
 /// A stream: processors in their graph. Results pile up until they are taken.
@@ -83,7 +116,8 @@ pub struct Stream {
     pub(super) graph: Arc<Graph>,
     pub(super) nodes: Vec<Running>,
     pub(super) out: Out,
-    queue: VecDeque<(usize, PortId, Packet)>,
+    /// What comes next is first. What a packet becomes goes before what waited already: each is done before the next.
+    pub(super) queue: VecDeque<Waiting>,
     results: Vec<(usize, Packet)>,
     pub(super) warnings: Vec<Warning>,
     pub(super) options: StreamOptions,
@@ -108,9 +142,13 @@ impl Stream {
             nodes.push(Running {
                 processor,
                 opened: None,
+                joins: node.joins(),
                 used: false,
                 next: vec![0; node.connected.len()],
+                base: None,
+                began: None,
                 adapted: None,
+                made: None,
                 growth: None,
                 wanted: wanted(node),
                 changed: BTreeMap::new(),
@@ -154,11 +192,12 @@ impl Stream {
             let mut takers = graph.takers().peekable();
             while let Some(node) = takers.next() {
                 if takers.peek().is_none() {
-                    return stream.deliver(node, PortId::FIRST, packet);
+                    stream.deliver(node, PortId::FIRST, packet)?;
+                    break;
                 }
                 stream.deliver(node, PortId::FIRST, packet.clone())?;
             }
-            Ok(())
+            stream.rest()
         })
     }
 
@@ -167,13 +206,17 @@ impl Stream {
     /// # Errors
     /// As [`push`](Self::push).
     pub fn push_port(&mut self, node: usize, port: PortId, packet: Packet) -> Result<()> {
-        self.guarded(|stream| stream.deliver(node, port, packet))
+        self.guarded(|stream| {
+            stream.deliver(node, port, packet)?;
+            stream.rest()
+        })
     }
 
     /// How many frames a packet is to a node, with the silence that is missing before it. One of another kind is one.
     pub fn frames_for(&self, node: usize, port: PortId, packet: &Packet) -> u64 {
         let RuntimeData::Audio(audio) = &packet.data else { return packet.data.frames() };
-        let at = packet.pts.to_frames(audio.sample_rate_hz());
+        let base = self.nodes[node].base.unwrap_or(packet.start);
+        let at = packet.pts.minus(base).to_frames(audio.sample_rate_hz());
         let next = self.nodes[node].next.get(port.index()).copied().unwrap_or(at);
         audio.frames() as u64 + u64::try_from(at.saturating_sub(next)).unwrap_or(0)
     }
@@ -231,7 +274,8 @@ impl Stream {
             {
                 return false;
             }
-            (node.used, node.adapted, node.recorder) = (false, None, Recorder::default());
+            (node.used, node.adapted, node.made, node.recorder) = (false, None, None, Recorder::default());
+            (node.base, node.began) = (None, None);
             node.next.fill(0);
         }
         self.failed.is_none()
@@ -334,18 +378,38 @@ impl Stream {
 
     /// Works until nothing moves.
     pub(super) fn pump(&mut self) -> Result<()> {
-        while let Some((node, port, packet)) = self.queue.pop_front() {
-            self.deliver_one(node, port, packet)?;
+        while let Some(waiting) = self.queue.pop_front() {
+            self.step(waiting)?;
+        }
+        Ok(())
+    }
+
+    /// Tells nodes that join streams that nothing is on its way any more.
+    fn rest(&mut self) -> Result<()> {
+        if !self.graph.joins {
+            return Ok(());
+        }
+        for node in 0..self.nodes.len() {
+            if self.nodes[node].used && self.nodes[node].joins {
+                self.call(node, Call::Quiet, |processor, out| processor.quiet(out))?;
+                self.pump()?;
+            }
         }
         Ok(())
     }
 
     pub(super) fn deliver(&mut self, node: usize, port: PortId, packet: Packet) -> Result<()> {
-        self.deliver_one(node, port, packet)?;
+        let waiting = Waiting::new(&mut self.nodes, node, port, packet);
+        if self.queue.is_empty() {
+            self.step(waiting)?;
+        } else {
+            // What a failure has left of a packet before it comes first.
+            self.queue.push_back(waiting);
+        }
         self.pump()
     }
 
-    pub(super) fn process_one(&mut self, node: usize, port: PortId, packet: Packet) -> Result<()> {
+    pub(super) fn process(&mut self, node: usize, port: PortId, packet: Packet) -> Result<()> {
         self.open(node, port, &packet)?;
         let recorder = &mut self.nodes[node].recorder;
         recorder.packets_in += 1;
@@ -362,7 +426,11 @@ impl Stream {
     /// Opens a node with the format of its first packet, and holds later ones to it.
     fn open(&mut self, node: usize, port: PortId, packet: &Packet) -> Result<()> {
         if !self.nodes[node].used {
-            self.open_with(node, opening(&self.graph.nodes[node], port, packet.data.format()))?;
+            let format = match &packet.data {
+                RuntimeData::Control(Control::Gap { format, .. }) => (*format).into(),
+                data => data.format(),
+            };
+            self.open_with(node, opening(&self.graph.nodes[node], port, format))?;
             self.nodes[node].used = true;
             return Ok(());
         }
@@ -421,20 +489,21 @@ impl Stream {
         let out = &mut self.out;
         out.listen(running.wanted);
         // Code of others finds the thread as it left it.
-        let _denormals = self.graph.nodes[node].waits().then(denormals::kept);
+        let waits = self.graph.nodes[node].waits();
+        let _denormals = waits.then(denormals::kept);
         let done = caught(|| work(running.processor.as_mut(), out));
         if let (Some(clock), Some(started)) = (&self.options.clock, started) {
             let ns = clock.now_ns().saturating_sub(started);
             match what {
                 Call::Packet(_) => running.recorder.call(ns),
                 Call::Settle => running.recorder.wait(ns),
-                Call::End => running.recorder.end(ns),
+                Call::Quiet | Call::End => running.recorder.end(ns),
             }
         }
         let mut failed = out.take_failed();
         failed.extend(done.err().map(|error| match what {
             Call::Packet(item) => error.at_item(item),
-            Call::Settle | Call::End => error,
+            Call::Settle | Call::Quiet | Call::End => error,
         }));
         let failure = self.failure_of(node, failed);
         if failure.as_ref().is_some_and(|error| !error.does_session_go_on()) {
@@ -443,12 +512,17 @@ impl Stream {
         }
         self.nodes[node].recorder.dropped += self.out.take_skipped();
         let mut packets = self.out.take();
-        for (port, packet) in packets.drain(..) {
-            let recorder = &mut self.nodes[node].recorder;
-            recorder.packets_out += 1;
-            recorder.frames_out += packet.data.frames();
-            self.route(node, port, packet);
-        }
+        self.routed(|stream| {
+            for (port, packet) in packets.drain(..) {
+                let recorder = &mut stream.nodes[node].recorder;
+                recorder.packets_out += 1;
+                recorder.frames_out += packet.data.frames();
+                if let (true, RuntimeData::Audio(audio)) = (waits, &packet.data) {
+                    stream.nodes[node].made = Some(audio.format());
+                }
+                stream.route(node, port, packet);
+            }
+        });
         self.out.refill(packets);
         failure.map_or(Ok(()), Err)
     }
@@ -471,7 +545,31 @@ impl Stream {
         first
     }
 
-    pub(super) fn route(&mut self, node: usize, port: PortId, packet: Packet) {
+    /// Routes packets, which come before those that wait already.
+    pub(super) fn routed(&mut self, route: impl FnOnce(&mut Self)) {
+        let before = self.queue.len();
+        route(self);
+        if before > 0 {
+            self.queue.rotate_left(before);
+        }
+    }
+
+    /// What a node has put out, in the time of the stream.
+    fn outside(&mut self, node: usize, packet: &mut Packet) {
+        let running = &mut self.nodes[node];
+        packet.start = match running.base {
+            _ if running.joins => *running.began.get_or_insert(packet.pts),
+            Some(base) if base.ticks != 0 => {
+                packet.shift(|pts| pts.plus(base));
+                base
+            }
+            _ => Pts::ZERO,
+        };
+    }
+
+    /// Hands a packet to whoever an output leads to.
+    pub(super) fn route(&mut self, node: usize, port: PortId, mut packet: Packet) {
+        self.outside(node, &mut packet);
         let at = &self.graph.nodes[node];
         let result = at.result[port.index()];
         let targets = &at.targets[port.index()];
@@ -485,18 +583,21 @@ impl Stream {
             self.results.push((result, packet.clone()));
         }
         for &(target, target_port) in rest {
-            self.queue.push_back((target, target_port, packet.clone()));
+            let waiting = Waiting::new(&mut self.nodes, target, target_port, packet.clone());
+            self.queue.push_back(waiting);
         }
-        self.queue.push_back((last.0, last.1, packet));
+        let waiting = Waiting::new(&mut self.nodes, last.0, last.1, packet);
+        self.queue.push_back(waiting);
     }
 }
 
-/// The formats that a node is opened with: that of its first packet; of its other inputs the kind, or nothing where
-/// they are not connected.
+/// The formats that a node is opened with: that of its first packet; of its other inputs what is declared, or the kind, or
+/// nothing where they are not connected.
 fn opening(node: &GraphNode, first: PortId, format: Format) -> Vec<Format> {
-    let ports = node.kind.info().inputs.iter().zip(&node.connected).enumerate();
-    let formats = ports.map(|(index, (port, connected))| match port.kinds {
+    let ports = node.kind.info().inputs.iter().zip(node.connected.iter().zip(&node.expected)).enumerate();
+    let formats = ports.map(|(index, (port, (connected, expected)))| match port.kinds {
         _ if index == first.index() => format.clone(),
+        _ if port.takes_gaps && *connected && expected.audio().is_ok() => expected.clone(),
         kinds if *connected && kinds == Kinds::only(Kind::Audio) => Format::AUDIO,
         kinds if *connected && kinds == Kinds::only(Kind::Json) => Format::Json,
         _ => Format::Unknown,

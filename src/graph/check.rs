@@ -331,7 +331,9 @@ fn build(
                 on_error: spec.on_error,
                 declared,
                 connected: vec![false; info.inputs.len()],
+                expected: vec![Format::Unknown; info.inputs.len()],
                 takes_pieces: vec![false; info.inputs.len()],
+                is_waited_for: info.inputs.iter().any(|port| port.takes_gaps),
                 targets: vec![Vec::new(); info.outputs.len()],
                 result: vec![None; info.outputs.len()],
                 kind,
@@ -344,6 +346,9 @@ fn build(
         let to = &mut nodes[place[edge.to]];
         to.connected[edge.to_port.index()] = true;
         to.takes_pieces[edge.to_port.index()] = pieces;
+    }
+    for node in (0..nodes.len()).rev() {
+        nodes[node].is_waited_for |= nodes[node].targets.iter().flatten().any(|(to, _)| nodes[*to].is_waited_for);
     }
     let sources =
         nodes.iter().enumerate().filter(|(_, node)| !node.connected.contains(&true)).map(|(i, _)| i).collect();
@@ -362,7 +367,12 @@ fn build(
         let node_id = nodes[node].id.clone();
         results.push(ResultPort { node, port, node_id, port_name, stream: port != PortId::FIRST, pieces });
     }
-    Graph::new(manifest.name.clone().unwrap_or_default(), nodes, sources, results)
+    let mut graph = Graph::new(manifest.name.clone().unwrap_or_default(), nodes, sources, results);
+    // What contradicts itself is told elsewhere.
+    if let Ok((inputs, _)) = graph.flow(&Format::Unknown, true) {
+        graph.nodes.iter_mut().zip(inputs).for_each(|(node, inputs)| node.expected = inputs);
+    }
+    graph
 }
 
 /// The results of a node when the manifest names none: its unconnected outputs.

@@ -35,6 +35,8 @@ pub struct Graph {
     pub sources: Vec<usize>,
     /// The ports whose packets are the results.
     pub results: Vec<ResultPort>,
+    /// Whether a node of it joins streams.
+    pub joins: bool,
     runs: Runs,
     /// Of the format asked for last, what a frame costs, and how many samples it becomes.
     cost: ArcSwapOption<(AudioFormat, (f64, f64))>,
@@ -43,7 +45,8 @@ pub struct Graph {
 impl Graph {
     fn new(name: String, nodes: Vec<GraphNode>, sources: Vec<usize>, results: Vec<ResultPort>) -> Self {
         let runs = nodes.iter().map(|node| node.kind.runs()).max().unwrap_or_default();
-        Self { name, nodes, sources, results, runs, cost: ArcSwapOption::empty() }
+        let joins = nodes.iter().any(GraphNode::joins);
+        Self { name, nodes, sources, results, joins, runs, cost: ArcSwapOption::empty() }
     }
 
     /// Positions of the sources that take input: a node that makes its own data takes none.
@@ -84,8 +87,12 @@ pub struct GraphNode {
     pub declared: Format,
     /// For each input, how many connections end there: 0 or 1.
     pub connected: Vec<bool>,
+    /// For each input, the format that comes, as far as what is declared tells.
+    pub expected: Vec<Format>,
     /// For each input, whether what comes is in pieces, each a thing of its own that stays whole.
     pub takes_pieces: Vec<bool>,
+    /// Whether a node that joins streams comes of it: that waits for audio, and must be told when there is none.
+    pub is_waited_for: bool,
     /// For each output, where its packets go.
     pub targets: Vec<Vec<(usize, PortId)>>,
     /// For each output, its position among the results.
@@ -96,6 +103,11 @@ impl GraphNode {
     /// Whether it runs elsewhere, in a Python interpreter.
     pub fn waits(&self) -> bool {
         self.kind.runs() != Runs::Natively
+    }
+
+    /// Whether it joins streams, and so may wait for one of them.
+    pub fn joins(&self) -> bool {
+        self.kind.info().inputs.iter().any(|port| port.takes_gaps)
     }
 
     /// Whether a parameter may have a value, besides the others.

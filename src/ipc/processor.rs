@@ -389,6 +389,14 @@ impl Processor for PythonProcessor {
             out.emit(PortId::FIRST, packet);
             return Ok(());
         }
+        if let RuntimeData::Control(Control::Gap { until, format }) = packet.data {
+            // What it holds back still comes.
+            self.answer_all(out)?;
+            let until = self.declared.latency.map_or(until, |latency| until.minus(latency));
+            let gap = packet.with(RuntimeData::Control(Control::Gap { until, format }), packet.pts.min(until));
+            out.emit(PortId::FIRST, gap);
+            return Ok(());
+        }
         self.refresh()?;
         self.put_due(out);
         while self.under_way.len() >= self.window() {

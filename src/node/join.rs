@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::data::{AudioBuffer, Format, Pts};
+use crate::data::{AudioBuffer, AudioFormat, Format, Pts};
 use crate::error::{Error, ErrorKind, Result};
 use crate::node::PortId;
 
@@ -20,17 +20,48 @@ pub enum Missing {
     Silence,
 }
 
+/// One input is never so far from the others, in seconds: the silence would be made sample by sample.
+const MOST_GAP_S: i64 = 600;
+
+impl Missing {
+    /// How far inputs may lie apart where nothing else is said, in milliseconds: as long as paths of a graph may differ, or
+    /// as long as a live mix can wait.
+    pub fn max_skew_ms(self) -> u32 {
+        match self {
+            Self::Wait => 10_000,
+            Self::Silence => 200,
+        }
+    }
+}
+
 /// One input.
 #[derive(Debug, Default)]
 struct Lane {
     connected: bool,
-    seen: bool,
+    /// Whether audio or a gap has come.
+    begun: bool,
     ended: bool,
+    /// The channels as far as they are declared.
+    declared: Option<u16>,
+    /// 0 before they are known.
     channels: usize,
-    parts: VecDeque<AudioBuffer>,
-    /// The frame of the first sample that waits, and the one behind the last.
+    /// Audio that waits, in order, each with its first frame. What lies between is silence.
+    parts: VecDeque<(i64, AudioBuffer)>,
+    /// The frame that it begins with, and the one up to which all is known.
     start: i64,
     end: i64,
+}
+
+impl Lane {
+    /// Takes note that all is known from one frame to another.
+    fn knows(&mut self, from: i64, until: i64, channels: u16) {
+        if !self.begun {
+            (self.begun, self.start, self.end) = (true, from, from);
+        }
+        self.connected = true;
+        self.channels = usize::from(channels);
+        self.end = self.end.max(until);
+    }
 }
 
 /// The inputs of a node that joins audio. All have one sample rate.
@@ -45,22 +76,29 @@ pub struct Join {
 }
 
 impl Join {
-    /// For inputs that may lie `max_skew_ms` apart.
-    pub fn new(missing: Missing, max_skew_ms: u32) -> Self {
+    /// For inputs that may lie `max_skew_ms` apart, or as far as [`Missing::max_skew_ms`] says.
+    pub fn new(missing: Missing, max_skew_ms: Option<u32>) -> Self {
+        let max_skew_ms = max_skew_ms.unwrap_or(missing.max_skew_ms());
         Self { lanes: Vec::new(), missing, max_skew_ms, sample_rate_hz: None, at: None }
     }
 
     /// Takes the formats of the inputs, `Unknown` for those that are not connected.
     pub fn open(&mut self, inputs: &[Format]) {
-        let lanes = inputs.iter().map(|format| Lane { connected: *format != Format::Unknown, ..Lane::default() });
-        self.lanes = lanes.collect();
+        let lane = |format: &Format| Lane {
+            connected: *format != Format::Unknown,
+            channels: format.channels().map_or(0, usize::from),
+            declared: format.channels(),
+            ..Lane::default()
+        };
+        self.lanes = inputs.iter().map(lane).collect();
     }
 
     /// Forgets the stream.
     pub fn reset(&mut self) {
         (self.sample_rate_hz, self.at) = (None, None);
         for lane in &mut self.lanes {
-            *lane = Lane { connected: lane.connected, ..Lane::default() };
+            let (connected, declared) = (lane.connected, lane.declared);
+            *lane = Lane { connected, declared, channels: declared.map_or(0, usize::from), ..Lane::default() };
         }
     }
 
@@ -72,46 +110,50 @@ impl Join {
     /// The channels of each connected input; `None` before all of them are known.
     pub fn channels(&self) -> Option<Vec<usize>> {
         let connected = self.lanes.iter().filter(|lane| lane.connected);
-        connected.map(|lane| lane.seen.then_some(lane.channels)).collect()
+        connected.map(|lane| (lane.channels > 0).then_some(lane.channels)).collect()
     }
 
     /// Takes audio. Gives how many of its frames came too late and were left out.
     ///
     /// # Errors
-    /// `Format` for another sample rate than that of the other inputs, or when an input is too far behind.
+    /// `Format` for another sample rate than that of the other inputs.
     pub fn push(&mut self, port: PortId, audio: AudioBuffer, pts: Pts) -> Result<u64> {
-        let rate = audio.sample_rate_hz();
-        let expected = *self.sample_rate_hz.get_or_insert(rate);
-        if rate != expected {
-            return Err(Error::new(
-                ErrorKind::Format,
-                format!("sample_rate_hz of `in_{}` is {rate}, expected {expected} as of the other inputs", port.0 + 1),
-            )
-            .code_of("RM0201")
-            .hint("put an AudioResample before it"));
-        }
-        let from = pts.to_frames(rate);
+        let format = audio.format();
+        self.check_rate(port, format)?;
+        let from = pts.nearest_frame(format.sample_rate_hz());
         let frames = audio.frames() as i64;
-        let late = self.at.map_or(0, |at| (at - from).clamp(0, frames));
         let Some(lane) = self.lanes.get_mut(port.index()) else { return Ok(0) };
-        lane.connected = true;
-        lane.channels = usize::from(audio.channels());
-        if !lane.seen {
-            (lane.seen, lane.start, lane.end) = (true, from + late, from + late);
-        }
-        if late > 0 {
-            lane.start = lane.start.max(from + late);
-        }
+        let known = if lane.begun { lane.end } else { i64::MIN };
+        let first = self.at.unwrap_or(i64::MIN).max(known).max(from);
+        lane.knows(first, from + frames, format.channels());
+        let late = (first - from).min(frames);
         if late < frames {
-            let kept = if late == 0 { audio } else { audio.slice(late as usize..frames as usize) };
-            if lane.parts.is_empty() {
-                lane.start = from + late;
-            }
-            lane.parts.push_back(kept);
+            lane.parts.push_back((first, audio.slice(late as usize..frames as usize)));
         }
-        lane.end = lane.end.max(from + frames);
-        self.check_skew(rate)?;
         Ok(late as u64)
+    }
+
+    /// Takes note that nothing comes from one time to another.
+    ///
+    /// # Errors
+    /// `Format` for another sample rate than that of the other inputs.
+    pub fn gap(&mut self, port: PortId, format: AudioFormat, from: Pts, until: Pts) -> Result<()> {
+        self.check_rate(port, format)?;
+        let rate = format.sample_rate_hz();
+        if let Some(lane) = self.lanes.get_mut(port.index()) {
+            lane.knows(from.nearest_frame(rate), until.nearest_frame(rate), format.channels());
+        }
+        Ok(())
+    }
+
+    fn check_rate(&mut self, port: PortId, format: AudioFormat) -> Result<()> {
+        let rate = format.sample_rate_hz();
+        let expected = *self.sample_rate_hz.get_or_insert(rate);
+        if rate == expected {
+            return Ok(());
+        }
+        let text = format!("sample_rate_hz of `in_{}` is {rate}, expected {expected} as of the other inputs", port.0 + 1);
+        Err(Error::new(ErrorKind::Format, text).code_of("RM0201").hint("put an AudioResample before it"))
     }
 
     /// An input has ended: it is silence from there on.
@@ -123,65 +165,57 @@ impl Join {
 
     /// Frames that wait for another input.
     pub fn held_frames(&self) -> u64 {
-        let at = self.at.unwrap_or(i64::MAX);
-        let held = self.lanes.iter().filter(|lane| lane.seen).map(|lane| lane.end - lane.start.min(at));
+        let begun = self.lanes.iter().filter(|lane| lane.begun);
+        let held = begun.map(|lane| lane.end - self.at.unwrap_or(lane.start));
         held.max().unwrap_or(0).max(0) as u64
     }
 
-    fn skew(&self, rate: u32) -> i64 {
-        i64::from(self.max_skew_ms) * i64::from(rate) / 1000
-    }
-
     fn last(&self) -> i64 {
-        self.lanes.iter().filter(|lane| lane.seen).map(|lane| lane.end).max().unwrap_or(0)
-    }
-
-    fn check_skew(&self, rate: u32) -> Result<()> {
-        let last = self.last();
-        if self.missing == Missing::Silence {
-            return Ok(());
-        }
-        let waits = |lane: &&Lane| lane.connected && !lane.ended;
-        let behind =
-            self.lanes.iter().enumerate().find(|(_, lane)| {
-                waits(lane) && last - if lane.seen { lane.end } else { self.first() } > self.skew(rate)
-            });
-        let Some((index, lane)) = behind else { return Ok(()) };
-        let is = last - if lane.seen { lane.end } else { self.first() };
-        Err(Error::new(
-            ErrorKind::Format,
-            format!(
-                "`in_{}` is {:.3} s behind, expected at most {} ms",
-                index + 1,
-                Pts::frames(is, rate).seconds(),
-                self.max_skew_ms
-            ),
-        )
-        .hint("feed every input, raise `max_skew_ms`, or set \"missing\": \"silence\""))
+        self.lanes.iter().filter(|lane| lane.begun).map(|lane| lane.end).max().unwrap_or(0)
     }
 
     fn first(&self) -> i64 {
-        self.lanes.iter().filter(|lane| lane.seen).map(|lane| lane.start).min().unwrap_or(0)
+        self.lanes.iter().filter(|lane| lane.begun).map(|lane| lane.start).min().unwrap_or(0)
     }
 
-    /// The frames that every input has something to say about: from where, and how many.
-    pub fn ready(&mut self) -> Option<(i64, usize)> {
-        let rate = self.sample_rate_hz?;
-        let (first, last) = (self.first(), self.last());
-        let at = self.at.unwrap_or(first);
+    /// Up to where a lane is known, as far as anybody can tell.
+    fn known(&self, lane: &Lane) -> i64 {
+        if lane.begun { lane.end } else { self.at.unwrap_or_else(|| self.first()) }
+    }
+
+    /// The frames that every input has something to say about: from where, and how many. `quiet`: whatever was on its way
+    /// has come, so that an input that is too far behind is not waited for any longer.
+    ///
+    /// # Errors
+    /// `Format` when one is, and it is to be waited for.
+    pub fn ready(&mut self, quiet: bool) -> Result<Option<(i64, usize)>> {
+        let Some(rate) = self.sample_rate_hz else { return Ok(None) };
+        let last = self.last();
+        let oldest = last - i64::from(self.max_skew_ms) * i64::from(rate) / 1000;
         let mut until = last;
-        for lane in self.lanes.iter().filter(|lane| lane.connected && !lane.ended) {
+        for (index, lane) in self.lanes.iter().enumerate().filter(|(_, lane)| lane.connected && !lane.ended) {
+            let known = self.known(lane);
             match self.missing {
-                Missing::Wait if !lane.seen => return None,
-                Missing::Wait => until = until.min(lane.end),
-                Missing::Silence => {
-                    until = until.min(if lane.seen { lane.end } else { at }.max(last - self.skew(rate)));
+                Missing::Wait if quiet && known < oldest => return Err(self.behind(index, last - known, rate)),
+                Missing::Silence if quiet && last - known > MOST_GAP_S * i64::from(rate) => {
+                    return Err(self.behind(index, last - known, rate));
                 }
+                Missing::Silence if quiet => until = until.min(known.max(oldest)),
+                _ if !lane.begun => return Ok(None),
+                _ => until = until.min(known),
             }
         }
-        let frames = usize::try_from(until - at).ok().filter(|frames| *frames > 0)?;
+        let at = self.at.unwrap_or_else(|| self.first());
+        let Some(frames) = usize::try_from(until - at).ok().filter(|frames| *frames > 0) else { return Ok(None) };
         self.at = Some(at);
-        Some((at, frames))
+        Ok(Some((at, frames)))
+    }
+
+    fn behind(&self, index: usize, frames: i64, rate: u32) -> Error {
+        let seconds = Pts::frames(frames, rate).seconds();
+        let text = format!("`in_{}` is {seconds:.3} s behind, expected at most {} ms", index + 1, self.max_skew_ms);
+        Error::new(ErrorKind::Format, text)
+            .hint("feed every input, raise `max_skew_ms`, or set \"missing\": \"silence\"")
     }
 
     /// Takes `frames` frames out: `put` gets the number of the input among the connected ones, the frame that its
@@ -190,19 +224,19 @@ impl Join {
         let at = self.at.unwrap_or(0);
         let end = at + frames as i64;
         for (number, lane) in self.lanes.iter_mut().filter(|lane| lane.connected).enumerate() {
-            while lane.start < end
-                && let Some(part) = lane.parts.front_mut()
+            while let Some((start, part)) = lane.parts.front_mut()
+                && *start < end
             {
-                let take = (end - lane.start).min(part.frames() as i64) as usize;
-                let offset = (lane.start - at) as usize;
+                let take = (end - *start).min(part.frames() as i64) as usize;
+                let offset = (*start - at) as usize;
                 if take == part.frames() {
                     put(number, offset, part);
                     lane.parts.pop_front();
                 } else {
                     put(number, offset, &part.slice(0..take));
                     *part = part.slice(take..part.frames());
+                    *start += take as i64;
                 }
-                lane.start += take as i64;
             }
         }
         self.at = Some(end);

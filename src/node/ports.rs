@@ -33,6 +33,9 @@ pub struct PortInfo {
     pub pieces: bool,
     /// Of an input: packets come as they came, out of order and with gaps. Else the engine fills gaps with silence.
     pub as_it_comes: bool,
+    /// Of an input: it takes a [`Gap`](crate::data::Control::Gap), and audio behind one as it is. Else the engine makes
+    /// silence of both.
+    pub takes_gaps: bool,
 }
 
 impl PortInfo {
@@ -53,7 +56,7 @@ impl PortInfo {
 
     /// A port with a name of its own.
     pub fn named(name: &'static str, kinds: impl Into<Kinds>) -> Self {
-        Self { name, kinds: kinds.into(), on_request: false, pieces: false, as_it_comes: false }
+        Self { name, kinds: kinds.into(), on_request: false, pieces: false, as_it_comes: false, takes_gaps: false }
     }
 
     /// The same port, as a result only where it is asked for.
@@ -67,6 +70,13 @@ impl PortInfo {
     #[must_use]
     pub fn pieces(mut self) -> Self {
         self.pieces = true;
+        self
+    }
+
+    /// The same port, of a node that knows what a gap is.
+    #[must_use]
+    pub fn takes_gaps(mut self) -> Self {
+        self.takes_gaps = true;
         self
     }
 
@@ -118,7 +128,9 @@ pub enum Memory {
 impl NodeInfo {
     /// The inputs of a node that joins: `in_1`, `in_2` and so on. A connection without a port takes the first free one.
     pub fn numbered(kinds: impl Into<Kinds> + Copy) -> Vec<PortInfo> {
-        ["in_1", "in_2", "in_3", "in_4", "in_5", "in_6", "in_7", "in_8"].map(|name| PortInfo::named(name, kinds)).into()
+        ["in_1", "in_2", "in_3", "in_4", "in_5", "in_6", "in_7", "in_8"]
+            .map(|name| PortInfo::named(name, kinds).takes_gaps())
+            .into()
     }
 
     /// Whether its inputs are numbered.

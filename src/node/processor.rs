@@ -145,6 +145,16 @@ pub trait Processor: Send {
         Ok(())
     }
 
+    /// Whatever was put into the graph has come to its nodes: a node that waits for one of its inputs may decide that it
+    /// has waited long enough. Called for nodes whose inputs take gaps.
+    ///
+    /// # Errors
+    /// As [`process`](Self::process).
+    fn quiet(&mut self, out: &mut Out) -> Result<()> {
+        let _ = out;
+        Ok(())
+    }
+
     /// Forgets the stream. Plans and weights stay.
     fn reset(&mut self);
 

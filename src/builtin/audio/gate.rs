@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::segments::{self, Heard};
+use crate::data::Control;
 use crate::node::prelude::*;
 
 /// Parameters of `Gate`.
@@ -64,6 +65,7 @@ impl TypedNode for Gate {
             spans: VecDeque::new(),
             decided: 0,
             heard: 0,
+            told: 0,
         }))
     }
 }
@@ -81,6 +83,8 @@ struct Gated {
     decided: i64,
     /// What the VAD has heard.
     heard: i64,
+    /// The frame after the last one that was passed, or said to be left out.
+    told: i64,
 }
 
 impl Gated {
@@ -105,6 +109,17 @@ impl Gated {
         Ok(())
     }
 
+    /// Says that nothing comes before what is decided.
+    fn tell(&mut self, packet: &Packet, format: AudioFormat, out: &mut Out) {
+        if self.told < self.decided {
+            let (from, until) = (self.told, self.decided);
+            let time = |frame| Pts::frames(frame, format.sample_rate_hz());
+            let gap = RuntimeData::Control(Control::Gap { until: time(until), format });
+            out.emit(PortId::FIRST, packet.with(gap, time(from)));
+            self.told = until;
+        }
+    }
+
     /// Decides on all audio before a frame.
     fn decide(&mut self, until: i64, out: &mut Out) {
         while let Some((at, packet)) = self.held.pop_front() {
@@ -121,10 +136,14 @@ impl Gated {
                 if first < last {
                     let part = audio.slice((first - at) as usize..(last - at) as usize);
                     out.emit(PortId::FIRST, packet.with(part, Pts::frames(first, rate)));
+                    self.told = last;
                 }
                 from = if first == stop { stop } else { last };
             }
             self.decided = stop.max(self.decided);
+            if stop < end || self.held.is_empty() {
+                self.tell(&packet, audio.format(), out);
+            }
             if stop < end {
                 let rest = audio.slice((stop.max(at) - at) as usize..(end - at) as usize);
                 let rest = packet.with(rest, Pts::frames(stop.max(at), rate));
@@ -176,7 +195,7 @@ impl Processor for Gated {
     }
 
     fn reset(&mut self) {
-        (self.rate, self.decided, self.heard) = (None, 0, 0);
+        (self.rate, self.decided, self.heard, self.told) = (None, 0, 0, 0);
         self.early.clear();
         self.held.clear();
         self.spans.clear();

@@ -96,7 +96,7 @@ impl Buffer {
 
     fn put(&self, audio: AudioBuffer, at: i64, out: &mut Out) {
         let pts = Pts::frames(at, audio.sample_rate_hz());
-        out.emit(PortId::FIRST, Packet { data: audio.into(), pts, item: self.tag.0, generation: self.tag.1 });
+        out.emit(PortId::FIRST, Packet::new(audio, pts).tagged(self.tag.0, self.tag.1));
     }
 
     fn event(&self, event: &str, at: i64, frames: i64, count: u64, format: AudioFormat, out: &mut Out) {
@@ -106,7 +106,7 @@ impl Buffer {
             let data = RuntimeData::json(
                 json!({"event": event, "sample": at, "frames": frames, "time_s": pts.seconds(), "count": count}),
             );
-            out.emit(PortId::EVENTS, Packet { data, pts, item: self.tag.0, generation: self.tag.1 });
+            out.emit(PortId::EVENTS, Packet::new(data, pts).tagged(self.tag.0, self.tag.1));
         }
     }
 

@@ -90,7 +90,7 @@ impl Levels {
         let pts = Pts::frames(i64::try_from(self.start).unwrap_or(i64::MAX), self.rate);
         let data = RuntimeData::json(value);
         let (item, generation) = packet.map_or((0, 0), |packet| (packet.item, packet.generation));
-        out.emit(PortId::EVENTS, Packet { data, pts, item, generation });
+        out.emit(PortId::EVENTS, Packet::new(data, pts).tagged(item, generation));
     }
 }
 

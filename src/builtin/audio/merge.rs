@@ -4,21 +4,20 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::node::prelude::*;
+use crate::data::Control;
 use crate::node::{Join, Missing};
 
 /// Parameters of `Merge`.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Params {
-    /// How far inputs may lie apart, in milliseconds.
+    /// What happens when an input does not keep up. `wait`: its audio is waited for, and an error when it is too far
+    /// behind. `silence`: it is silence then, and what comes of it later is left out.
+    missing: Missing,
+    /// How far inputs may lie apart, in milliseconds. By default 10000 where they are waited for, and 200 where they are
+    /// silence then.
     #[schemars(range(min = 1, max = 60000))]
-    max_skew_ms: u32,
-}
-
-impl Default for Params {
-    fn default() -> Self {
-        Self { max_skew_ms: 10_000 }
-    }
+    max_skew_ms: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -74,7 +73,8 @@ impl TypedNode for Merge {
     }
 
     fn build(&self, params: Params) -> Result<Box<dyn Processor>> {
-        Ok(Box::new(Merger { join: Join::new(Missing::Wait, params.max_skew_ms), channels: Vec::new() }))
+        let join = Join::new(params.missing, params.max_skew_ms);
+        Ok(Box::new(Merger { join, channels: Vec::new(), tag: (0, 0) }))
     }
 }
 
@@ -82,15 +82,18 @@ struct Merger {
     join: Join,
     /// Of each connected input, from the first output on.
     channels: Vec<usize>,
+    /// Item and generation of the last packet.
+    tag: (u32, u32),
 }
 
 impl Merger {
-    fn put(&mut self, item: u32, generation: u32, out: &mut Out) -> Result<()> {
-        while let (Some((at, frames)), Some(rate)) = (self.join.ready(), self.join.sample_rate_hz()) {
+    fn put(&mut self, quiet: bool, out: &mut Out) -> Result<()> {
+        let (item, generation) = self.tag;
+        while let (Some((at, frames)), Some(rate)) = (self.join.ready(quiet)?, self.join.sample_rate_hz()) {
             if self.channels.is_empty() {
                 self.channels = self.join.channels().ok_or_else(|| {
-                    Error::new(ErrorKind::Format, "an input has ended without audio: its channels are not known")
-                        .hint("feed every input, or connect fewer")
+                    Error::new(ErrorKind::Format, "an input has given no audio: its channels are not known")
+                        .hint("declare the manifest's `input`, feed every input, or connect fewer")
                 })?;
             }
             let channels = &self.channels;
@@ -107,7 +110,7 @@ impl Merger {
                     row[before..before + count].copy_from_slice(frame);
                 }
             });
-            out.emit(PortId::FIRST, Packet { data: whole.into(), pts: Pts::frames(at, rate), item, generation });
+            out.emit(PortId::FIRST, Packet::new(whole, Pts::frames(at, rate)).tagged(item, generation));
         }
         Ok(())
     }
@@ -120,14 +123,24 @@ impl Processor for Merger {
     }
 
     fn process(&mut self, port: PortId, packet: Packet, out: &mut Out) -> Result<()> {
-        let RuntimeData::Audio(audio) = packet.data else { return Ok(()) };
-        self.join.push(port, audio, packet.pts)?;
-        self.put(packet.item, packet.generation, out)
+        self.tag = (packet.item, packet.generation);
+        match packet.data {
+            RuntimeData::Audio(audio) => {
+                self.join.push(port, audio, packet.pts)?;
+            }
+            RuntimeData::Control(Control::Gap { until, format }) => self.join.gap(port, format, packet.pts, until)?,
+            _ => return Ok(()),
+        }
+        self.put(false, out)
+    }
+
+    fn quiet(&mut self, out: &mut Out) -> Result<()> {
+        self.put(true, out)
     }
 
     fn end(&mut self, port: PortId, out: &mut Out) -> Result<()> {
         self.join.end(port);
-        self.put(0, 0, out)
+        self.put(false, out)
     }
 
     fn held_frames(&self) -> u64 {

@@ -5,24 +5,20 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::node::prelude::*;
+use crate::data::Control;
 use crate::node::{Join, Missing};
 
 /// Parameters of `Mix`.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct Params {
     /// What happens when an input does not keep up. `wait`: its audio is waited for, and an error when it is too far
     /// behind. `silence`: it is silence then, and what comes of it later is left out and counted in `events`.
     missing: Missing,
-    /// How far inputs may lie apart, in milliseconds.
+    /// How far inputs may lie apart, in milliseconds. By default 10000 where they are waited for, and 200 where they are
+    /// silence then.
     #[schemars(range(min = 1, max = 60000))]
-    max_skew_ms: u32,
-}
-
-impl Default for Params {
-    fn default() -> Self {
-        Self { missing: Missing::Wait, max_skew_ms: 10_000 }
-    }
+    max_skew_ms: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -74,19 +70,30 @@ impl TypedNode for Mix {
     }
 
     fn build(&self, params: Params) -> Result<Box<dyn Processor>> {
-        Ok(Box::new(Mixer { join: Join::new(params.missing, params.max_skew_ms), format: None }))
+        Ok(Box::new(Mixer { join: Join::new(params.missing, params.max_skew_ms), format: None, tag: (0, 0) }))
     }
 }
 
 struct Mixer {
     join: Join,
     format: Option<AudioFormat>,
+    /// Item and generation of the last packet.
+    tag: (u32, u32),
 }
 
 impl Mixer {
-    fn put(&mut self, item: u32, generation: u32, out: &mut Out) -> Result<()> {
-        let Some(format) = self.format else { return Ok(()) };
-        while let Some((at, frames)) = self.join.ready() {
+    fn check(&mut self, port: PortId, is: AudioFormat) -> Result<()> {
+        let format = *self.format.get_or_insert(is);
+        if is.channels() == format.channels() {
+            return Ok(());
+        }
+        let text = format!("channels of `in_{}` is {}, expected {}", port.0 + 1, is.channels(), format.channels());
+        Err(Error::new(ErrorKind::Format, text).code_of("RM0201").hint("put an AudioChannels before it"))
+    }
+
+    fn put(&mut self, quiet: bool, out: &mut Out) -> Result<()> {
+        let (Some(format), (item, generation)) = (self.format, self.tag) else { return Ok(()) };
+        while let Some((at, frames)) = self.join.ready(quiet)? {
             let frames = frames.min(65_536);
             let mut mix = out.audio(format, frames)?;
             let target = mix.samples_mut()?;
@@ -97,7 +104,7 @@ impl Mixer {
                 target.iter_mut().zip(audio.samples()).for_each(|(sum, sample)| *sum += sample);
             });
             let pts = Pts::frames(at, format.sample_rate_hz());
-            out.emit(PortId::FIRST, Packet { data: mix.into(), pts, item, generation });
+            out.emit(PortId::FIRST, Packet::new(mix, pts).tagged(item, generation));
         }
         Ok(())
     }
@@ -111,28 +118,34 @@ impl Processor for Mixer {
     }
 
     fn process(&mut self, port: PortId, packet: Packet, out: &mut Out) -> Result<()> {
-        let RuntimeData::Audio(audio) = packet.data else { return Ok(()) };
+        self.tag = (packet.item, packet.generation);
+        let audio = match packet.data {
+            RuntimeData::Audio(audio) => audio,
+            RuntimeData::Control(Control::Gap { until, format }) => {
+                self.check(port, format)?;
+                self.join.gap(port, format, packet.pts, until)?;
+                return self.put(false, out);
+            }
+            _ => return Ok(()),
+        };
         let is = audio.format();
-        let format = *self.format.get_or_insert(is);
-        if is.channels() != format.channels() {
-            let text = format!("channels of `in_{}` is {}, expected {}", port.0 + 1, is.channels(), format.channels());
-            return Err(Error::new(ErrorKind::Format, text).code_of("RM0201").hint("put an AudioChannels before it"));
-        }
+        self.check(port, is)?;
         let late = self.join.push(port, audio, packet.pts)?;
         if late > 0 && out.wants(PortId::EVENTS) {
             let value = json!({"event": "late", "input": format!("in_{}", port.0 + 1), "sample": packet.pts.to_frames(is.sample_rate_hz()), "frames": late});
             let data = RuntimeData::json(value);
-            out.emit(
-                PortId::EVENTS,
-                Packet { data, pts: packet.pts, item: packet.item, generation: packet.generation },
-            );
+            out.emit(PortId::EVENTS, Packet::new(data, packet.pts).tagged(self.tag.0, self.tag.1));
         }
-        self.put(packet.item, packet.generation, out)
+        self.put(false, out)
+    }
+
+    fn quiet(&mut self, out: &mut Out) -> Result<()> {
+        self.put(true, out)
     }
 
     fn end(&mut self, port: PortId, out: &mut Out) -> Result<()> {
         self.join.end(port);
-        self.put(0, 0, out)
+        self.put(false, out)
     }
 
     fn held_frames(&self) -> u64 {

@@ -111,7 +111,7 @@ impl Converter {
         let pts = Pts::frames(self.frames - ahead as i64, self.params.target_rate);
         self.frames += audio.frames() as i64;
         let (item, generation) = self.tag.unwrap_or_default();
-        out.emit(PortId::FIRST, Packet { data: audio.into(), pts, item, generation });
+        out.emit(PortId::FIRST, Packet::new(audio, pts).tagged(item, generation));
     }
 }
 
