@@ -286,7 +286,8 @@ fn random_graph(random: &mut Random) -> (String, End) {
             1 => add("Chunk", json!({"frames": 1 + random.below(3_000)})),
             2 => add("AudioLevel", json!({})),
             3 => {
-                end.channels = 1 + random.below(2) as u16;
+                // Others than these have no rule.
+                end.channels = if from.channels > 2 { 1 } else { 1 + random.below(2) as u16 };
                 add("AudioChannels", json!({"channels": end.channels}));
             }
             4 => {

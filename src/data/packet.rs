@@ -137,6 +137,11 @@ impl Packet {
         Self { data: data.into(), pts, item: self.item, generation: self.generation, start: self.start }
     }
 
+    /// Whether it says that nothing comes, which is for nodes alone.
+    pub(crate) fn is_gap(&self) -> bool {
+        matches!(self.data, RuntimeData::Control(Control::Gap { .. }))
+    }
+
     /// Moves it in time.
     pub(crate) fn shift(&mut self, moved: impl Fn(Pts) -> Pts) {
         self.pts = moved(self.pts);

@@ -195,6 +195,7 @@ impl Shared {
             for (result, packet) in results {
                 for exit in &self.stages.stages[stage].exits[result] {
                     match *exit {
+                        Exit::Result(_) if packet.is_gap() => {}
                         Exit::Result(result) => state.put_out(result, packet.clone(), self),
                         Exit::Stage(to, node, port) => {
                             state.work[to].queue.push_back(Entry::Packet(node, port, packet.clone()));

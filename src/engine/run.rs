@@ -73,7 +73,7 @@ pub fn run(graph: &Arc<Graph>, idle: &Idle, items: Vec<RuntimeData>, options: &R
     let mut collectors: Vec<Collector> = graph.results.iter().cloned().map(Collector::new).collect();
     let mut peak_bytes = input_bytes;
     let mut collect = |stream: &mut Stream| {
-        for (result, packet) in stream.take_results() {
+        for (result, packet) in stream.take_results().filter(|(_, packet)| !packet.is_gap()) {
             let at = &graph.results[result].node_id;
             let added = collectors[result].add(packet, |format| expected(format, rate_in, total_frames));
             added.map_err(|error| error.at_node(at))?;

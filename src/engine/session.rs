@@ -395,7 +395,7 @@ impl Session {
         }
         let entrance = &inner.entrance;
         if let Some(stream) = &mut inner.stream {
-            for (result, mut packet) in stream.take_results() {
+            for (result, mut packet) in stream.take_results().filter(|(_, packet)| !packet.is_gap()) {
                 packet.generation = generation;
                 entrance.outside(&self.graph, result, &mut packet);
                 sink(result, packet);

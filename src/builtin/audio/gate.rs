@@ -109,10 +109,10 @@ impl Gated {
         Ok(())
     }
 
-    /// Says that nothing comes before what is decided.
-    fn tell(&mut self, packet: &Packet, format: AudioFormat, out: &mut Out) {
-        if self.told < self.decided {
-            let (from, until) = (self.told, self.decided);
+    /// Says that nothing comes before a frame.
+    fn tell(&mut self, packet: &Packet, until: i64, format: AudioFormat, out: &mut Out) {
+        if self.told < until {
+            let from = self.told;
             let time = |frame| Pts::frames(frame, format.sample_rate_hz());
             let gap = RuntimeData::Control(Control::Gap { until: time(until), format });
             out.emit(PortId::FIRST, packet.with(gap, time(from)));
@@ -134,6 +134,7 @@ impl Gated {
                 let (open, close) = self.spans.front().copied().unwrap_or((i64::MAX, i64::MAX));
                 let (first, last) = (open.max(from).min(stop), close.min(stop));
                 if first < last {
+                    self.tell(&packet, first, audio.format(), out);
                     let part = audio.slice((first - at) as usize..(last - at) as usize);
                     out.emit(PortId::FIRST, packet.with(part, Pts::frames(first, rate)));
                     self.told = last;
@@ -142,7 +143,7 @@ impl Gated {
             }
             self.decided = stop.max(self.decided);
             if stop < end || self.held.is_empty() {
-                self.tell(&packet, audio.format(), out);
+                self.tell(&packet, self.decided, audio.format(), out);
             }
             if stop < end {
                 let rest = audio.slice((stop.max(at) - at) as usize..(end - at) as usize);
