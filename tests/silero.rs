@@ -18,6 +18,13 @@ fn found(audio: AudioBuffer, port: &str, params: Value) -> Vec<Value> {
     result(&results, &format!("vad.{port}")).into_iter().map(|data| value(data).clone()).collect()
 }
 
+/// First and last samples of the segments of a recording.
+fn segments(name: &str, params: Value) -> Value {
+    let events = found(recording(name), "events", params);
+    let ends = events.iter().filter(|event| event["event"] == "speech_end");
+    ends.map(|event| json!([event["start_sample"], event["end_sample"]])).collect()
+}
+
 fn recording(name: &str) -> AudioBuffer {
     support::audio::recording(name)
 }
@@ -41,13 +48,19 @@ fn the_probabilities_are_those_of_onnxruntime() {
 #[test]
 fn the_segments_of_files_are_those_of_the_package() {
     for (name, one) in expected()["files"].as_object().unwrap() {
-        let events = found(recording(name), "events", json!({"preset": "file"}));
-        let segments: Vec<Value> = events
-            .iter()
-            .filter(|event| event["event"] == "speech_end")
-            .map(|event| json!([event["start_sample"], event["end_sample"]]))
-            .collect();
-        assert_eq!(json!(segments), one["segments"], "{name}");
+        assert_eq!(segments(name, json!({"preset": "file"})), one["segments"], "{name}");
+    }
+}
+
+/// `remotemedia-dsp` compares the state machine itself with the package, on random probabilities.
+#[test]
+fn long_segments_are_cut_and_padded_as_the_package_does() {
+    for (name, one) in expected()["files"].as_object().unwrap() {
+        for case in one["cut"].as_array().unwrap() {
+            let mut params = case["params"].clone();
+            params["preset"] = json!("file");
+            assert_eq!(segments(name, params), case["segments"], "{name}: {}", case["params"]);
+        }
     }
 }
 

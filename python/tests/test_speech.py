@@ -110,6 +110,47 @@ def test_parameters_are_the_nodes(clip: Path) -> None:
         rm.speech_segments(audio.samples)
 
 
+def test_a_maximum_cuts_in_a_pause(data: Path) -> None:
+    audio = rm.read(data / "jfk.wav")
+    found = [(one.start_sample, one.end_sample) for one in rm.speech_segments(audio, max_speech_ms=2000)]
+    # silero-vad's own: the second cut finds no pause, and padding meets there.
+    expected = [(5152, 36832), (52256, 71136), (86048, 117504), (117504, 122848), (130592, 162048), (162048, 169952)]
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("stop", "params", "expected"),
+    [
+        (1.4, {"max_speech_ms": 1000, "min_silence_ms": 2000, "pad_start_ms": 0}, (0.5, 1.4)),
+        (3.5, {"max_speech_ms": 3500}, (0.2, 3.5)),
+        (3.5, {"max_speech_ms": 3000, "pad_start_ms": 0}, (0.5, 3.5)),
+        (1.4, {"preset": "file", "max_speech_ms": 1000, "min_silence_ms": 2000}, (0.47, 1.47)),
+    ],
+)
+def test_a_maximum_makes_no_speech_of_silence(
+    stop: float, params: dict[str, Any], expected: tuple[float, float]
+) -> None:
+    tone = np.zeros(6 * 16000, np.float32)
+    tone[8000 : int(stop * 16000)] = 0.3
+    pipe = rm.Pipeline(
+        {
+            "version": "v1",
+            "metadata": {"name": "segments"},
+            "nodes": [
+                {"id": "energy", "node_type": "EnergyVAD"},
+                {"id": "cut", "node_type": "Segmenter", "params": params},
+            ],
+            "connections": [
+                {"from": "energy", "to": "cut"},
+                {"from": "energy", "from_port": "probability", "to": "cut", "to_port": "vad"},
+            ],
+            "outputs": ["cut.events"],
+        }
+    )
+    ends = [one for one in pipe.run(rm.Audio(tone, 16000)) if one["event"] == "speech_end"]
+    assert [(one["start_s"], one["end_s"], one["probability"]) for one in ends] == [(*expected, 1.0)]
+
+
 def test_events_while_the_audio_passes(clip: Path) -> None:
     audio = rm.read(clip)
     result = rm.Pipeline([rm.nodes.SpeechVAD(preset="file")]).run(

@@ -20,6 +20,12 @@ import soundfile
 
 ROOT = Path(__file__).parents[2]
 MODEL = "silero_vad/data/silero_vad_16k_op15.onnx"
+CUT = (
+    {"max_speech_ms": 2000},
+    {"max_speech_ms": 5000, "min_silence_ms": 600, "pad_start_ms": 300, "pad_end_ms": 300},
+    {"min_silence_ms": 0, "pad_start_ms": 200, "pad_end_ms": 200},
+)
+"""Parameters of `SpeechVAD` with segments that are cut, or whose padding meets."""
 
 
 def probabilities(model: bytes, x: np.ndarray) -> list[float]:
@@ -48,6 +54,22 @@ def segmenter(wheel: zipfile.ZipFile):
         return utils_vad.get_speech_timestamps_from_probs
 
 
+def cut(segment, p: list[float], frames: int) -> list[dict[str, object]]:
+    """Segments with the parameters of `CUT`."""
+    found = []
+    for params in CUT:
+        spans = segment(
+            p,
+            sampling_rate=16_000,
+            audio_length_samples=frames,
+            min_silence_duration_ms=params.get("min_silence_ms", 100),
+            speech_pad_ms=params.get("pad_start_ms", 30),
+            max_speech_duration_s=params.get("max_speech_ms", float("inf")) / 1000,
+        )
+        found.append({"params": params, "segments": [[int(one["start"]), int(one["end"])] for one in spans]})
+    return found
+
+
 def main() -> None:
     """Read the wheel named on the command line."""
     with zipfile.ZipFile(sys.argv[1]) as wheel:
@@ -63,6 +85,7 @@ def main() -> None:
         spans = segment(p, sampling_rate=16_000, audio_length_samples=len(x))
         files[path.name] = {
             "segments": [[int(one["start"]), int(one["end"])] for one in spans],
+            "cut": cut(segment, p, len(x)),
             "probabilities": [round(one, 7) for one in p],
         }
     if given:

@@ -108,6 +108,7 @@ impl Processor for Detector {
             pad_start: 0,
             pad_end: 0,
             max_speech: 0,
+            min_pause: 0,
             bridge: false,
         }));
         let window = Latency { delay: Pts::ZERO, block: Pts::frames(self.window as i64, self.rate) };

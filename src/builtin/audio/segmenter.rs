@@ -47,7 +47,6 @@ impl TypedNode for Segmenter {
             early: Vec::new(),
             kept: VecDeque::new(),
             end: 0,
-            heard: 0,
             marks: Vec::new(),
             wanted: VecDeque::new(),
         }))
@@ -64,8 +63,6 @@ struct Cutter {
     kept: VecDeque<(i64, Packet)>,
     /// The frame after the last one that came.
     end: i64,
-    /// What the VAD has heard.
-    heard: u64,
     marks: Vec<Mark>,
     /// Segments that are known, in order, and wait for their audio.
     wanted: VecDeque<(i64, i64)>,
@@ -79,7 +76,6 @@ impl Cutter {
         };
         let heard = Heard::read(packet, *rate)?;
         let (from, to) = (u64::try_from(heard.from).unwrap_or(0), u64::try_from(heard.to).unwrap_or(0));
-        self.heard = self.heard.max(to);
         let marks = &mut self.marks;
         machine.hop(from, to, heard.probability, |mark| marks.push(mark));
         self.report(packet.item, out);
@@ -110,9 +106,8 @@ impl Cutter {
         if self.wanted.is_empty()
             && let Some((machine, _)) = &self.machine
         {
-            // Speech under way begins at its mark; other speech cannot begin before the padding of what is heard next.
-            let open = machine.earliest_start(self.heard);
-            self.forget(i64::try_from(open).unwrap_or(i64::MAX));
+            let earliest = machine.earliest_start();
+            self.forget(i64::try_from(earliest).unwrap_or(i64::MAX));
         }
         Ok(())
     }
@@ -186,7 +181,7 @@ impl Processor for Cutter {
     }
 
     fn reset(&mut self) {
-        (self.machine, self.end, self.heard) = (None, 0, 0);
+        (self.machine, self.end) = (None, 0);
         self.early.clear();
         self.kept.clear();
         self.marks.clear();

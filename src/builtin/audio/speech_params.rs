@@ -19,19 +19,24 @@ pub(super) struct SpeechParams {
     /// Silence starts below this probability. At most `enter`; 0.15 less than that, if it is left out.
     #[schemars(range(min = 0.01, max = 0.99))]
     exit: Option<f32>,
-    /// Shorter speech is not reported, in milliseconds; as the preset says, if it is left out.
+    /// Shorter speech is not reported, in milliseconds, unless `max_speech_ms` cuts it; as the preset says, if it is left
+    /// out.
     #[schemars(range(min = 0, max = 60000))]
     min_speech_ms: Option<u32>,
     /// Shorter silence does not end a segment, in milliseconds; as the preset says, if it is left out.
     #[schemars(range(min = 0, max = 60000))]
     min_silence_ms: Option<u32>,
-    /// Added before a segment, in milliseconds; as the preset says, if it is left out.
+    /// Added before a segment, in milliseconds; as the preset says, if it is left out. Neighbours share what is between
+    /// them, half each or more where the other wants less.
     #[schemars(range(min = 0, max = 5000))]
     pad_start_ms: Option<u32>,
-    /// Added after a segment, in milliseconds; as the preset says, if it is left out.
+    /// Added after a segment, in milliseconds; as the preset says, if it is left out. If it can reach the next segment,
+    /// the end is reported once it is clear that it does not, or where it meets it.
     #[schemars(range(min = 0, max = 5000))]
     pad_end_ms: Option<u32>,
-    /// A longer segment is cut, in milliseconds. 0, and if it is left out: never.
+    /// A segment that is longer, padding included, is cut, in milliseconds: in its longest pause of more than 98 ms or, if
+    /// it has none, where it would become too long. Its end is then reported late, and what is left goes on as a segment
+    /// only if it is long enough for one. 0, and if it is left out: never.
     #[schemars(range(min = 0, max = 3600000))]
     max_speech_ms: Option<u32>,
 }
@@ -45,6 +50,9 @@ enum Preset {
     /// For recordings, just as silero-vad segments files: 250 ms of speech, 100 ms of silence, 30 ms both sides.
     File,
 }
+
+/// Speech that is too long is cut only in a longer silence, as silero-vad does.
+const MIN_PAUSE_MS: u32 = 98;
 
 impl SpeechParams {
     /// Refuses what contradicts itself.
@@ -76,10 +84,11 @@ impl SpeechParams {
             enter,
             exit,
             min_speech: samples(self.min_speech_ms, speech),
-            min_silence: samples(self.min_silence_ms, silence).max(1),
+            min_silence: samples(self.min_silence_ms, silence),
             pad_start: samples(self.pad_start_ms, before),
             pad_end: samples(self.pad_end_ms, after),
             max_speech: samples(self.max_speech_ms, 0),
+            min_pause: segments::samples(MIN_PAUSE_MS, rate),
             bridge: self.preset == Preset::File,
         }
     }
