@@ -77,7 +77,7 @@ impl<T: Working> Sinc<T> {
 
     /// Moves the ratio by so many parts in a million from the nominal one, from the next frame of output on.
     pub(super) fn set_ratio_ppm(&mut self, ppm: f64) -> Result<(), String> {
-        if !(ppm.abs() <= MOST_PPM) {
+        if !ppm.is_finite() || ppm.abs() > MOST_PPM {
             return Err(format!("the ratio is moved by {ppm} ppm, expected at most {MOST_PPM}"));
         }
         self.last.clock.set_factor(1.0 + ppm * 1e-6);
@@ -115,7 +115,8 @@ impl<T: Working> Sinc<T> {
         let Self { channels, first, last, between, .. } = self;
         if let Some(first) = first {
             simd::run(first.ready_frames(usize::MAX, |value| between.push(value)));
-            last.feed(between.drain(..).as_slice().iter().copied());
+            last.feed(between.iter().copied());
+            between.clear();
         }
         let most = out.len() / *channels;
         let mut out = out.iter_mut();

@@ -39,9 +39,8 @@ macro_rules! sums {
                 for (coefficients, samples) in coefficients.iter().zip(samples.as_chunks::<STEP>().0) {
                     let coefficients = coefficients.as_chunks::<$lanes>().0;
                     let samples = samples.as_chunks::<$lanes>().0;
-                    for side in 0..SIDES {
-                        let (coefficients, samples) = (simd.$load(&coefficients[side]), simd.$load(&samples[side]));
-                        sums[side] = simd.$mul_add(coefficients, samples, sums[side]);
+                    for (sum, (coefficients, samples)) in sums.iter_mut().zip(coefficients.iter().zip(samples)) {
+                        *sum = simd.$mul_add(simd.$load(coefficients), simd.$load(samples), *sum);
                     }
                 }
                 let mut lanes = [[0.0; $lanes]; SIDES];
