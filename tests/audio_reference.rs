@@ -91,17 +91,14 @@ fn an_impulse_stays_where_it_is() {
 }
 
 /// A tone comes out at its own time: its phase says where, to a small part of a frame.
-///
-/// The FFT delays by whole frames. The interpolating filter starts between two frames and only whole frames can be
-/// cut off, so that half a frame is the best it can promise.
 #[test]
 fn tones_stay_in_time() {
     const ODD: [(u32, u32); 5] =
         [(44_101, 16_000), (16_000, 44_101), (8_001, 48_000), (48_000, 44_101), (44_101, 44_100)];
     let mut late = Vec::new();
     for quality in QUALITIES {
-        let fft = RATIOS[..7].iter().map(|rates| (rates, 1e-3));
-        for (&(from, to), limit) in fft.chain(ODD.iter().map(|rates| (rates, 0.5))) {
+        let limit = 1e-3;
+        for &(from, to) in RATIOS.iter().chain(&ODD) {
             let hz = 440.0;
             let delay = tone(&tone_through(from, to, hz, quality), hz, to).delay_frames(hz, to, to as usize / 2);
             if delay.abs() > limit {

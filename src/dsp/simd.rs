@@ -6,6 +6,8 @@
 
 /// Values that go together.
 pub const LANES: usize = 8;
+/// Values of double precision that go together.
+pub const DOUBLES: usize = 4;
 
 /// Arithmetic on [`LANES`] values at a time.
 ///
@@ -21,6 +23,16 @@ pub trait Simd: Copy {
     fn store(self, values: Self::Lanes, to: &mut [f32; LANES]);
     /// `a * b + c`, rounded once where the machine can.
     fn mul_add(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes;
+    /// Values in double precision.
+    type Doubles: Copy;
+    /// The same value in all.
+    fn splat_double(self, value: f64) -> Self::Doubles;
+    /// From memory.
+    fn load_double(self, from: &[f64; DOUBLES]) -> Self::Doubles;
+    /// Into memory.
+    fn store_double(self, values: Self::Doubles, to: &mut [f64; DOUBLES]);
+    /// `a * b + c`, as [`mul_add`](Self::mul_add).
+    fn mul_add_double(self, a: Self::Doubles, b: Self::Doubles, c: Self::Doubles) -> Self::Doubles;
     /// One value: `a * b + c` as [`mul_add`](Self::mul_add) has it.
     fn mul_add_one(self, a: f32, b: f32, c: f32) -> f32;
     /// The lanes, added up.
@@ -58,6 +70,31 @@ impl Simd for Plain {
     #[inline(always)]
     fn mul_add(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes {
         std::array::from_fn(|lane| self.mul_add_one(a[lane], b[lane], c[lane]))
+    }
+
+    type Doubles = [f64; DOUBLES];
+
+    #[inline(always)]
+    fn splat_double(self, value: f64) -> Self::Doubles {
+        [value; DOUBLES]
+    }
+
+    #[inline(always)]
+    fn load_double(self, from: &[f64; DOUBLES]) -> Self::Doubles {
+        *from
+    }
+
+    #[inline(always)]
+    fn store_double(self, values: Self::Doubles, to: &mut [f64; DOUBLES]) {
+        *to = values;
+    }
+
+    #[inline(always)]
+    fn mul_add_double(self, a: Self::Doubles, b: Self::Doubles, c: Self::Doubles) -> Self::Doubles {
+        std::array::from_fn(|lane| {
+            let (a, b, c) = (a[lane], b[lane], c[lane]);
+            if cfg!(target_arch = "aarch64") { a.mul_add(b, c) } else { a * b + c }
+        })
     }
 
     #[inline(always)]
@@ -98,6 +135,32 @@ impl Simd for Avx2 {
     fn mul_add(self, a: Self::Lanes, b: Self::Lanes, c: Self::Lanes) -> Self::Lanes {
         // SAFETY: as above.
         unsafe { std::arch::x86_64::_mm256_fmadd_ps(a, b, c) }
+    }
+
+    type Doubles = std::arch::x86_64::__m256d;
+
+    #[inline(always)]
+    fn splat_double(self, value: f64) -> Self::Doubles {
+        // SAFETY: as above.
+        unsafe { std::arch::x86_64::_mm256_set1_pd(value) }
+    }
+
+    #[inline(always)]
+    fn load_double(self, from: &[f64; DOUBLES]) -> Self::Doubles {
+        // SAFETY: as above. The four values are there, and the instruction asks for no alignment.
+        unsafe { std::arch::x86_64::_mm256_loadu_pd(from.as_ptr()) }
+    }
+
+    #[inline(always)]
+    fn store_double(self, values: Self::Doubles, to: &mut [f64; DOUBLES]) {
+        // SAFETY: as above. There is room for four values, and the instruction asks for no alignment.
+        unsafe { std::arch::x86_64::_mm256_storeu_pd(to.as_mut_ptr(), values) }
+    }
+
+    #[inline(always)]
+    fn mul_add_double(self, a: Self::Doubles, b: Self::Doubles, c: Self::Doubles) -> Self::Doubles {
+        // SAFETY: as above.
+        unsafe { std::arch::x86_64::_mm256_fmadd_pd(a, b, c) }
     }
 
     #[inline(always)]

@@ -32,7 +32,7 @@ impl Even {
         }
         let block = resampler.block_frames();
         let even = block == 0 || frames.is_multiple_of(block);
-        let more = if even { resampler.jitter_frames() } else { resampler.push_bound(block) };
+        let more = if even { 0 } else { resampler.push_bound(block) };
         let ahead = resampler.delay_frames() + more;
         self.waiting.extend(std::iter::repeat_n(0.0, ahead * self.channels));
         self.ahead = Some(ahead);

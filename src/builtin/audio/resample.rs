@@ -161,7 +161,7 @@ impl Processor for Converter {
         if let Some(even) = &mut self.even {
             even.begin(audio.frames(), resampler);
         }
-        let frames = resampler.push(audio.samples(), samples.make_mut()?).map_err(fault)?;
+        let frames = resampler.push(audio.samples(), samples.make_mut()?);
         samples.truncate(frames * channels);
         self.tag = Some((packet.item, packet.generation));
         if let Some(even) = &mut self.even {
@@ -183,7 +183,7 @@ impl Processor for Converter {
         if let Some(even) = &mut self.even {
             even.give(first);
         }
-        resampler.flush(rest).map_err(fault)?;
+        resampler.flush(rest);
         // A stream without a frame still says what it is.
         if tail.frames() > 0 || self.frames == 0 {
             self.put(tail, out);

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::conversion::{self, fault};
+use super::conversion;
 use super::segments;
 use super::speech_params::SpeechParams;
 use crate::dsp::resample::{Conversion, Quality, Resampler};
@@ -209,7 +209,7 @@ impl Processor for Finder {
             Some(resampler) => {
                 let mut converted = std::mem::take(&mut self.converted);
                 converted.resize(resampler.push_bound(mono.len()), 0.0);
-                let frames = resampler.push(&mono, &mut converted).map_err(fault)?;
+                let frames = resampler.push(&mono, &mut converted);
                 self.take(&converted[..frames], out);
                 self.converted = converted;
             }
@@ -222,7 +222,7 @@ impl Processor for Finder {
     fn end(&mut self, _: PortId, out: &mut Out) -> Result<()> {
         if let Some(resampler) = &mut self.resampler {
             let mut tail = vec![0.0; resampler.held_frames()];
-            resampler.flush(&mut tail).map_err(fault)?;
+            resampler.flush(&mut tail);
             self.take(&tail, out);
         }
         // Silence to fill the last hop, and to hear what the network's lag holds back.

@@ -1,19 +1,24 @@
 //! Sample-rate conversion of a stream, time-aligned and of exact length.
 //!
 //! Two ways, behind one [`Resampler`]: [`overlap`] for ratios whose transforms have only the factors 2, 3, 5 and 7,
-//! [`sinc`] for all other ratios and for those that move.
+//! [`sinc`] for all other ratios and for those that move. The second waits for no block and throws nothing away: its
+//! first frame is that of time 0.
 
+mod clock;
 mod filter;
 mod overlap;
 mod plan;
 mod ratio;
 mod sinc;
+mod stage;
+mod sums;
+mod table;
 mod working;
 
 use overlap::Overlap;
 use plan::{Key, Length};
 use ratio::Ratio;
-use sinc::{Shape, Sinc};
+use sinc::Sinc;
 
 /// How good, and what it costs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,11 +72,14 @@ pub struct Resampler {
     engine: Engine,
     ratio: Ratio,
     channels: usize,
-    /// Frames of the engine's output that lie before the stream and are still to be thrown away.
+    /// Frames of [`overlap`]'s output that lie before the stream and are still to be thrown away.
     skip: usize,
     frames_in: u64,
     frames_out: u64,
 }
+
+/// Rates that are further apart would take filters of tens of millions of frames. No node takes such rates.
+const MOST_RATIO: usize = 1 << 21;
 
 /// A block of silence, to get out what is held.
 static SILENCE: [f32; 1 << 12] = [0.0; 1 << 12];
@@ -94,16 +102,12 @@ impl Resampler {
         engine!(&self.engine, engine => engine.delay_frames())
     }
 
-    /// Input frames that are collected before any output.
+    /// Input frames that are collected before any output: 0 where each frame gives what it can.
     pub fn block_frames(&self) -> usize {
-        engine!(&self.engine, engine => engine.block_frames())
-    }
-
-    /// By how many frames two blocks of output may differ.
-    pub fn jitter_frames(&self) -> usize {
-        match self.engine {
-            Engine::Sinc(_) | Engine::SincDouble(_) => 2,
-            _ => 0,
+        match &self.engine {
+            Engine::Single(overlap) => overlap.block_frames(),
+            Engine::Double(overlap) => overlap.block_frames(),
+            Engine::Sinc(_) | Engine::SincDouble(_) => 0,
         }
     }
 
@@ -114,34 +118,42 @@ impl Resampler {
 
     /// Takes interleaved samples, gives interleaved samples: the number of frames written. `out` must have room for
     /// [`push_bound`](Self::push_bound).
-    pub fn push(&mut self, input: &[f32], out: &mut [f32]) -> Result<usize, String> {
+    pub fn push(&mut self, input: &[f32], out: &mut [f32]) -> usize {
         self.frames_in += (input.len() / self.channels) as u64;
-        let written = self.engine.push(input, out, &mut self.skip)?;
+        let written = match &mut self.engine {
+            Engine::Single(overlap) => overlap.push(input, out, &mut self.skip),
+            Engine::Double(overlap) => overlap.push(input, out, &mut self.skip),
+            Engine::Sinc(sinc) => sinc.push(input, out),
+            Engine::SincDouble(sinc) => sinc.push(input, out),
+        };
         self.frames_out += written as u64;
-        Ok(written)
+        written
     }
 
     /// How many frames [`flush`](Self::flush) gives.
     pub fn held_frames(&self) -> usize {
-        let moved = match &self.engine {
-            Engine::Sinc(sinc) => sinc.moved_length(),
-            Engine::SincDouble(sinc) => sinc.moved_length(),
-            _ => None,
+        let held = match &self.engine {
+            Engine::Sinc(sinc) => sinc.held_frames(),
+            Engine::SincDouble(sinc) => sinc.held_frames(),
+            _ => self.ratio.length(self.frames_in).saturating_sub(self.frames_out),
         };
-        let length = moved.unwrap_or_else(|| self.ratio.length(self.frames_in));
-        usize::try_from(length.saturating_sub(self.frames_out)).unwrap_or(usize::MAX)
+        usize::try_from(held).unwrap_or(usize::MAX)
     }
 
     /// Gives everything held: `out` must have room for [`held_frames`](Self::held_frames). Reset before pushing again.
-    pub fn flush(&mut self, out: &mut [f32]) -> Result<(), String> {
+    pub fn flush(&mut self, out: &mut [f32]) {
         let mut out = &mut out[..self.held_frames() * self.channels];
         let silence = &SILENCE[..SILENCE.len() / self.channels * self.channels];
         while !out.is_empty() {
-            let written = self.engine.push(silence, out, &mut self.skip)?;
+            let written = match &mut self.engine {
+                Engine::Single(overlap) => overlap.push(silence, out, &mut self.skip),
+                Engine::Double(overlap) => overlap.push(silence, out, &mut self.skip),
+                Engine::Sinc(sinc) => sinc.push_silence(out),
+                Engine::SincDouble(sinc) => sinc.push_silence(out),
+            };
             self.frames_out += written as u64;
             out = &mut out[written * self.channels..];
         }
-        Ok(())
     }
 
     /// Forgets the stream.
@@ -165,6 +177,10 @@ impl Engine {
     fn of(conversion: Conversion) -> Result<Self, String> {
         let Conversion { from_hz, to_hz, channels, quality, live, ratio_ppm } = conversion;
         let ratio = Ratio::new(from_hz, to_hz);
+        if ratio.high() / ratio.low() > MOST_RATIO {
+            let Ratio { up, down } = ratio;
+            return Err(format!("the rates are as {down} to {up}, expected at most {MOST_RATIO} to 1"));
+        }
         let mono = channels == 1;
         // 20 ms, the usual frame, or half of it where that is many units of the ratio.
         let half = quality == Quality::LowLatency && (from_hz as usize).is_multiple_of(200 * ratio.down);
@@ -179,49 +195,13 @@ impl Engine {
         if let Some(engine) = fixed {
             return Ok(engine);
         }
-        let late = quality == Quality::LowLatency;
-        let sinc = |frames: usize, blocks: u32| Shape { frames, block: (from_hz / blocks).max(1) as usize, late };
-        match quality {
-            Quality::LowLatency => Sinc::new(from_hz, to_hz, channels, sinc(64, 500)).map(Self::Sinc),
-            Quality::High => Sinc::new(from_hz, to_hz, channels, sinc(320, 50)).map(Self::Sinc),
-            Quality::VeryHigh => Sinc::new(from_hz, to_hz, channels, sinc(512, 50)).map(Self::SincDouble),
-        }
-    }
-
-    fn push(&mut self, input: &[f32], out: &mut [f32], skip: &mut usize) -> Result<usize, String> {
-        match self {
-            Self::Single(engine) => Ok(engine.push(input, out, skip)),
-            Self::Double(engine) => Ok(engine.push(input, out, skip)),
-            Self::Sinc(engine) => engine.push(input, out, skip),
-            Self::SincDouble(engine) => engine.push(input, out, skip),
-        }
+        let moves = ratio_ppm.is_some();
+        Ok(match quality {
+            Quality::LowLatency | Quality::High => Self::Sinc(Sinc::new(ratio, channels, length, moves)),
+            Quality::VeryHigh => Self::SincDouble(Sinc::new(ratio, channels, length, moves)),
+        })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::simd;
-    use super::*;
-
-    fn resampled(quality: Quality, channels: usize) -> Vec<f32> {
-        let conversion = Conversion { from_hz: 48_000, to_hz: 16_000, channels, quality, live: true, ratio_ppm: None };
-        let mut resampler = Resampler::new(conversion).unwrap_or_else(|error| panic!("{error}"));
-        let input: Vec<f32> = (0..9_600 * channels).map(|n| (n * 7_919 % 1_000) as f32 / 1_000.0 - 0.5).collect();
-        let mut out = vec![0.0; resampler.push_bound(9_600) * channels];
-        let frames = resampler.push(&input, &mut out).unwrap_or_else(|error| panic!("{error}"));
-        out.truncate(frames * channels);
-        out
-    }
-
-    /// Without special instructions of ours the same comes out: nothing in a block is rounded in another order.
-    #[test]
-    fn plain_arithmetic_gives_the_same() {
-        for quality in [Quality::LowLatency, Quality::High, Quality::VeryHigh] {
-            for channels in [1, 2, 3] {
-                let fast = resampled(quality, channels);
-                assert!(fast.len() > 3_000 * channels);
-                assert!(fast == simd::plain(|| resampled(quality, channels)), "{quality:?}, {channels} channels");
-            }
-        }
-    }
-}
+mod tests;

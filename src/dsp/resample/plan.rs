@@ -11,14 +11,6 @@ use super::filter::LowPass;
 use super::ratio::Ratio;
 use super::working::Working;
 
-/// Edges of the filter as parts of the lower Nyquist frequency: soxr's own.
-const PASS: f64 = 0.913;
-const STOP: f64 = 1.0;
-/// Of the short filter: half its length in frames of the lower rate, its stop edge, and how far down that is in dB.
-/// Beside GStreamer's (-92 dB at 1.125, -2.3 dB at 0.9 with 32 frames) it has a better window.
-const SHORT_HALF_FRAMES: f64 = 20.0;
-const SHORT_STOP: f64 = 1.12;
-const SHORT_DB: f64 = 97.0;
 /// Most frames of a block at the higher rate where latency does not matter.
 const BATCH_FRAMES: usize = 6_144;
 /// The longest block, in frames at the higher rate: beyond it the filter is not worth a transform.
@@ -113,13 +105,8 @@ impl<T: Working> Plan<T> {
         let Ratio { up, down } = key.ratio;
         let high = key.ratio.high();
         let edge = key.ratio.low() as f64 / high as f64 / 2.0;
-        let filter = match key.length {
-            Length::Full => LowPass::of_edges(PASS * edge, STOP * edge, T::ATTENUATION_DB),
-            // Where the rates are close, it stops at half the higher one: there is nothing beyond.
-            Length::Short => {
-                LowPass::of_length((SHORT_STOP * edge).min(0.5), SHORT_HALF_FRAMES / (2.0 * edge), SHORT_DB)
-            }
-        };
+        // Where the rates are close, the short one stops at half the higher one: there is nothing beyond.
+        let filter = LowPass::of_conversion(key.length, edge, 0.5, T::ATTENUATION_DB);
         let delay = (filter.half.floor() as usize * up).div_ceil(high);
         let guard = (2 * delay).div_ceil(up);
         let hop = key.frame.map(|frame| (frame / down).max(1));

@@ -9,8 +9,12 @@ pub(super) struct Ratio {
 
 impl Ratio {
     pub(super) fn new(from_hz: u32, to_hz: u32) -> Self {
-        let common = gcd(from_hz, to_hz).max(1);
-        Self { up: (to_hz / common) as usize, down: (from_hz / common) as usize }
+        Self::of(to_hz as usize, from_hz as usize)
+    }
+
+    pub(super) fn of(up: usize, down: usize) -> Self {
+        let common = gcd(down, up).max(1);
+        Self { up: up / common, down: down / common }
     }
 
     /// Frames of a unit at the higher rate.
@@ -30,6 +34,6 @@ impl Ratio {
     }
 }
 
-fn gcd(a: u32, b: u32) -> u32 {
+fn gcd(a: usize, b: usize) -> usize {
     if b == 0 { a } else { gcd(b, a % b) }
 }

@@ -1,163 +1,143 @@
-//! All other ratios, and ratios that move: rubato's windowed sinc.
+//! All other ratios, and ratios that move: a windowed sinc at the exact time of each frame.
+//!
+//! Far down it takes two steps. The first keeps one frame of so many, with a short filter that stops no more than what
+//! would fold back into the band that is left; the second has the edges.
 
-use audioadapter_buffers::direct::InterleavedSlice;
-use rubato::{
-    Adjustable as _, Async, FixedAsync, Resampler as _, SincInterpolationParameters, SincInterpolationType,
-    WindowFunction, calculate_cutoff,
-};
-
+use super::super::simd;
+use super::clock::Clock;
+use super::filter::{LowPass, SHORT_STOP};
+use super::plan::Length;
+use super::ratio::Ratio;
+use super::stage::Stage;
+use super::table::Table;
 use super::working::{Working, usable};
 
-/// How far the ratio may be moved from where it started, as a factor.
-const MOST_DRIFT: f64 = 1.1;
+/// What is left for the second step, at least.
+const LEFT: usize = 8;
+/// The most that the first one takes: beyond it, its filter becomes longer than the second one's.
+const MOST_STEP: usize = 1 << 13;
+/// How far the ratio may be moved from the nominal one: the filter's edges stay where they are.
+const MOST_PPM: f64 = 100_000.0;
+/// Frames that are taken at a time, which stay in the cache.
+const PIECE: usize = 1 << 10;
 
 /// The stream.
-pub(super) struct Sinc<T: Working> {
-    inner: Async<T>,
+pub(super) struct Sinc<T> {
     channels: usize,
-    block: usize,
-    delay: usize,
-    /// Frames that wait for a whole block, interleaved.
-    waiting: Vec<T>,
-    /// One block of output, interleaved.
-    made: Vec<T>,
-    ratio: f64,
-    /// Output frames that the blocks so far stand for, once the ratio was moved.
-    moved: Option<f64>,
-    blocks: u64,
+    first: Option<Stage<T>>,
+    /// Frames of input for each frame of the last stage.
+    step: usize,
+    last: Stage<T>,
+    /// From the first stage to the last, interleaved.
+    between: Vec<T>,
+    ratio: Ratio,
+    frames_in: u64,
+    /// Of silence, at the end.
+    silent: usize,
 }
-
-/// A filter of so many frames at the lower rate, in blocks of so many frames of input.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Shape {
-    pub(super) frames: usize,
-    pub(super) block: usize,
-    /// Whether it may stop as late as the short filter of fixed ratios does, at 1.12 of half the lower rate.
-    pub(super) late: bool,
-}
-
-impl Shape {
-    /// The window, and the cutoff as a part of half the lower rate.
-    fn window(self) -> (WindowFunction, f32) {
-        if self.late {
-            // Its stop band begins 8 bins of the filter's length away.
-            return (WindowFunction::BlackmanHarris, 0.985);
-        }
-        (WindowFunction::BlackmanHarris2, calculate_cutoff(self.frames, WindowFunction::BlackmanHarris2))
-    }
-}
-
-/// The longest filter, which has 128 phases: at 512 times the lower rate.
-const MOST_FRAMES: usize = 1 << 17;
 
 impl<T: Working> Sinc<T> {
-    /// The reason, if rubato refuses.
-    pub(super) fn new(from_hz: u32, to_hz: u32, channels: usize, shape: Shape) -> Result<Self, String> {
-        let ratio = f64::from(to_hz) / f64::from(from_hz);
-        // rubato scales the cutoff with the ratio but not the length of the filter: both are set here.
-        let length = ((shape.frames as f64 * (1.0 / ratio).max(1.0)) / 8.0).ceil() as usize * 8;
-        if length > MOST_FRAMES {
-            return Err(format!(
-                "from {from_hz} to {to_hz} Hz takes a filter of {length} frames, expected at most {MOST_FRAMES}; \
-                 go by a rate in between"
-            ));
-        }
-        let (window, cutoff) = shape.window();
-        let parameters = SincInterpolationParameters::new(length, window)
-            .interpolation(SincInterpolationType::Cubic)
-            .oversampling_factor(128)
-            .f_cutoff(cutoff);
-        let inner = Async::new_sinc(ratio, MOST_DRIFT, &parameters, shape.block, channels, FixedAsync::Input)
-            .map_err(|error| error.to_string())?;
-        // The delay to the nearest frame of the output. rubato states half the filter, rounded down; tones come out
-        // one frame before that (`tests/audio_reference.rs`).
-        let delay = ((length as f64 * ratio / 2.0).round() as usize).saturating_sub(1);
-        let made = vec![T::default(); inner.output_frames_max() * channels];
-        Ok(Self {
-            inner,
-            channels,
-            block: shape.block,
-            delay,
-            waiting: Vec::with_capacity(shape.block * channels),
-            made,
-            ratio,
-            moved: None,
-            blocks: 0,
-        })
+    pub(super) fn new(ratio: Ratio, channels: usize, length: Length, moves: bool) -> Self {
+        let Ratio { up, down } = ratio;
+        let far = down / up;
+        let step = if far < 2 * LEFT { 1 } else { (far / LEFT).min(MOST_STEP) };
+        let first = (step > 1).then(|| {
+            let band = SHORT_STOP / 2.0 * up as f64 / down as f64;
+            let filter = LowPass::of_edges(band, 1.0 / step as f64 - band, T::ATTENUATION_DB);
+            Stage::new(Table::new(&filter, Some(1), 1.0), Clock::new(1, step as u64), channels)
+        });
+        let left = Ratio::of(up * step, down);
+        let scale = left.down as f64 / left.up as f64;
+        let filter = LowPass::of_conversion(length, 0.5 / scale.max(1.0), f64::INFINITY, T::ATTENUATION_DB);
+        let table = Table::new(&filter, (!moves).then_some(left.up), scale.max(1.0));
+        let last = Stage::new(table, Clock::new(left.up as u64, left.down as u64), channels);
+        Self { channels, first, step, last, between: Vec::new(), ratio, frames_in: 0, silent: 0 }
     }
 
+    /// Output frames that the input stands for, less those that the filters still wait for: rounded up.
     pub(super) fn delay_frames(&self) -> usize {
-        self.delay
-    }
-
-    pub(super) fn block_frames(&self) -> usize {
-        self.block
+        let first = self.first.as_ref().map_or(0, Stage::after);
+        self.ratio.length(first + self.last.after() * self.step as u64) as usize
     }
 
     pub(super) fn push_bound(&self, frames: usize) -> usize {
-        (self.waiting.len() / self.channels + frames) / self.block * self.inner.output_frames_max()
+        let frames = self.frames_in + frames as u64;
+        let frames = match &self.first {
+            // Those that it has given and those that it will give.
+            Some(first) => (first.clock.whole / self.step as u64) + first.ready(frames),
+            None => frames,
+        };
+        usize::try_from(self.last.ready(frames)).unwrap_or(usize::MAX)
     }
 
-    /// Moves the ratio by so many parts in a million from where it started, from the next block on.
+    /// Frames of output that the input so far still stands for.
+    pub(super) fn held_frames(&self) -> u64 {
+        self.last.clock.count_before(self.frames_in, self.step as u64)
+    }
+
+    /// Moves the ratio by so many parts in a million from the nominal one, from the next frame of output on.
     pub(super) fn set_ratio_ppm(&mut self, ppm: f64) -> Result<(), String> {
-        let so_far = self.moved.unwrap_or(self.blocks as f64 * self.block as f64 * self.ratio);
-        let factor = 1.0 + ppm * 1e-6;
-        self.inner.set_resample_ratio_relative(factor, false).map_err(|error| error.to_string())?;
-        self.moved = Some(so_far);
-        self.ratio = self.inner.resample_ratio();
+        if !ppm.is_finite() || ppm.abs() > MOST_PPM {
+            return Err(format!("the ratio is moved by {ppm} ppm, expected at most {MOST_PPM}"));
+        }
+        self.last.clock.set_factor(1.0 + ppm * 1e-6);
         Ok(())
     }
 
-    /// Frames of output that the input so far stands for, if that is no longer the ratio it started with.
-    pub(super) fn moved_length(&self) -> Option<u64> {
-        let waiting = (self.waiting.len() / self.channels) as f64 * self.ratio;
-        self.moved.map(|so_far| (so_far + waiting - 1e-6).ceil() as u64)
-    }
-
-    pub(super) fn push(&mut self, mut input: &[f32], out: &mut [f32], skip: &mut usize) -> Result<usize, String> {
-        let block = self.block * self.channels;
+    /// The number of frames written.
+    pub(super) fn push(&mut self, input: &[f32], out: &mut [f32]) -> usize {
         let mut written = 0;
-        while self.waiting.len() + input.len() >= block {
-            let (now, rest) = input.split_at(block - self.waiting.len());
-            self.waiting.extend(now.iter().map(|sample| T::from_single(usable(*sample))));
-            written += self.run(&mut out[written * self.channels..], skip)?;
-            input = rest;
+        for piece in input.chunks(PIECE * self.channels) {
+            self.frames_in += (piece.len() / self.channels) as u64;
+            let piece = piece.iter().map(|sample| T::from_single(usable(*sample)));
+            match &mut self.first {
+                Some(first) => first.feed(piece),
+                None => self.last.feed(piece),
+            }
+            written += self.run(&mut out[written * self.channels..]);
         }
-        self.waiting.extend(input.iter().map(|sample| T::from_single(usable(*sample))));
-        Ok(written)
+        written
     }
 
-    fn run(&mut self, out: &mut [f32], skip: &mut usize) -> Result<usize, String> {
-        let error = |error: &dyn std::fmt::Display| error.to_string();
-        let input = InterleavedSlice::new(&self.waiting, self.channels, self.block).map_err(|e| error(&e))?;
-        let room = self.made.len() / self.channels;
-        let mut output = InterleavedSlice::new_mut(&mut self.made, self.channels, room).map_err(|e| error(&e))?;
-        let (_, frames) = self.inner.process_into_buffer(&input, &mut output, None).map_err(|e| error(&e))?;
-        self.waiting.clear();
-        self.blocks += 1;
-        if let Some(moved) = &mut self.moved {
-            *moved += self.block as f64 * self.ratio;
+    /// Takes a piece of silence beyond the end of the stream: the number of frames written, as many as there is room
+    /// for.
+    pub(super) fn push_silence(&mut self, out: &mut [f32]) -> usize {
+        match &mut self.first {
+            Some(first) if self.silent < first.width() => first.feed_silence(PIECE),
+            // A stage that hears silence alone gives nothing else.
+            _ => self.last.feed_silence(PIECE),
         }
-        let skipped = (*skip).min(frames);
-        *skip -= skipped;
-        let kept = &self.made[skipped * self.channels..frames * self.channels];
-        // The end of a stream asks for less than a whole block.
-        let kept = &kept[..kept.len().min(out.len())];
-        for (target, value) in out.iter_mut().zip(kept) {
-            *target = value.to_single();
-        }
-        Ok(kept.len() / self.channels)
+        self.silent += PIECE;
+        self.run(out)
     }
 
+    fn run(&mut self, out: &mut [f32]) -> usize {
+        let Self { channels, first, last, between, .. } = self;
+        if let Some(first) = first {
+            simd::run(first.ready_frames(usize::MAX, |value| between.push(value)));
+            last.feed(between.iter().copied());
+            between.clear();
+        }
+        let most = out.len() / *channels;
+        let mut out = out.iter_mut();
+        simd::run(last.ready_frames(most, |value| {
+            if let Some(target) = out.next() {
+                *target = value.to_single();
+            }
+        }))
+    }
+
+    #[cfg(test)]
+    pub(super) fn coefficients(&self) -> usize {
+        self.first.as_ref().map_or(0, Stage::coefficients) + self.last.coefficients()
+    }
+
+    /// Forgets the stream. A ratio that was moved stays where it is: the clocks of the next stream are the same ones.
     pub(super) fn reset(&mut self) {
-        // A ratio that was moved stays where it is: the clocks of the next stream are the same ones.
-        let ratio = self.ratio;
-        self.inner.reset();
-        if self.moved.is_some() {
-            let _ = self.inner.set_resample_ratio(ratio, false);
-            self.moved = Some(0.0);
+        if let Some(first) = &mut self.first {
+            first.reset();
         }
-        self.waiting.clear();
-        self.blocks = 0;
+        self.last.reset();
+        (self.frames_in, self.silent) = (0, 0);
     }
 }
