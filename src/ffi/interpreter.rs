@@ -380,8 +380,7 @@ pub unsafe extern "C" fn remotemedia_own(handle: u64, free: *mut c_void) -> Obje
 pub unsafe extern "C" fn remotemedia_object_end(capsule: Object) {
     let Some(api) = API.get() else { return };
     // SAFETY: the caller's promise.
-    let (pointer, free) =
-        unsafe { ((api.capsule_pointer)(capsule, std::ptr::null()), (api.capsule_context)(capsule)) };
+    let (pointer, free) = unsafe { ((api.capsule_pointer)(capsule, std::ptr::null()), (api.capsule_context)(capsule)) };
     if pointer.is_null() || free.is_null() {
         return;
     }

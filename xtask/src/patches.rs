@@ -94,8 +94,7 @@ const NEXT_FIND: &str = "        handle = self._counter
 const NEXT_REPLACE: &str = "        handle = next(self._counter)
 ";
 const OWN_FIND: &str = "# Public interface members begin here.\n";
-const OWN_REPLACE: &str =
-    "_uniffi_own = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_uint64, ctypes.c_void_p)(
+const OWN_REPLACE: &str = "_uniffi_own = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.c_uint64, ctypes.c_void_p)(
     (\"remotemedia_own\", ctypes.PyDLL(_UniffiLib._name))
 )
 
