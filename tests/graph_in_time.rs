@@ -99,7 +99,8 @@ fn a_joined_stream_goes_on_where_a_gate_is_closed() {
             nodes.push(json!({"id": "join", "node_type": join}));
             let mut last = "gate";
             if let Some(node_type) = between {
-                let params = if node_type == "Gain" { json!({}) } else { json!({"target_rate": RATE, "source_rate": RATE}) };
+                let params =
+                    if node_type == "Gain" { json!({}) } else { json!({"target_rate": RATE, "source_rate": RATE}) };
                 nodes.push(json!({"id": "between", "node_type": node_type, "params": params}));
                 links.push(json!({"from": "gate", "to": "between"}));
                 last = "between";
@@ -149,10 +150,8 @@ fn an_hour_of_pause_is_worked_through_in_slices() {
 
 fn two_sources(join: Value) -> Pipeline {
     let format = json!({"type": "audio", "sample_rate_hz": RATE, "channels": 1});
-    let mut nodes = vec![
-        json!({"id": "near", "node_type": "PassThrough"}),
-        json!({"id": "far", "node_type": "PassThrough"}),
-    ];
+    let mut nodes =
+        vec![json!({"id": "near", "node_type": "PassThrough"}), json!({"id": "far", "node_type": "PassThrough"})];
     nodes.push(join);
     let links = [json!({"from": "near", "to": "join"}), json!({"from": "far", "to": "join"})];
     let manifest = json!({"version": "v1", "input": {"near": format, "far": format}, "nodes": nodes,
@@ -244,7 +243,8 @@ fn one_clock_for_times_of_packets_and_in_events() {
         assert!(!outputs.is_empty());
         for output in outputs {
             let RuntimeData::Json(event) = &output.packet.data else { panic!() };
-            let (time, sample) = if event["event"] == "speech_start" { ("time_s", "sample") } else { ("end_s", "end_sample") };
+            let (time, sample) =
+                if event["event"] == "speech_start" { ("time_s", "sample") } else { ("end_s", "end_sample") };
             assert_eq!(event[time].as_f64().unwrap(), output.packet.pts.seconds());
             assert_eq!(event[sample].as_i64().unwrap(), output.packet.pts.nearest_frame(RATE));
         }
@@ -253,7 +253,8 @@ fn one_clock_for_times_of_packets_and_in_events() {
 
 #[test]
 fn errors_about_time_speak_in_the_callers_times() {
-    let session = session(&pipeline(&manifest(&[json!({"id": "same", "node_type": "PassThrough"})], &[], &Value::Null)));
+    let session =
+        session(&pipeline(&manifest(&[json!({"id": "same", "node_type": "PassThrough"})], &[], &Value::Null)));
     session.feed(level(0.0, 320), at(1_700_000_000_000), None).unwrap();
     let error = session.feed(level(0.0, 320), at(1_700_000_000_010), None).unwrap_err().to_string();
     assert!(error.contains("1700000000.010000 s") && error.contains("1700000000.020000 s"), "{error}");
@@ -334,5 +335,27 @@ fn any_cutting_of_a_random_graph_is_the_whole() {
         let report = pipeline.verify(&options).unwrap_or_else(|error| panic!("{manifest}: {error}"));
         let failures: Vec<_> = report.cases.iter().filter(|case| case.failure.is_some()).collect();
         assert!(report.passed(), "graph {number}: {manifest}\n{failures:#?}");
+    }
+}
+
+#[test]
+fn a_change_of_gain_is_a_ramp_of_its_length_however_the_audio_is_cut() {
+    let pipeline = pipeline(&manifest(&[json!({"id": "gain", "node_type": "Gain"})], &[], &Value::Null));
+    let ramp = RATE as usize / 100;
+    for size in [1, 7, 159, 160, 161, 1_000] {
+        let session = session(&pipeline);
+        let mut found = laid_out(&session.feed(level(1.0, 100), None, None).unwrap());
+        session.set_param("gain", "gain_db", &json!(-20)).unwrap();
+        while found.len() < 1_100 {
+            let piece = level(1.0, size.min(1_100 - found.len()));
+            for output in session.feed(piece, None, None).unwrap() {
+                let RuntimeData::Audio(audio) = &output.packet.data else { panic!() };
+                found.extend_from_slice(audio.samples());
+            }
+        }
+        for (frame, sample) in found.iter().enumerate() {
+            let part = (frame as f32 - 99.0).clamp(0.0, ramp as f32) / ramp as f32;
+            assert!((sample - (1.0 - 0.9 * part)).abs() < 1e-6, "pieces of {size}, frame {frame}: {sample}");
+        }
     }
 }

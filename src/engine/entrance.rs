@@ -184,14 +184,7 @@ impl Source {
 
     /// Makes audio of an array, checks it, and says when it is. Nothing is changed if it is refused.
     /// `pts` counts from `origin`.
-    fn place(
-        &self,
-        graph: &Graph,
-        out: &Out,
-        data: &mut RuntimeData,
-        pts: Option<Pts>,
-        origin: Pts,
-    ) -> Result<Pts> {
+    fn place(&self, graph: &Graph, out: &Out, data: &mut RuntimeData, pts: Option<Pts>, origin: Pts) -> Result<Pts> {
         let at_node = &graph.nodes[self.node];
         let kinds = at_node.kind.info().inputs[0].kinds;
         let named = |error: Error| error.at_node(&at_node.id);

@@ -152,7 +152,8 @@ impl Join {
         if rate == expected {
             return Ok(());
         }
-        let text = format!("sample_rate_hz of `in_{}` is {rate}, expected {expected} as of the other inputs", port.0 + 1);
+        let text =
+            format!("sample_rate_hz of `in_{}` is {rate}, expected {expected} as of the other inputs", port.0 + 1);
         Err(Error::new(ErrorKind::Format, text).code_of("RM0201").hint("put an AudioResample before it"))
     }
 

@@ -16,6 +16,16 @@ pub(super) struct Params {
     #[serde(default)]
     #[schemars(range(min = -120.0, max = 60.0))]
     gain_db: f64,
+    /// How long a change while running takes, in milliseconds: the gain goes there in a straight line, so that there is no
+    /// click. 0: at once.
+    #[serde(default = "ramp_ms")]
+    #[schemars(range(min = 0, max = 10000))]
+    ramp_ms: u32,
+}
+
+/// Short enough to be no fade, long enough to be no click.
+fn ramp_ms() -> u32 {
+    10
 }
 
 #[derive(Debug)]
@@ -43,7 +53,8 @@ impl TypedNode for Gain {
     }
 
     fn build(&self, params: Params) -> Result<Box<dyn Processor>> {
-        Ok(Box::new(Amplifier { factor: factor(params.gain_db) }))
+        let factor = factor(params.gain_db);
+        Ok(Box::new(Amplifier { ramp_ms: params.ramp_ms, factor, from: factor, ramp: 0, done: 0, begun: false }))
     }
 }
 
@@ -53,7 +64,40 @@ fn factor(gain_db: f64) -> f32 {
 
 #[derive(Debug)]
 struct Amplifier {
+    ramp_ms: u32,
+    /// The gain, or where it goes.
     factor: f32,
+    /// Where a change has begun, how many frames it takes, and how many of them are done.
+    from: f32,
+    ramp: usize,
+    done: usize,
+    /// Whether audio has come.
+    begun: bool,
+}
+
+impl Amplifier {
+    /// The gain after so many frames of a change.
+    fn at(&self, frame: usize) -> f32 {
+        let part = frame as f32 / self.ramp.max(1) as f32;
+        self.from + (self.factor - self.from) * part
+    }
+
+    /// Multiplies what a change is still under way for. Says how many samples these are.
+    fn change(&mut self, samples: &mut [f32], channels: usize, rate: u32) -> usize {
+        if self.ramp == usize::MAX {
+            self.ramp = (u64::from(self.ramp_ms) * u64::from(rate)).div_ceil(1_000) as usize;
+        }
+        let frames = (self.ramp - self.done).min(samples.len() / channels);
+        for (index, frame) in samples[..frames * channels].chunks_exact_mut(channels).enumerate() {
+            let factor = self.at(self.done + index + 1);
+            frame.iter_mut().for_each(|sample| *sample *= factor);
+        }
+        self.done += frames;
+        if self.done == self.ramp {
+            (self.from, self.ramp, self.done) = (self.factor, 0, 0);
+        }
+        frames * channels
+    }
 }
 
 impl Processor for Amplifier {
@@ -63,14 +107,23 @@ impl Processor for Amplifier {
 
     fn process(&mut self, _: PortId, mut packet: Packet, out: &mut Out) -> Result<()> {
         if let RuntimeData::Audio(audio) = &mut packet.data {
+            self.begun = true;
+            let (channels, rate) = (usize::from(audio.channels()), audio.sample_rate_hz());
+            let mut samples = audio.samples_mut()?;
+            if self.ramp > 0 {
+                let done = self.change(samples, channels, rate);
+                samples = &mut samples[done..];
+            }
             let factor = self.factor;
-            audio.samples_mut()?.iter_mut().for_each(|sample| *sample *= factor);
+            samples.iter_mut().for_each(|sample| *sample *= factor);
         }
         out.emit(PortId::FIRST, packet);
         Ok(())
     }
 
-    fn reset(&mut self) {}
+    fn reset(&mut self) {
+        (self.from, self.ramp, self.done, self.begun) = (self.factor, 0, 0, false);
+    }
 
     fn set_param(&mut self, name: &str, value: &Value) -> Result<()> {
         if name != "gain_db" {
@@ -79,7 +132,15 @@ impl Processor for Amplifier {
         let gain_db = value.as_f64().filter(|gain| RANGE_DB.contains(gain)).ok_or_else(|| {
             Error::new(ErrorKind::InputValue, format!("gain_db is {value}, expected a number from -120 to 60"))
         })?;
-        self.factor = factor(gain_db);
+        if self.begun && self.ramp_ms > 0 {
+            // From where a change under way has come to. Its length in frames is known with the next audio.
+            self.from = if self.ramp > 0 && self.ramp != usize::MAX { self.at(self.done) } else { self.from };
+            (self.ramp, self.done) = (usize::MAX, 0);
+            self.factor = factor(gain_db);
+        } else {
+            self.factor = factor(gain_db);
+            self.from = self.factor;
+        }
         Ok(())
     }
 }

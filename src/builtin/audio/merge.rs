@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::node::prelude::*;
 use crate::data::Control;
+use crate::node::prelude::*;
 use crate::node::{Join, Missing};
 
 /// Parameters of `Merge`.

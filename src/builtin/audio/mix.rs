@@ -4,8 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::node::prelude::*;
 use crate::data::Control;
+use crate::node::prelude::*;
 use crate::node::{Join, Missing};
 
 /// Parameters of `Mix`.
