@@ -822,7 +822,7 @@ class Session:
         return made[:0].copy()
 
     def _forget(self) -> None:
-        """Take out again what went in while the session was interrupted. Nobody else was in: the caller has the lock."""
+        """Take out again what went in while the session was interrupted: the caller has the lock, so it is alone."""
         try:
             self._native.reset()
         except NativeError as error:
