@@ -630,7 +630,7 @@ class Session:
                 self._raise(lambda _: self._open(live))
                 if self._dead:
                     live.shutdown()
-            return self._live
+            return cast("NativeLive", self._live)
         finally:
             self._is_opening = False
             self._opening.release()
@@ -819,7 +819,8 @@ class Session:
         """Throw away what an interrupted call has made; return an array without frames."""
         # The interrupt may have come before the frame went in: it is of before all the same.
         self._forget()
-        return made[:0].copy()
+        nothing: Array = made[:0].copy()
+        return nothing
 
     def _forget(self) -> None:
         """Take out again what went in while the session was interrupted: the caller has the lock, so it is alone."""
