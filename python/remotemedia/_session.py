@@ -220,18 +220,21 @@ class Session:
         >>> sum(len(part) for part in parts)
         16000
         """
-        was = self._generation
         if not self._enter(False):
             self._enter_anyway()
         try:
+            was = self._generation
             if type(frame) is not np.ndarray or frame.shape != self._shape or frame.dtype is not self._dtype:
                 frame = self._look_at(frame)
             self._staged[...] = frame
             code = self._call(self._handle, self._frames)
             made: Array = self._result.copy() if code == self._code else self._answer(code)
-            return made if self._generation == was else self._nothing(made)
+            if self._generation != was:
+                self._forget()
         finally:
             self._exit()
+        # From here on no other thread gets its turn before this has returned.
+        return made if self._generation == was else made[:0]
 
     def feed(self, item: object, pts: float | Fraction | None = None, to: str | None = None) -> list[Output]:
         """Take an item and return what comes out: any graph, any kind of data.
@@ -290,14 +293,13 @@ class Session:
             answer = _calls.feed(self._fed_to, batch, len(batch), source, ticks, den)
             self._fed = fed
             outputs = self._outputs(answer, inputs)
-            if self._generation == was:
-                return outputs
-            self._forget()
-            return []
+            if self._generation != was:
+                self._forget()
         except NativeError as error:
             reraise(error)
         finally:
             self._exit()
+        return outputs if self._generation == was else []
 
     def flush(self) -> Any:
         """End the stream and return everything that was held back. What comes next begins another stream, at time 0.
@@ -307,20 +309,20 @@ class Session:
         ndarray or list of Output
             An array after `process`, a list after `feed`.
         """
-        was = self._generation
         if not self._enter(False):
             self._enter_anyway()
         try:
+            was = self._generation
             self._check_direct()
             if self._through_lane and self._lane is not None:
-                made = self._answer(self._lane.raw_flush())
-                return made if self._generation == was else self._nothing(made)
-            outputs = self._outputs(_calls.flush(self._fed_to, *self._fed), Inputs(()))
-            return outputs if self._generation == was else []
+                made: Any = self._answer(self._lane.raw_flush())
+            else:
+                made = self._outputs(_calls.flush(self._fed_to, *self._fed), Inputs(()))
         except NativeError as error:
             reraise(error)
         finally:
             self._exit()
+        return made if self._generation == was else made[:0]
 
     async def push(self, item: object, pts: float | Fraction | None = None, to: str | None = None) -> None:
         """Put an item in the queue; wait for room if it is full and the session is to wait.
@@ -814,13 +816,6 @@ class Session:
         """Flush into a list."""
         rest = self.flush()
         return self._lane_outputs(rest) if self._through_lane else cast("list[Output]", rest)
-
-    def _nothing(self, made: Array) -> Array:
-        """Throw away what an interrupted call has made; return an array without frames."""
-        # The interrupt may have come before the frame went in: it is of before all the same.
-        self._forget()
-        nothing: Array = made[:0].copy()
-        return nothing
 
     def _forget(self) -> None:
         """Take out again what went in while the session was interrupted: the caller has the lock, so it is alone."""
