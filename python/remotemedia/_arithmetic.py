@@ -4,29 +4,21 @@ from __future__ import annotations
 
 import math
 import numbers
-import operator
-from typing import TYPE_CHECKING, Any, SupportsIndex, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from remotemedia._json import quoted
+from remotemedia._numbers import index_of
 from remotemedia.errors import FormatError, InputTypeError, InputValueError
 
 if TYPE_CHECKING:
     from remotemedia._arrays import Array
     from remotemedia._audio import Audio
 
-__all__ = ["frames_of", "index_of", "inverse", "mixed", "scaled"]
+__all__ = ["frames_of", "inverse", "mixed", "scaled"]
 
 _MOST_SECONDS = 2**40
-
-
-def index_of(value: object) -> int | None:
-    """Return a whole number as Python counts with it; None for what is none, and for True and False."""
-    try:
-        return None if isinstance(value, bool) else operator.index(cast("SupportsIndex", value))
-    except TypeError:  # Arrays have an index, unless they are more than a number.
-        return None
 
 
 def frames_of(part: object, frames: int, sample_rate: int) -> slice:

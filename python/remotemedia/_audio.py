@@ -7,13 +7,14 @@ from typing import Any, cast
 
 import numpy as np
 
-from remotemedia._arithmetic import frames_of, index_of, inverse, mixed, scaled
+from remotemedia._arithmetic import frames_of, inverse, mixed, scaled
 from remotemedia._arrays import as_array, check_audio
 from remotemedia._json import quoted
+from remotemedia._numbers import index_of, whole_of
 from remotemedia._words import counted
 from remotemedia.errors import InputTypeError, InputValueError
 
-__all__ = ["Audio", "audio_of", "whole_number"]
+__all__ = ["Audio", "audio_of", "hertz", "whole_number"]
 
 MAX_SAMPLE_RATE = 1_536_000
 MAX_CHANNELS = 64
@@ -27,6 +28,11 @@ def whole_number(name: str, value: object, largest: int, *, least: int = 1) -> i
     if not least <= number <= largest:
         raise InputValueError(f"{name} is {number}, expected {least} to {largest}")
     return number
+
+
+def hertz(name: str, value: object) -> int:
+    """Return a sample rate, or raise the error that names it. Other libraries say 44100.0: that is whole, too."""
+    return whole_number(name, whole_of(value), MAX_SAMPLE_RATE)
 
 
 class Audio:
@@ -74,7 +80,7 @@ class Audio:
         if array.ndim == 2 and array.shape[1] > MAX_CHANNELS:
             raise InputValueError(f"audio samples have {array.shape[1]} channels, expected 1 to {MAX_CHANNELS}")
         self._samples = array
-        self._rate = whole_number("sample_rate", sample_rate, MAX_SAMPLE_RATE)
+        self._rate = hertz("sample_rate", sample_rate)
 
     @property
     def samples(self) -> np.ndarray[Any, np.dtype[Any]]:

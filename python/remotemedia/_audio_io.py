@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from remotemedia._arrays import address, as_array, dense, dtype_code, view
-from remotemedia._audio import MAX_SAMPLE_RATE, Audio, audio_of, whole_number
+from remotemedia._audio import Audio, audio_of, hertz, whole_number
 from remotemedia._lib import NativeError, native, reraise
 from remotemedia._paths import file_name, is_pipe, read_whole
 from remotemedia.errors import InputTypeError, InputValueError, IoError
@@ -125,7 +125,7 @@ def read(
     """
     if not isinstance(cast("object", dtype), str) or dtype not in ("float32", "float64", *_SCALES):
         raise InputValueError(f"dtype is {dtype!r}, expected 'float32', 'float64', 'int16' or 'int32'")
-    rate = 0 if sample_rate is None else whole_number("sample_rate", sample_rate, MAX_SAMPLE_RATE)
+    rate = 0 if sample_rate is None else hertz("sample_rate", sample_rate)
     first = whole_number("start", start, _MOST_FRAMES, least=0)
     length = -1 if frames is None else whole_number("frames", frames, _MOST_FRAMES, least=0)
     name = file_name(path)

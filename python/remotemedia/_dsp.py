@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from remotemedia._arrays import as_array, check_audio, element_type
-from remotemedia._audio import MAX_CHANNELS, MAX_SAMPLE_RATE, whole_number
+from remotemedia._audio import MAX_CHANNELS, Audio, hertz, whole_number
 from remotemedia._audio_io import as_audio
 from remotemedia._pipeline import Pipeline
 from remotemedia.errors import FormatError, InputTypeError, InputValueError
@@ -54,7 +54,7 @@ class ResampleStream:
     16000
     """
 
-    __slots__ = ("_dtype", "_session")
+    __slots__ = ("_dtype", "_rate", "_session")
 
     def __init__(
         self, in_rate: float, out_rate: float, num_channels: int, dtype: object = "float32", quality: str = "high"
@@ -62,7 +62,8 @@ class ResampleStream:
         self._dtype = element_type(dtype, "float32, float64, int16 or int32")
         if self._dtype.str[1:] not in ("f4", "f8", "i2", "i4"):
             raise InputTypeError(f"dtype is {self._dtype}, expected float32, float64, int16 or int32")
-        self._session = resample_session(in_rate, out_rate, num_channels, quality)
+        self._rate = hertz("in_rate", in_rate)
+        self._session = resample_session(self._rate, out_rate, num_channels, quality)
 
     def resample_chunk(self, x: np.ndarray[Any, np.dtype[Any]], last: bool = False) -> np.ndarray[Any, np.dtype[Any]]:
         """Take a chunk of any length and return what is ready; with ``last`` all of the rest, and begin anew.
@@ -72,7 +73,7 @@ class ResampleStream:
         FormatError
             For another element type or shape than before.
         """
-        x = as_array(x)
+        x = _at_rate(x, self._rate)
         if x.dtype != self._dtype:
             raise FormatError(f"the chunk has dtype {x.dtype}, expected {self._dtype}", code="RM0204")
         y = self._session.process(x)
@@ -85,8 +86,8 @@ class ResampleStream:
 
 def resample_session(in_rate: float, out_rate: float, channels: object, quality: str) -> Session:
     """Return a session that resamples, with what was asked for checked."""
-    rate_in = whole_number("in_rate", _whole(in_rate), MAX_SAMPLE_RATE)
-    rate_out = whole_number("out_rate", _whole(out_rate), MAX_SAMPLE_RATE)
+    rate_in = hertz("in_rate", in_rate)
+    rate_out = hertz("out_rate", out_rate)
     number = whole_number("num_channels", channels, MAX_CHANNELS)
     return _resampler(rate_in, rate_out, number, _quality(quality)).session()
 
@@ -115,7 +116,7 @@ def resample(x: object, in_rate: float, out_rate: float, quality: str = "high") 
     FormatError
         For another dtype or shape.
     InputTypeError, InputValueError
-        For a rate or quality that is out of range.
+        For a rate or quality that is out of range, or `Audio` whose rate is not ``in_rate``.
 
     Examples
     --------
@@ -123,18 +124,25 @@ def resample(x: object, in_rate: float, out_rate: float, quality: str = "high") 
     >>> rm.resample(np.zeros((48000, 2), np.int16), 48000, 16000).shape
     (16000, 2)
     """
-    array = as_array(x)
+    rate_in = hertz("in_rate", in_rate)
+    array = _at_rate(x, rate_in)
     if array.dtype.str[1:] not in ("f4", "f8", "i2", "i4"):
         raise FormatError(f"x has dtype {array.dtype}, expected float32, float64, int16 or int32")
     check_audio(array)
-    rate_in = whole_number("in_rate", _whole(in_rate), MAX_SAMPLE_RATE)
-    rate_out = whole_number("out_rate", _whole(out_rate), MAX_SAMPLE_RATE)
+    rate_out = hertz("out_rate", out_rate)
     name = _quality(quality)
     channels = 1 if array.ndim == 1 else whole_number("channels", array.shape[1], MAX_CHANNELS)
     if rate_in == rate_out or array.size == 0:
         return np.array(array)
     result: np.ndarray[Any, np.dtype[Any]] = _resampler(rate_in, rate_out, channels, name).run(array)
     return result
+
+
+def _at_rate(x: object, rate: int) -> np.ndarray[Any, np.dtype[Any]]:
+    """Return samples as an array; `Audio` of another rate is refused."""
+    if isinstance(x, Audio) and x.sample_rate != rate:
+        raise InputValueError(f"in_rate is {rate}, but the audio has {x.sample_rate} Hz")
+    return as_array(x)
 
 
 def _quality(quality: str) -> str:
@@ -144,10 +152,6 @@ def _quality(quality: str) -> str:
             f"quality is {quality!r}, expected 'low_latency', 'high' or 'very_high' (soxr's 'HQ' or 'VHQ')"
         )
     return name
-
-
-def _whole(rate: object) -> object:
-    return int(rate) if isinstance(rate, float) and rate.is_integer() else rate
 
 
 @lru_cache(maxsize=32)

@@ -14,6 +14,7 @@ from remotemedia._arrays import as_array, dtype_code
 from remotemedia._audio import whole_number
 from remotemedia._inputs import Inputs
 from remotemedia._lib import NativeError, reraise
+from remotemedia._numbers import index_of
 from remotemedia._output import Output, data_of
 from remotemedia._wire import records_after
 from remotemedia._words import counted
@@ -57,7 +58,18 @@ class SessionGroup:
     for each core, in threads of your own: the work itself gives the GIL away.
     """
 
-    __slots__ = ("__weakref__", "_dead", "_fed", "_handle", "_native", "_ports", "streams")
+    __slots__ = (
+        "__weakref__",
+        "_cut_at",
+        "_cuts",
+        "_dead",
+        "_fed",
+        "_generations",
+        "_handle",
+        "_native",
+        "_ports",
+        "streams",
+    )
 
     def __init__(self, pipeline: Compiled, config: Any, streams: int) -> None:
         try:
@@ -69,6 +81,10 @@ class SessionGroup:
         self._fed: tuple[int, bool] = (-1, True)
         self._dead = ""
         self.streams: int = streams
+        # How many interrupts there were; the last one of each stream, and its generation since.
+        self._cuts = 0
+        self._cut_at = [0] * streams
+        self._generations = [0] * streams
 
     def push_many(self, frames: Array | Mapping[int, object]) -> None:
         """Feed a frame to many streams; what comes out waits for `next_many`.
@@ -99,18 +115,22 @@ class SessionGroup:
         ...     sum(len(out.data) for out in group.next_many() if out.stream == 99)
         16000
         """
-        self._call(*self._batch(frames))
+        was = self._cuts
+        self._call(was, *self._batch(frames))
 
     async def push_many_async(self, frames: Array | Mapping[int, object]) -> None:
         """Like `push_many`, on a thread beside the event loop, which stays free."""
-        await asyncio.to_thread(self._call, *self._batch(frames))
+        was = self._cuts
+        await asyncio.to_thread(self._call, was, *self._batch(frames))
 
     def next_many(self, most: int = _MOST) -> list[GroupOutput]:
         """Return the results that wait, at most ``most``, in the order in which they came."""
         self._check_alive()
-        if isinstance(most, bool) or not isinstance(most, int) or not 0 < most <= _MOST:
+        count = index_of(most)
+        if count is None or not 0 < count <= _MOST:
             raise InputValueError(f"most is {most!r}, expected a whole number from 1")
-        answer = _calls.group_take(self._handle, most, *self._fed)
+        seen = self._cuts
+        answer = _calls.group_take(self._handle, count, *self._fed)
         outputs: list[GroupOutput] = []
         inputs = Inputs(())
         for head, record in records_after(answer, _HEAD):
@@ -118,6 +138,10 @@ class SessionGroup:
             port = self._ports[record.port]
             data = data_of(answer, record, inputs)
             outputs.append(GroupOutput(stream, port.node, port.port, data, (ticks, num, den), generation, dropped))
+        # Those of streams that were interrupted meanwhile are of before.
+        while seen != self._cuts:
+            seen = self._cuts
+            outputs = [out for out in outputs if out.generation >= self._generations[out.stream]]
         return outputs
 
     def flush(self, stream: int | None = None) -> None:
@@ -130,7 +154,16 @@ class SessionGroup:
 
     def interrupt(self, stream: int | None = None) -> None:
         """Throw away what one stream, or all, hold, and their results that wait."""
-        self._guarded(self._native.interrupt, stream)
+        self._guarded(self._cut, stream)
+
+    def _cut(self, stream: int) -> None:
+        """Interrupt one stream, or all (-1), and note it: the calls that are under way look at it."""
+        self._native.interrupt(stream)
+        # No thread comes into the middle of one of these steps.
+        self._cuts += 1
+        for one in range(self.streams) if stream == -1 else (stream,):
+            self._cut_at[one] = self._cuts
+            self._generations[one] += 1
 
     def close(self) -> None:
         """End all sessions. Later calls raise `ClosedError`."""
@@ -161,7 +194,8 @@ class SessionGroup:
         if isinstance(frames, Mapping):
             numbers = list(frames)
             for number in numbers:
-                if isinstance(number, bool) or not isinstance(number, (int, np.integer)) or not 0 <= number < len(self):
+                position = index_of(number)
+                if position is None or not 0 <= position < len(self):
                     raise InputValueError(f"stream is {number!r}, expected 0 to {len(self) - 1}")
             items = list(frames.values())
             for item in items:
@@ -172,11 +206,17 @@ class SessionGroup:
         self._fed = (cast("int", dtype_code(array.dtype)), array.ndim == 2)
         return Inputs((array,)), b""
 
-    def _call(self, inputs: Inputs, streams: bytes) -> None:
+    def _call(self, was: int, inputs: Inputs, streams: bytes) -> None:
         if inputs.count == 0:
             return
         try:
+            if self._cuts != was and all(at > was for at in self._cut_at):
+                return
             self._native.raw_push(inputs.for_call(), streams)
+            if self._cuts != was:
+                # What has gone into a stream after its interrupt is of before: it is taken out again.
+                for stream in [stream for stream, at in enumerate(self._cut_at) if at > was]:
+                    self._cut(stream)
         except NativeError as error:
             reraise(error)
 

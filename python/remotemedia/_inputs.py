@@ -9,7 +9,7 @@ import numpy as np
 
 from remotemedia import _json, _pins, _wire
 from remotemedia._arrays import address, as_array, check_audio, dense, dtype_code, is_array_like
-from remotemedia._audio import MAX_CHANNELS, MAX_SAMPLE_RATE, Audio, audio_of, whole_number
+from remotemedia._audio import MAX_CHANNELS, Audio, audio_of, hertz, whole_number
 from remotemedia._video import VideoFrame
 from remotemedia._words import counted
 from remotemedia.errors import FormatError, InputTypeError, InputValueError, RemoteMediaError
@@ -217,7 +217,7 @@ def audio_dict_samples(value: dict[str, Any]) -> tuple[Array, int, int]:
     """
     _must_have("audio", value, "samples", "sample_rate", "channels")
     given = value["samples"]
-    sample_rate = whole_number("sample_rate", value["sample_rate"], MAX_SAMPLE_RATE)
+    sample_rate = hertz("sample_rate", value["sample_rate"])
     channels = whole_number("channels", value["channels"], MAX_CHANNELS)
     if isinstance(given, (list, tuple)):
         try:

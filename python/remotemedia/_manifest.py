@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, cast
 from remotemedia import _json
 from remotemedia._formats import AudioFormat, Format, VideoFormat
 from remotemedia._node import Node, node_of
+from remotemedia._numbers import plain
 from remotemedia._paths import python_name
 from remotemedia.errors import InputTypeError, ManifestError, Problem, io_kind
 
@@ -139,7 +140,7 @@ def _declared(given: ManifestText, input: Format | None) -> ManifestText:
 
 def _made(manifest: dict[str, object]) -> ManifestText:
     try:
-        return ManifestText(_json.dumps(manifest), written=False)
+        return ManifestText(_json.dumps(plain(manifest)), written=False)
     except _json.NotJsonError as error:
         raise _problem(error.path, error.reason, None) from None
 

@@ -10,6 +10,7 @@ from remotemedia import _calls
 from remotemedia._beside import beside
 from remotemedia._inputs import SMALL_BYTES, Inputs, is_slow
 from remotemedia._lib import NativeError, native, reraise
+from remotemedia._numbers import number_of
 from remotemedia._owner import own_run
 from remotemedia._results import Port, to_python
 from remotemedia._turn import had_turn, let_others_run
@@ -162,8 +163,9 @@ def milliseconds(timeout: float | None) -> int:
     """Return a timeout in whole milliseconds, 0 for none, or raise the error that names it."""
     if timeout is None:
         return 0
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+    seconds = number_of(timeout)
+    if seconds is None:
         raise InputTypeError(f"timeout is {timeout!r}, expected seconds as a number")
-    if not 0 < timeout <= 1e9:
+    if not 0 < seconds <= 1e9:
         raise InputValueError(f"timeout is {timeout}, expected more than 0 seconds and at most 1e9")
-    return math.ceil(timeout * 1000)
+    return math.ceil(seconds * 1000)

@@ -18,18 +18,19 @@ import numpy as np
 
 from remotemedia import _calls, _lane
 from remotemedia._arrays import as_array, check_audio, dtype_code, memory
-from remotemedia._audio import MAX_CHANNELS, MAX_SAMPLE_RATE, Audio, whole_number
+from remotemedia._audio import MAX_CHANNELS, Audio, hertz, whole_number
 from remotemedia._beside import beside
 from remotemedia._formats import AudioFormat
 from remotemedia._inputs import Inputs, is_slow
 from remotemedia._json import checked, checked_names, quoted
 from remotemedia._lib import NativeError, native, reraise
+from remotemedia._numbers import index_of, number_of, plain
 from remotemedia._output import Output, data_of
 from remotemedia._owner import own
 from remotemedia._run import ELSEWHERE, NATIVELY
 from remotemedia._session_stream import SessionStream
 from remotemedia._turn import let_others_run
-from remotemedia._turns import is_inside, wait_for_turn
+from remotemedia._turns import is_beneath, is_inside, wait_for_turn
 from remotemedia._wire import records_after
 from remotemedia._words import counted
 from remotemedia.errors import (
@@ -90,6 +91,7 @@ class Session:
 
     __slots__ = (
         "__weakref__",
+        "_at_end",
         "_call",
         "_channels",
         "_code",
@@ -101,6 +103,7 @@ class Session:
         "_fed",
         "_fed_to",
         "_frames",
+        "_generation",
         "_handle",
         "_head",
         "_is_opening",
@@ -113,15 +116,19 @@ class Session:
         "_one_axis",
         "_opening",
         "_params",
+        "_passage",
         "_ports",
+        "_queue",
         "_result",
         "_runs",
         "_shape",
         "_sources",
         "_staged",
+        "_streaming",
         "_through_lane",
         "_to_measure",
         "_used",
+        "_waits_when_full",
     )
 
     def __init__(self, pipeline: Compiled, config: Any, queue: int, when_full: Any) -> None:
@@ -142,6 +149,14 @@ class Session:
         self._lane: NativeLane | None = None
         self._live: NativeLive | None = None
         self._opening = threading.Lock()
+        # Of the last interrupt that has returned. No thread comes between a look at a plain number and the next step.
+        self._generation = 0
+        # An item goes into a live stream, or an interrupt is made: not both at once.
+        self._passage = threading.Lock()
+        self._queue, self._waits_when_full = queue, when_full is _WHEN_FULL["wait"]
+        # Who reads for `stream`, and whether all that it has read went into the live stream.
+        self._streaming: object = None
+        self._at_end = False
         self._params: dict[tuple[str, str], str] = {}
         make_live = pipeline.native.live
         self._make_live: Callable[[], NativeLive] = lambda: make_live(config, queue, when_full)
@@ -208,13 +223,18 @@ class Session:
         if not self._enter(False):
             self._enter_anyway()
         try:
+            was = self._generation
             if type(frame) is not np.ndarray or frame.shape != self._shape or frame.dtype is not self._dtype:
                 frame = self._look_at(frame)
             self._staged[...] = frame
             code = self._call(self._handle, self._frames)
-            return self._result.copy() if code == self._code else self._answer(code)
+            made: Array = self._result.copy() if code == self._code else self._answer(code)
+            if self._generation != was:
+                self._forget()
         finally:
             self._exit()
+        # From here on no other thread gets its turn before this has returned.
+        return made if self._generation == was else made[:0]
 
     def feed(self, item: object, pts: float | Fraction | None = None, to: str | None = None) -> list[Output]:
         """Take an item and return what comes out: any graph, any kind of data.
@@ -249,6 +269,10 @@ class Session:
         ...         print(out.node, out.port, float(out.pts))
         audiolevel out 2.5
         """
+        return self._feed(item, pts, to, self._generation)
+
+    def _feed(self, item: object, pts: float | Fraction | None, to: str | None, was: int) -> list[Output]:
+        """Take an item of a generation. After an interrupt it is not fed, and nothing of it comes out."""
         if not self._enter(False):
             self._enter_anyway()
         try:
@@ -259,18 +283,23 @@ class Session:
             inputs = Inputs((item,))
             ticks, den = _ticks(pts)
             batch = inputs.for_call()
+            source, fed = self._to(to), (-1, True)
+            if type(item) is np.ndarray:
+                fed = (cast("int", dtype_code(item.dtype)), item.ndim == 1)
             # The next frame is looked at, so that flush knows what to answer with.
             self._through_lane, self._shape = False, None
-            answer = _calls.feed(self._fed_to, batch, len(batch), self._to(to), ticks, den)
-            if type(item) is np.ndarray:
-                self._fed = (cast("int", dtype_code(item.dtype)), item.ndim == 1)
-            else:
-                self._fed = (-1, True)
-            return self._outputs(answer, inputs)
+            if self._generation != was:
+                return []
+            answer = _calls.feed(self._fed_to, batch, len(batch), source, ticks, den)
+            self._fed = fed
+            outputs = self._outputs(answer, inputs)
+            if self._generation != was:
+                self._forget()
         except NativeError as error:
             reraise(error)
         finally:
             self._exit()
+        return outputs if self._generation == was else []
 
     def flush(self) -> Any:
         """End the stream and return everything that was held back. What comes next begins another stream, at time 0.
@@ -283,14 +312,17 @@ class Session:
         if not self._enter(False):
             self._enter_anyway()
         try:
+            was = self._generation
             self._check_direct()
             if self._through_lane and self._lane is not None:
-                return self._answer(self._lane.raw_flush())
-            return self._outputs(_calls.flush(self._fed_to, *self._fed), Inputs(()))
+                made: Any = self._answer(self._lane.raw_flush())
+            else:
+                made = self._outputs(_calls.flush(self._fed_to, *self._fed), Inputs(()))
         except NativeError as error:
             reraise(error)
         finally:
             self._exit()
+        return made if self._generation == was else made[:0]
 
     async def push(self, item: object, pts: float | Fraction | None = None, to: str | None = None) -> None:
         """Put an item in the queue; wait for room if it is full and the session is to wait.
@@ -311,23 +343,37 @@ class Session:
         >>> asyncio.run(main())
         16000
         """
-        was = self.generation
+        await self._push(item, pts, to, self._generation)
+
+    async def _push(self, item: object, pts: float | Fraction | None, to: str | None, was: int) -> None:
+        """Put an item of a generation in the queue. After an interrupt it is left out."""
         live = self._live or await self._await_live()
         self._check_alive()
         inputs = await beside(Inputs, (item,)) if is_slow((item,)) else Inputs((item,))
-        call = (live.raw_push, inputs.for_call(), self._to(to), *_ticks(pts))
+        call = (self._put, was, live, inputs.for_call(), self._to(to), *_ticks(pts))
         is_long = inputs.byte_len > _COPIED_QUICKLY
         if isinstance(item, np.ndarray):
             self._fed = (cast("int", dtype_code(item.dtype)), item.ndim == 1)
         try:
-            # What waited while the stream was interrupted is of before, too: it is not put in.
-            while self.generation == was:
-                if await beside(*call) if is_long else call[0](*call[1:]):
-                    break
+            while not (await beside(*call) if is_long else call[0](*call[1:])):
                 await live.room()
         except NativeError as error:
             reraise(error)
         await let_others_run()
+
+    def _put(self, was: int, live: NativeLive, batch: bytes, to: int, ticks: int, den: int) -> bool:
+        """Put an item of a generation into the stream; say whether that is done. After an interrupt it is left out."""
+        wait_for_turn(self._passage, self, _PASSING)
+        try:
+            if self._generation != was:
+                return True
+            done = live.raw_push(batch, to, ticks, den)
+            if self._generation != was:
+                # The handler of a signal has interrupted this very call: nothing else has gone in since.
+                self._generation = live.interrupt()
+            return done
+        finally:
+            self._passage.release()
 
     async def next(self) -> Output | None:
         """Wait for a result. None: the stream has ended and everything was taken."""
@@ -338,20 +384,28 @@ class Session:
         """Wait until there is a result; return all that are ready, at most ``most``. Empty: the stream has ended."""
         live = self._live or await self._await_live()
         self._check_alive()
-        if isinstance(most, bool) or not isinstance(most, int) or not 0 < most < 2**31:
+        count = index_of(most)
+        if count is None or not 0 < count < 2**31:
             raise InputValueError(f"most is {most!r}, expected a whole number from 1")
         live_handle = live.raw_handle()
         await let_others_run()
         try:
             while True:
+                was = self._generation
                 owner = own()
-                answer = _calls.live_take(live_handle, most, *self._fed, owner.number)
+                answer = _calls.live_take(live_handle, count, *self._fed, owner.number)
                 if answer:
                     # No turn for others from here on: what was taken would be lost if this was cancelled.
-                    return self._outputs(answer, Inputs(()), _Answer(owner))
-                if live.is_finished():
-                    return []
-                await live.ready()
+                    outputs = self._outputs(answer, Inputs(()), _Answer(owner))
+                    # They are all of one generation.
+                    if outputs[0].generation >= self._generation:
+                        return outputs
+                elif live.is_finished():
+                    # It may be the end of before.
+                    if self._generation == was:
+                        return []
+                else:
+                    await live.ready()
                 self._check_alive()
         except NativeError as error:
             reraise(error)
@@ -374,7 +428,12 @@ class Session:
         """Feed everything from an iterable, and give what comes out as it comes; flush at its end.
 
         Iterate with ``async for`` over what is returned (the source may be asynchronous or not), or with ``for`` (over
-        a source that is not). Nothing is read ahead: the next item is taken when all outputs before it were.
+        a source that is not). ``for`` reads an item when all outputs before it were taken. ``async for`` goes on
+        reading while nodes take their time, until the queue is full; then what `Pipeline.session` was told of a full
+        queue holds. Who leaves the loop early loses what was read and did not come out yet.
+
+        With nodes in other processes it is `push` and `next` that do it, and `process` and `feed` are not for this
+        session any more.
 
         Examples
         --------
@@ -397,11 +456,44 @@ class Session:
             The new generation.
         """
         self._check_alive()
-        return self._native.interrupt() if self._live is None else self._live.interrupt()
+        return self._raise(self._cut)
+
+    def _raise(self, call: Callable[[NativeLive | None], int]) -> int:
+        """Make a call that begins another generation; return its number. When this returns, the one before is over."""
+        # The handler of a signal may come into a call of this thread, which does not go on before it returns.
+        nested = is_beneath(self, _PASSING)
+        if not nested:
+            wait_for_turn(self._passage, self, _PASSING)
+        try:
+            generation = call(self._live)
+            if self._generation < generation:
+                self._generation = generation
+            return generation
+        finally:
+            if not nested:
+                self._passage.release()
 
     def reset(self) -> None:
         """Forget the stream, with everything held. A session whose node has failed works again."""
-        self._guarded(self._native.reset if self._live is None else self._live.reset, None)
+        self._guarded(lambda: self._raise(self._begin_anew), None)
+
+    def _cut(self, live: NativeLive | None) -> int:
+        generation = (self._native if live is None else live).interrupt()
+        self._end_again(live)
+        return generation
+
+    def _begin_anew(self, live: NativeLive | None) -> int:
+        stream = self._native if live is None else live
+        stream.reset()
+        self._end_again(live)
+        return stream.generation()
+
+    def _end_again(self, live: NativeLive | None) -> None:
+        """End the stream that has just begun, if there is nothing to come: the source of `stream` was read."""
+        self._at_end = self._at_end and self._streaming is not None
+        if self._at_end and live is not None:
+            with suppress(*NativeError):  # Whoever takes the results is told.
+                live.end()
 
     def set_param(self, node: str, name: str, value: object) -> None:
         """Change a parameter of a node, from the next frame on.
@@ -422,7 +514,7 @@ class Session:
         0.10000000149011612
         """
         checked_names(node=node, name=name)
-        stream, text = self._live or self._native, checked("value", value)
+        stream, text = self._live or self._native, checked("value", plain(value, name))
         self._guarded(lambda: stream.set_param(node, name, text), None)
         if self._live is None:
             self._params[node, name] = text
@@ -537,10 +629,10 @@ class Session:
                     )
                 live = self._new_live()
                 self._shape = None
-                self._live = live
+                self._raise(lambda _: self._open(live))
                 if self._dead:
                     live.shutdown()
-            return self._live
+            return cast("NativeLive", self._live)
         finally:
             self._is_opening = False
             self._opening.release()
@@ -563,6 +655,13 @@ class Session:
             return live
         except NativeError as error:
             reraise(error)
+
+    def _open(self, live: NativeLive) -> int:
+        """Let a live stream take the place of the session, with all interrupts that there were."""
+        while (generation := live.generation()) != self._native.generation():
+            live.interrupt()
+        self._live = live
+        return generation
 
     def _guarded(self, call: Callable[[], Any], while_opening: Any = None) -> Any:
         """Make a native call; return ``while_opening`` when the live stream that it is for is still being opened."""
@@ -690,6 +789,11 @@ class Session:
         frames = item.shape[0] if isinstance(item, np.ndarray) and item.ndim else getattr(item, "frames", 1)
         return self._native.raw_cost_ns(int(frames)) <= _SHORT_NS and not is_slow((item,))
 
+    def _streams_live(self) -> bool:
+        """Whether `stream` goes over `push` and `next`, and not over `feed`."""
+        is_fresh = self._lane is None and not self._used
+        return self._live is not None or (is_fresh and (self._runs == ELSEWHERE or not self._waits_when_full))
+
     def _feed_quickly(self, item: object) -> list[Output]:
         """Like `feed`, through the lane where that is possible."""
         if not self._lane_possible or type(item) is not np.ndarray:
@@ -706,12 +810,19 @@ class Session:
     def _give_up(self) -> None:
         """Give up the call that is under way in another thread, because nobody waits for it any more."""
         if not self._dead and self._runs != NATIVELY:
-            self._native.interrupt()
+            self.interrupt()
 
     def _rest(self) -> list[Output]:
         """Flush into a list."""
         rest = self.flush()
         return self._lane_outputs(rest) if self._through_lane else cast("list[Output]", rest)
+
+    def _forget(self) -> None:
+        """Take out again what went in while the session was interrupted: the caller has the lock, so it is alone."""
+        try:
+            self._native.reset()
+        except NativeError as error:
+            reraise(error)
 
     def _lane_outputs(self, data: Array) -> list[Output]:
         """Return what the lane has just given with its place in time."""
@@ -744,9 +855,10 @@ class _Answer:
         return address
 
 
-_INSIDE = frozenset(method.__code__ for method in (Session.process, Session.feed, Session.flush))
+_INSIDE = frozenset(method.__code__ for method in (Session.process, Session._feed, Session.flush))
 """Whoever has the lock of a session is in one of these."""
 _OPENING = frozenset((Session._open_live.__code__,))
+_PASSING = frozenset((Session._put.__code__, Session._raise.__code__))
 
 
 def _check_no_loop() -> None:
@@ -783,7 +895,7 @@ def session_config(
         if not isinstance(cast("object", input), AudioFormat):
             raise InputTypeError(f"input is of type {type(input).__name__}, expected remotemedia.AudioFormat")
         sample_rate, channels = input.sample_rate, input.channels
-    rate = 0 if sample_rate is None else whole_number("sample_rate", sample_rate, MAX_SAMPLE_RATE)
+    rate = 0 if sample_rate is None else hertz("sample_rate", sample_rate)
     count = 0 if channels is None else whole_number("channels", channels, MAX_CHANNELS)
     return native.SessionConfig(
         sample_rate_hz=rate, channels=count, constant_frames=bool(constant_frames), metrics=bool(metrics)
@@ -802,14 +914,15 @@ def _ticks(pts: float | Fraction | None) -> tuple[int, int]:
     """Return a time as ticks and denominator; a denominator of 0 for none."""
     if pts is None:
         return 0, 0
-    if isinstance(pts, bool) or not isinstance(pts, (int, float, Fraction, np.integer, np.floating)):
-        raise InputTypeError(f"pts is {pts!r}, expected seconds as a number or a Fraction")
-    if isinstance(pts, Fraction) and pts.denominator < 2**31:
-        ticks, den = pts.numerator, pts.denominator
-    elif pts != pts or not -9e9 <= pts <= 9e9:
+    seconds = number_of(pts)
+    if seconds is None:
+        raise InputTypeError(f"pts is {quoted(pts)}, expected seconds as a number or a Fraction")
+    if isinstance(seconds, Fraction) and seconds.denominator < 2**31:
+        ticks, den = seconds.numerator, seconds.denominator
+    elif seconds != seconds or not -9e9 <= seconds <= 9e9:
         raise InputValueError(f"pts is {quoted(pts)}, expected at most 9e9 seconds")
     else:
-        ticks, den = round(Fraction(float(pts) if isinstance(pts, np.floating) else pts) * _NANO), _NANO
+        ticks, den = round(Fraction(seconds) * _NANO), _NANO
     if abs(ticks) >= 2**63:
         raise InputValueError(f"pts is {quoted(pts)}, expected at most 9e9 seconds")
     return ticks, den

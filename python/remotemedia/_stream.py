@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from remotemedia._arrays import view
 from remotemedia._audio import Audio, audio_of
 from remotemedia._lib import NativeError, native, reraise
+from remotemedia._numbers import number_of
 from remotemedia._paths import file_name, is_pipe, opened
 from remotemedia._words import counted
 from remotemedia.errors import ClosedError, InputTypeError, InputValueError
@@ -37,9 +38,10 @@ class AudioStream:
     __slots__ = ("_chunk", "_given", "_ms", "_reader", "channels", "frames", "sample_rate")
 
     def __init__(self, path: str | PathLike[str], chunk_ms: float) -> None:
-        if isinstance(chunk_ms, bool) or not isinstance(chunk_ms, (int, float)):
+        ms = number_of(chunk_ms)
+        if ms is None:
             raise InputTypeError(f"chunk_ms is {chunk_ms!r}, expected a number of milliseconds")
-        if not 0 < chunk_ms <= _MOST_MS:
+        if not 0 < ms <= _MOST_MS:
             raise InputValueError(f"chunk_ms is {chunk_ms}, expected more than 0 and at most {_MOST_MS}")
         name = file_name(path)
         try:
@@ -53,10 +55,10 @@ class AudioStream:
         self.sample_rate: int = info.sample_rate_hz
         self.channels: int = info.channels
         self.frames: int | None = info.frames if info.frames >= 0 else None
-        self._ms = chunk_ms
+        self._ms = ms
         self._chunk = 0
         self._given = 0
-        if round(self.sample_rate * chunk_ms / 1000) < 1:
+        if round(self.sample_rate * ms / 1000) < 1:
             raise InputValueError(
                 f"chunk_ms is {chunk_ms}, less than one frame at {self.sample_rate} Hz, "
                 f"expected at least {1000 / self.sample_rate:.3g}"
@@ -96,7 +98,7 @@ class AudioStream:
     def __repr__(self) -> str:
         length = "unknown length" if self.frames is None else counted(self.frames, "frame")
         channels = counted(self.channels, "channel")
-        return f"AudioStream({length}, {self.sample_rate} Hz, {channels}, chunks of {self._ms:g} ms)"
+        return f"AudioStream({length}, {self.sample_rate} Hz, {channels}, chunks of {float(self._ms):g} ms)"
 
 
 def stream(path: str | PathLike[str], chunk_ms: float = 20) -> AudioStream:

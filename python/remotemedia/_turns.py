@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from types import CodeType, FrameType
 
-__all__ = ["is_inside", "wait_for_turn"]
+__all__ = ["is_beneath", "is_inside", "wait_for_turn"]
 
 _LOOK_S = 0.05
 """How long to wait before another look."""
@@ -38,6 +38,14 @@ def is_inside(owner: object, codes: Collection[CodeType]) -> bool:
                 return True
             before, at = at, at.f_back
     return False
+
+
+def is_beneath(owner: object, codes: Collection[CodeType]) -> bool:
+    """Whether this thread is in one of these methods of ``owner``, beneath the call that this is called from."""
+    at = sys._getframe(2)
+    while at is not None and not (at.f_code in codes and at.f_locals.get("self") is owner):
+        at = at.f_back  # type: ignore[assignment]
+    return at is not None
 
 
 def wait_for_turn(lock: threading.Lock, owner: object, codes: Collection[CodeType]) -> None:

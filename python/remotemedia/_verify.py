@@ -11,6 +11,7 @@ from remotemedia._inputs import Inputs
 from remotemedia._json import checked, quoted
 from remotemedia._lib import NativeError, native, reraise
 from remotemedia._node import Node
+from remotemedia._numbers import index_of, number_of
 from remotemedia._pipeline import Pipeline
 from remotemedia.errors import InputTypeError, InputValueError
 
@@ -99,19 +100,21 @@ def verify(
     >>> print(rm.verify(rm.nodes.AudioResample(target_rate=16000), rounds=2))
     passed: 55 of 55 ways of feeding give the same, largest difference of a sample 0
     """
-    if isinstance(rounds, bool) or not isinstance(rounds, int) or not 0 < rounds < 10_000:
+    times = index_of(rounds)
+    if times is None or not 0 < times < 10_000:
         raise InputValueError(f"rounds is {rounds!r}, expected a whole number from 1 to 9999")
     seed = whole_number("seed", seed, 2**63 - 1, least=-(2**63))
-    if isinstance(tolerance, bool) or not isinstance(tolerance, (int, float)):
+    most = number_of(tolerance)
+    if most is None:
         raise InputTypeError(f"tolerance is {quoted(tolerance)}, expected a number")
-    if not 0 <= tolerance < float("inf"):
+    if not 0 <= most < float("inf"):
         raise InputValueError(f"tolerance is {tolerance}, expected a number from 0")
     if audio is not None and not isinstance(audio, Audio):
         raise InputTypeError(f"audio is of type {type(audio).__name__}, expected Audio")
     inputs = Inputs(() if audio is None else (audio,))
     try:
         pipeline = _pipeline(subject)
-        report = json.loads(pipeline.raw_verify(inputs.for_call(), rounds, seed, tolerance))
+        report = json.loads(pipeline.raw_verify(inputs.for_call(), times, seed, float(most)))
     except NativeError as error:
         reraise(error)
     cases = [VerifyCase(**case) for case in report["cases"]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import sys
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,7 @@ def test_it_pickles_and_copies_as_data() -> None:
         (np.zeros((100, 0), np.float32), 8000, rm.FormatError, "0 channels"),
         (np.zeros(4, np.float32), 0, rm.InputValueError, "sample_rate"),
         (np.zeros(4, np.float32), 1_536_001, rm.InputValueError, "1536000"),
-        (np.zeros(4, np.float32), 8000.0, rm.InputTypeError, "8000.0"),
+        (np.zeros(4, np.float32), 8000.5, rm.InputTypeError, "8000.5"),
         (np.zeros(4, np.float32), True, rm.InputTypeError, "True"),
         ("text", 8000, rm.FormatError, "dtype"),
     ],
@@ -229,3 +230,30 @@ def test_audio_is_mixed_with_audio_of_its_format() -> None:
     ]:
         with pytest.raises(kind, match=said):
             audio + mismatch
+
+
+RATES = [44100, 44100.0, np.float32(44100), np.float64(44100), np.int32(44100), np.uint16(44100), Fraction(44100)]
+
+
+@pytest.mark.parametrize("rate", RATES, ids=repr)
+def test_a_rate_that_is_whole_is_taken_alike_everywhere(rate, tmp_path):
+    x = np.zeros(441, np.float32)
+    assert rm.Audio(x, rate).sample_rate == 44100
+    assert len(rm.resample(x, rate, 8000)) == len(rm.resample(rm.Audio(x, 44100), rate, 8000)) == 80
+    assert len(rm.ResampleStream(rate, 8000, 1).resample_chunk(x, last=True)) == 80
+    pipe = rm.Pipeline([rm.nodes.AudioResample(target_rate=rate)], input=rm.AudioFormat(rate, 1))
+    assert pipe.run(rm.Audio(x, rate)).sample_rate == 44100
+    with pipe.session(sample_rate=rate) as session:
+        assert len(session.process(x)) + len(session.flush()) == 441
+    rm.write(tmp_path / "a.wav", x, sample_rate=rate)
+    assert rm.read(tmp_path / "a.wav", sample_rate=rate).sample_rate == 44100
+    gain = rm.Pipeline([{"node_type": "Gain", "params": {"gain_db": type(rate)(0)}}])
+    assert gain.run({"type": "audio", "samples": [0.5], "sample_rate": rate, "channels": 1})["sample_rate"] == 44100
+
+
+def test_audio_of_another_rate_is_not_resampled_as_if_it_had_it():
+    audio = rm.Audio(np.zeros(480, np.float32), 48000)
+    with pytest.raises(rm.InputValueError, match="in_rate is 44100, but the audio has 48000 Hz"):
+        rm.resample(audio, 44100, 16000)
+    with pytest.raises(rm.InputValueError, match="in_rate is 44100, but the audio has 48000 Hz"):
+        rm.ResampleStream(44100, 16000, 1).resample_chunk(audio)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from remotemedia import _run
 from remotemedia._arrays import as_array, check_audio, to_float32
-from remotemedia._audio import MAX_CHANNELS, MAX_SAMPLE_RATE, whole_number
+from remotemedia._audio import MAX_CHANNELS, hertz, whole_number
 from remotemedia._cache import pipeline_of
 from remotemedia._inputs import audio_dict_samples
 from remotemedia._lib import version
@@ -157,7 +157,7 @@ def numpy_to_audio_dict(arr: object, sample_rate: int, channels: int) -> dict[st
     {'type': 'audio', 'samples': [0.0, 0.5], 'sample_rate': 16000, 'channels': 1}
     """
     array = as_array(arr)
-    rate = whole_number("sample_rate", sample_rate, MAX_SAMPLE_RATE)
+    rate = hertz("sample_rate", sample_rate)
     count = whole_number("channels", channels, MAX_CHANNELS)
     check_audio(array, None if array.ndim == 1 else count)
     if array.size % count:

@@ -13,5 +13,6 @@ __all__ = ["discard"]
 def discard(session: Session | None) -> None:
     """Throw away what a session holds back, and close it."""
     if session is not None:
-        session.reset()
+        # Not `reset`: a call may be under way in another thread.
+        session.interrupt()
         session.close()

@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from pipecat.frames.frames import (
@@ -16,9 +16,12 @@ from pipecat.frames.frames import (
     EndFrame,
     Frame,
     InputAudioRawFrame,
+    InputTextRawFrame,
+    InterimTranscriptionFrame,
     InterruptionFrame,
     OutputAudioRawFrame,
     TextFrame,
+    TranscriptionFrame,
 )
 from pipecat.processors.frame_processor import FrameDirection, FrameProcessor
 
@@ -26,7 +29,9 @@ from remotemedia._audio import Audio
 from remotemedia._pipeline import Pipeline
 from remotemedia.errors import RemoteMediaError
 from remotemedia.integrations.pipecat._discard import discard
+from remotemedia.integrations.pipecat._ears import Ears
 from remotemedia.integrations.pipecat._pcm import pcm, samples
+from remotemedia.integrations.pipecat._work import Work
 
 if TYPE_CHECKING:
     from remotemedia._output import Output
@@ -34,8 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ManifestProcessor", "ResultFrame"]
 
-_LONG_S = 0.001
-"""A call that took longer than this is made in a thread from then on, so that the event loop is not held up."""
+_OF_THE_USER = (TranscriptionFrame, InterimTranscriptionFrame, InputTextRawFrame)
 
 
 @dataclass
@@ -49,7 +53,7 @@ class ResultFrame(DataFrame):
     data : object
         A JSON value, such as a speech event, an array, bytes or a `remotemedia.VideoFrame`.
     time_s : float
-        When it is, in seconds from the start of the stream.
+        When it is, in seconds from the first frame of the user, or of the bot. Interruptions do not set it back.
     """
 
     node: str
@@ -62,9 +66,12 @@ class ManifestProcessor(FrameProcessor):
     """Run a manifest over the audio, or the text, that flows downstream.
 
     Audio results go on as audio frames of the kind that came in, text as text frames, all else as `ResultFrame`. All
-    other frames pass. An interruption throws away what is under way. The end of the pipeline gets what is held back
-    first. A failure is reported upstream, and the stream begins anew. So is a manifest with nodes in worker processes:
-    the thread of an event loop must not wait for them.
+    other frames pass. The end of the pipeline gets what is held back first. A failure is reported upstream, and the
+    stream begins anew. Nodes may be in worker processes.
+
+    What the user says and what the bot says are two streams, ears and mouth. An interruption throws away what the bot
+    was to say, also what is under way. The user, who interrupts, is heard on: no word is cut. Audio of the user is
+    worked on in a task of its own, so that no other frame waits for a recognizer.
 
     Parameters
     ----------
@@ -83,93 +90,141 @@ class ManifestProcessor(FrameProcessor):
             raise ValueError(f"takes is {takes!r}, expected 'audio' or 'text'")
         self._takes: type = AudioRawFrame if takes == "audio" else TextFrame
         self._settings = settings
-        self._session: Session | None = None
-        self._format: tuple[int, int] | None = None
-        self._like: type[Frame] = OutputAudioRawFrame
-        self._long = False
-        # Audio of a transport comes beside the queue of all other frames: one at a time all the same.
-        self._turn = asyncio.Lock()
+        self._mouth, self._read = _Side(self._manifest), _Side(self._manifest)
+        self._ears: Ears | None = None
+        self._listening: asyncio.Task[None] | None = None
 
     async def process_frame(self, frame: Frame, direction: FrameDirection) -> None:
         """Take a frame."""
         await super().process_frame(frame, direction)
         if direction is FrameDirection.DOWNSTREAM and isinstance(frame, self._takes):
-            await self._take(frame)
+            try:
+                await self._take(frame)
+            except RemoteMediaError as error:
+                await self._fail(error)
             return
-        if isinstance(frame, InterruptionFrame) and self._session is not None:
-            self._session.interrupt()
+        if isinstance(frame, InterruptionFrame):
+            self._mouth.interrupt()
         elif isinstance(frame, EndFrame):
             await self._end()
         elif isinstance(frame, CancelFrame):
-            self._close()
+            await self._close()
         await self.push_frame(frame, direction)
 
     async def cleanup(self) -> None:
-        """Close the stream."""
-        self._close()
+        """Close the streams."""
+        await self._close()
         await super().cleanup()
 
     async def _take(self, frame: Any) -> None:
-        async with self._turn:
+        if not isinstance(frame, AudioRawFrame):
+            await self._work(self._read if isinstance(frame, _OF_THE_USER) else self._mouth, None, frame.text)
+            return
+        audio = Audio(samples(frame.audio, frame.num_channels), frame.sample_rate)
+        if isinstance(frame, InputAudioRawFrame):
+            if self._ears is None:
+                self._ears = Ears(self._open, self._push_heard, self._fail)
+                self._listening = self.create_task(self._ears.run(), "ears")
+            self._ears.take(audio)
+        else:
+            await self._work(self._mouth, (frame.sample_rate, frame.num_channels), audio)
+
+    def _open(self, format: tuple[int, int] | None) -> Session:
+        given: dict[str, Any] = {} if format is None else {"sample_rate": format[0], "channels": format[1]}
+        return self._manifest.session(**given, **self._settings)
+
+    async def _work(self, side: _Side, format: tuple[int, int] | None, item: Any) -> None:
+        """Feed an item and push what comes out. Another format than before ends the stream first."""
+        was = side.cuts
+        async with side.turn:
             try:
-                if isinstance(frame, AudioRawFrame):
-                    self._like = InputAudioRawFrame if isinstance(frame, InputAudioRawFrame) else OutputAudioRawFrame
-                    await self._begin((frame.sample_rate, frame.num_channels))
-                    item: Any = Audio(samples(frame.audio, frame.num_channels), frame.sample_rate)
-                else:
-                    await self._begin(None)
-                    item = frame.text
-                outputs = await self._call("feed", item)
-            except RemoteMediaError as error:
-                self._close()
-                await self.push_error(str(error), exception=error)
-                return
-            await self._push(outputs)
+                if side.session is not None and format != side.format:
+                    await self._flush(side)
+                if side.cuts != was:
+                    return
+                if side.session is None:
+                    side.session, side.format, side.began_s = self._open(format), format, side.before_s
+                if isinstance(item, Audio):
+                    side.before_s += Fraction(item.frames, item.sample_rate)
+                session = side.session
+                outputs = await side.work.call(session._feed, item, None, None, session._generation)
+            except RemoteMediaError:
+                side.close()
+                raise
+            await self._push_all(side, session, outputs, was)
 
-    async def _begin(self, format: tuple[int, int] | None) -> None:
-        """Open a session for this format; another one than before ends the stream first."""
-        if self._session is not None and format != self._format:
-            await self._push(await self._call("flush"))
-            self._close()
-        if self._session is None:
-            given: dict[str, Any] = {} if format is None else {"sample_rate": format[0], "channels": format[1]}
-            self._session, self._format = self._manifest.session(**given, **self._settings), format
+    async def _flush(self, side: _Side) -> None:
+        """End a stream, and push what it held back."""
+        session, was = side.session, side.cuts
+        if session is not None:
+            outputs = await side.work.call(session.flush, may_be_long=True)
+            await self._push_all(side, session, outputs, was)
+            side.close()
 
-    async def _call(self, name: str, *arguments: Any) -> list[Output]:
-        call = getattr(self._session, name)
-        if self._long:
-            outputs: list[Output] = await asyncio.to_thread(call, *arguments)
-            return outputs
-        started = time.perf_counter()
-        outputs = call(*arguments)
-        # The first call opens the nodes, which takes longer than any other.
-        self._long = time.perf_counter() - started > (20 * _LONG_S if name == "flush" else _LONG_S)
-        return outputs
+    async def _push_all(self, side: _Side, session: Session, outputs: list[Output], was: int) -> None:
+        for output in outputs:
+            # The stream may be interrupted while a frame goes on its way.
+            if side.cuts == was and output.generation >= session._generation:
+                await self.push_frame(_frame(output, OutputAudioRawFrame, side.began_s))
+
+    async def _push_heard(self, output: Output, began_s: Fraction) -> None:
+        await self.push_frame(_frame(output, InputAudioRawFrame, began_s))
+
+    async def _fail(self, error: RemoteMediaError) -> None:
+        await self.push_error(str(error), exception=error)
 
     async def _end(self) -> None:
-        async with self._turn:
-            if self._session is None:
-                return
-            try:
-                outputs = await self._call("flush")
-            except RemoteMediaError as error:
-                await self.push_error(str(error), exception=error)
-            else:
-                await self._push(outputs)
-            self._close()
+        if self._ears is not None and self._listening is not None:
+            self._ears.end()
+            await asyncio.wait((self._listening,))
+            self._ears = self._listening = None
+        for side in (self._read, self._mouth):
+            async with side.turn:
+                try:
+                    await self._flush(side)
+                except RemoteMediaError as error:
+                    side.close()
+                    await self._fail(error)
 
-    async def _push(self, outputs: list[Output]) -> None:
-        for output in outputs:
-            await self.push_frame(self._frame(output))
+    async def _close(self) -> None:
+        listening, self._ears, self._listening = self._listening, None, None
+        if listening is not None:
+            await self.cancel_task(listening)
+        self._read.close()
+        self._mouth.close()
 
-    def _frame(self, output: Output) -> Any:
-        data = output.data
-        if isinstance(data, Audio):
-            return self._like(audio=pcm(data.samples), sample_rate=data.sample_rate, num_channels=data.channels)
-        if isinstance(data, str):
-            return TextFrame(text=data)
-        return ResultFrame(node=output.node, port=output.port, data=data, time_s=float(output.pts))
 
-    def _close(self) -> None:
-        discard(self._session)
-        self._session = None
+class _Side:
+    """One stream of the two, for which frames wait in their order."""
+
+    def __init__(self, manifest: Pipeline) -> None:
+        self.work = Work(manifest)
+        self.turn = asyncio.Lock()
+        self.session: Session | None = None
+        self.format: tuple[int, int] | None = None
+        # How often it was interrupted: what has come before that, and waits, is not worked on.
+        self.cuts = 0
+        # Seconds of audio that came, and how many of them before the stream began.
+        self.before_s = self.began_s = Fraction(0)
+
+    def interrupt(self) -> None:
+        """Throw away what is under way."""
+        self.cuts += 1
+        self.began_s = self.before_s
+        if self.session is not None:
+            self.session.interrupt()
+
+    def close(self) -> None:
+        """End the stream, and drop what it holds."""
+        discard(self.session)
+        self.session = None
+
+
+def _frame(output: Output, like: type[Frame], began_s: Fraction) -> Any:
+    data = output.data
+    if isinstance(data, Audio):
+        make: Any = like
+        return make(audio=pcm(data.samples), sample_rate=data.sample_rate, num_channels=data.channels)
+    if isinstance(data, str):
+        return TextFrame(text=data)
+    return ResultFrame(node=output.node, port=output.port, data=data, time_s=float(began_s + output.pts))
