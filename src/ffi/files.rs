@@ -121,7 +121,8 @@ impl AudioReader {
 impl AudioReader {
     /// Reads a file that is in memory, such as what came out of a pipe. `name` stands in errors.
     #[uniffi::constructor]
-    pub fn raw_of_bytes(data: Vec<u8>, name: String) -> Result<Arc<Self>, RemoteMediaError> {
+    pub fn raw_of_bytes(data: &[u8], name: String) -> Result<Arc<Self>, RemoteMediaError> {
+        let data = crate::data::copy_of(data)?;
         Ok(Arc::new(Self { inner: Mutex::new(media::AudioReader::from_bytes(data, &name)?) }))
     }
 

@@ -36,20 +36,28 @@ pub fn run(arguments: &[String]) -> Result<()> {
     let wheel = pythons(&mut steps, quick);
     if !quick {
         packages(&mut steps);
+        // Each in a target folder of its own, and much of it on one core.
+        let mut beside: Vec<(String, Action<'_>)> = Vec::new();
+        let sdist = "build-sdist; a wheel from it has the same files";
+        beside.push((sdist.to_owned(), Box::new(from_sdist)));
+        let sanitized = "unsafe code: sanitized";
         match sanitize::missing() {
-            Ok(Some(reason)) => steps.left_out("unsafe code: sanitized", &reason),
-            _ => steps.step("unsafe code: sanitized", sanitize::sanitize),
+            Ok(Some(reason)) => steps.left_out(sanitized, &reason),
+            _ => beside.push((sanitized.to_owned(), Box::new(sanitize::sanitize))),
+        }
+        let fuzzed = "manifests: a minute of fuzzing";
+        match fuzz::missing() {
+            Some(reason) => steps.left_out(fuzzed, &reason),
+            None => beside.push((fuzzed.to_owned(), Box::new(|| fuzz::fuzz(60)))),
         }
         if let Some(wheel) = &wheel {
+            let looked_at = "the boundary under Python: valgrind";
             match sanitize::valgrind_missing() {
-                Some(reason) => steps.left_out("the boundary under Python: valgrind", &reason),
-                None => steps.step("the boundary under Python: valgrind", || sanitize::under_python(wheel)),
+                Some(reason) => steps.left_out(looked_at, &reason),
+                None => beside.push((looked_at.to_owned(), Box::new(|| sanitize::under_python(wheel)))),
             }
         }
-        match fuzz::missing() {
-            Some(reason) => steps.left_out("manifests: a minute of fuzzing", &reason),
-            None => steps.step("manifests: a minute of fuzzing", || fuzz::fuzz(60)),
-        }
+        steps.in_pairs(beside);
         if let Some(wheel) = wheel {
             mobile::all(&mut steps, &wheel, chroot);
         }
@@ -219,7 +227,7 @@ fn no_network(wheel: &Utf8Path) -> Result<()> {
     run::must(command.arg(script))
 }
 
-/// Installing from source, and the archive: a wheel built from it elsewhere has the same files.
+/// Installing from source.
 fn packages(steps: &mut Steps) {
     steps.step("pip wheel ./python", || {
         let out = paths::target()?.join("test-runs/pip-wheel");
@@ -242,17 +250,19 @@ fn packages(steps: &mut Steps) {
             false => bail!("the editable package says `{}`, expected `{expected}`", answer.trim()),
         }
     });
-    steps.step("build-sdist; a wheel from it has the same files", || {
-        let out = paths::target()?.join("test-runs/from-sdist");
-        files::fresh_folder(&out)?;
-        let archive = sdist::build(&paths::target()?.join("wheels"))?;
-        let elsewhere = paths::target()?.join("sdist-target");
-        pip(&["wheel", "--no-deps", "-w", out.as_str(), archive.as_str()], Some(&elsewhere))?;
-        let theirs = the_wheel(&out)?;
-        let name = theirs.file_name().context("a wheel without a name")?;
-        let ours = paths::target()?.join("wheels").join(name);
-        same_files(&ours, &theirs)
-    });
+}
+
+/// A wheel that was built from the archive elsewhere has the files of ours.
+fn from_sdist() -> Result<()> {
+    let out = paths::target()?.join("test-runs/from-sdist");
+    files::fresh_folder(&out)?;
+    let archive = sdist::build(&paths::target()?.join("wheels"))?;
+    let elsewhere = paths::target()?.join("sdist-target");
+    pip(&["wheel", "--no-deps", "-w", out.as_str(), archive.as_str()], Some(&elsewhere))?;
+    let theirs = the_wheel(&out)?;
+    let name = theirs.file_name().context("a wheel without a name")?;
+    let ours = paths::target()?.join("wheels").join(name);
+    same_files(&ours, &theirs)
 }
 
 fn pip(arguments: &[&str], target: Option<&Utf8Path>) -> Result<()> {
