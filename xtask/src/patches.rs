@@ -59,7 +59,12 @@ def _uniffi_continuation_callback(future_ptr, poll_code):
         (eventloop, future) = _UniffiContinuationHandleMap.get(future_ptr)
     except InternalError:
         return
-    eventloop.call_soon_threadsafe(_uniffi_set_future_result, future, poll_code)
+    try:
+        eventloop.call_soon_threadsafe(_uniffi_set_future_result, future, poll_code)
+    except RuntimeError:
+        # Nobody waits in a loop that is closed.
+        if not eventloop.is_closed():
+            raise
     _UniffiContinuationHandleMap.remove(future_ptr)
 
 def _uniffi_set_future_result(future, poll_code):
