@@ -29,6 +29,7 @@ _NAMES = (
     "PyLong_AsLongLong",
     "PyErr_CheckSignals",
     "PyErr_Fetch",
+    "PyErr_Restore",
     "PyErr_NormalizeException",
     "PyException_SetTraceback",
     "PyErr_WriteUnraisable",

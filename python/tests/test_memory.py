@@ -288,3 +288,27 @@ def test_what_ends_with_garbage_uses_its_session_to_the_last() -> None:
     for _, (out,), rest in seen:
         assert rest == []
         np.testing.assert_array_equal(out.data.samples, np.ones(160, np.float32))
+
+
+def test_a_pipeline_that_ends_while_an_exception_is_on_its_way_leaves_it_alone() -> None:
+    ended: list[int] = []
+
+    @rm.node
+    class Told:
+        """Told of its end."""
+
+        def process(self, audio: rm.Audio) -> rm.Audio:
+            return audio
+
+        def close(self) -> None:
+            ended.append(len(ended))
+
+    def used() -> Any:
+        pipe = rm.Pipeline([{"node_type": "Told"}])
+        pipe.run(rm.Audio(np.ones(160, np.float32), 16000))
+        return pipe
+
+    for _ in range(20):
+        with pytest.raises(TypeError, match="not 'Pipeline'"):
+            int(used())  # Nothing else has it: it ends while int() raises, and its node is told.
+    assert ended == list(range(20))

@@ -32,6 +32,7 @@ struct Api {
     number: unsafe extern "C" fn(Object) -> i64,
     check_signals: unsafe extern "C-unwind" fn() -> c_int,
     fetch: unsafe extern "C" fn(*mut Object, *mut Object, *mut Object),
+    give_back: unsafe extern "C" fn(Object, Object, Object),
     normalise: unsafe extern "C" fn(*mut Object, *mut Object, *mut Object),
     set_traceback: unsafe extern "C" fn(Object, Object) -> c_int,
     unraisable: unsafe extern "C-unwind" fn(Object),
@@ -90,6 +91,7 @@ pub unsafe extern "C" fn remotemedia_python(
         number,
         check_signals,
         fetch,
+        give_back,
         normalise,
         set_traceback,
         unraisable,
@@ -116,6 +118,7 @@ pub unsafe extern "C" fn remotemedia_python(
         number: function!(number),
         check_signals: function!(check_signals),
         fetch: function!(fetch),
+        give_back: function!(give_back),
         normalise: function!(normalise),
         set_traceback: function!(set_traceback),
         unraisable: function!(unraisable),
@@ -302,18 +305,28 @@ pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T>) -> Option<T> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(panicked).inspect_err(|error| keep_failure(error.clone())).ok()
 }
 
+/// Works while other threads of Python's run. The work must not unwind.
+///
+/// # Safety
+/// This thread has the interpreter's lock.
+unsafe fn unlocked<T>(api: &Api, work: impl FnOnce() -> T) -> T {
+    // SAFETY: the caller's promise.
+    let state = unsafe { (api.save)() };
+    let done = work();
+    let mut inside = Inside { counted: false, returned: false };
+    // SAFETY: `state` is what was saved by this thread.
+    unsafe { (api.restore)(state) };
+    inside.returned = true;
+    done
+}
+
 /// Works while other threads of Python's run, and gives a bytes object: in one call, so that no exception can come
 /// between the work and the object that owns its result. After a failure, which [`raw_failure`] gives, the bytes that stand
 /// for one.
 pub(super) fn answer(work: impl FnOnce() -> Result<Vec<u8>>) -> Object {
     let Some(api) = API.get() else { return null_mut() };
     // SAFETY: the caller is Python, through ctypes, with the interpreter's lock held.
-    let state = unsafe { (api.save)() };
-    let bytes = guarded(work);
-    let mut inside = Inside { counted: false, returned: false };
-    // SAFETY: `state` is what was saved by this thread.
-    unsafe { (api.restore)(state) };
-    inside.returned = true;
+    let bytes = unsafe { unlocked(api, || guarded(work)) };
     let Some(bytes) = bytes else { return shared(2) };
     // SAFETY: the lock is held again; so many bytes are there, and they are copied.
     let object = unsafe { (api.bytes)(bytes.as_ptr().cast(), isize::try_from(bytes.len()).unwrap_or(0)) };
@@ -386,14 +399,17 @@ pub unsafe extern "C" fn remotemedia_object_end(capsule: Object) {
     }
     // SAFETY: as `remotemedia_own` was promised.
     let free = unsafe { std::mem::transmute::<*mut c_void, Free>(free) };
-    // SAFETY: Python calls this with the interpreter's lock held.
-    let state = unsafe { (api.save)() };
+    let handle = pointer.expose_provenance() as u64;
     // SAFETY: the capsule was its only owner.
-    unsafe { free(pointer.expose_provenance() as u64, &mut uniffi::RustCallStatus::default()) };
-    let mut inside = Inside { counted: false, returned: false };
-    // SAFETY: `state` is what was saved by this thread.
-    unsafe { (api.restore)(state) };
-    inside.returned = true;
+    let end = || unsafe { free(handle, &mut uniffi::RustCallStatus::default()) };
+    // An exception may be on its way, which is why the object ends; and a node in Python may be told of the end.
+    let (mut kind, mut value, mut trace) = (null_mut(), null_mut(), null_mut());
+    // SAFETY: Python calls this with the interpreter's lock held; the exception goes back to where it was.
+    unsafe {
+        (api.fetch)(&mut kind, &mut value, &mut trace);
+        unlocked(api, end);
+        (api.give_back)(kind, value, trace);
+    }
 }
 
 /// # Safety
